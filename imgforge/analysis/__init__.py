@@ -1,0 +1,1 @@
+"""Reading an image's layers once, as streams, into facts."""

@@ -1,0 +1,26 @@
+"""Where the shipped data folders (``bases``, ``stacks``, ``templates``) lie.
+
+They stand at the top of the repository for the people who read them and inside the wheel under
+``imgforge/_assets``. An editable install does not copy them, so a checkout serves its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from imgforge.errors import ImgforgeError
+
+Folder = Literal["bases", "stacks", "templates"]
+
+
+def folder(name: Folder) -> Path:
+    """Return the directory that holds the shipped ``name``; raise ImgforgeError if there is none."""
+    package = Path(__file__).resolve().parent
+    packaged = package / "_assets" / name
+    if packaged.is_dir():
+        return packaged
+    checkout = package.parent
+    if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
+        return checkout / name
+    raise ImgforgeError(f"this installation of imgforge lacks its {name} folder", hint="reinstall")

@@ -1,0 +1,29 @@
+"""Where imgforge keeps what it can make again: one directory of this user's, mode 0700."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from imgforge.errors import InvalidInputError
+
+
+def directory(*parts: str) -> Path:
+    """Return (and make) a directory of the cache; ``IMGFORGE_CACHE`` moves the whole.
+
+    Analysis results and bases lie here, and a poisoned entry could pass a gate, so a cache that
+    belongs to somebody else or that others can write is refused with InvalidInputError.
+    """
+    named = os.environ.get("IMGFORGE_CACHE")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    root = Path(named) if named else Path(home) / "imgforge"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    status = root.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+        raise InvalidInputError(
+            f"the cache {root} is not this user's alone",
+            hint="chmod 700 it, or name another directory in IMGFORGE_CACHE",
+        )
+    path = root.joinpath(*parts)
+    path.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,1 @@
+"""OCI images: descriptors, layouts, layers, image configuration and the registry client."""
