@@ -15,7 +15,7 @@ Folder = Literal["bases", "stacks", "templates"]
 
 
 def folder(name: Folder) -> Path:
-    """Return the directory that holds the shipped ``name``; raise ImgforgeError if there is none."""
+    """Return the directory that holds the shipped ``name``; ImgforgeError if there is none."""
     package = Path(__file__).resolve().parent
     packaged = package / "_assets" / name
     if packaged.is_dir():

@@ -176,8 +176,9 @@ class Layout:
     def writer(self) -> Iterator[IO[bytes]]:
         """Open a temporary file inside the layout; hand it to :meth:`adopt` before leaving."""
         fd, name = tempfile.mkstemp(prefix=".incoming-", dir=self.path / "blobs")
+        os.close(fd)
         try:
-            with os.fdopen(fd, "wb") as file:
+            with Path(name).open("wb") as file:
                 yield file
         finally:
             Path(name).unlink(missing_ok=True)

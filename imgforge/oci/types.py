@@ -100,7 +100,7 @@ class Descriptor:
                 str(plat.get("variant", "")),
             )
         artifact = value.get("artifactType")
-        return cls(media, str(digest), size, notes, platform, artifact if artifact else None)
+        return cls(media, str(digest), size, notes, platform, artifact or None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object, empty fields left out."""
