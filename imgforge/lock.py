@@ -18,7 +18,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform, canonical_json, sha256
@@ -33,49 +33,48 @@ _MAX_FILE = 16 << 20
 _HINT = "make it again with: imgforge lock"
 
 
-def _text(pattern: str) -> Any:  # noqa: ANN401 - dataclass fields are typed by their annotation
-    return dataclasses.field(metadata={"pattern": re.compile(pattern)})
-
-
-_DIGEST = r"sha256:[0-9a-f]{64}"
-_HEX = r"[0-9a-f]{64}"
-_NAME = r"[a-z0-9][a-z0-9+._-]*"
-_VERSION = r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*"
-_PATH = r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9._+~%:/-]*"
 _WORD = r"[^\s\x00-\x1f\x7f]+"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+Digest = Annotated[str, re.compile(_DIGEST)]
+Hex = Annotated[str, re.compile(r"[0-9a-f]{64}")]
+Name = Annotated[str, re.compile(r"[a-z0-9][a-z0-9+._-]*")]
+Version = Annotated[str, re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")]
+PoolPath = Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9._+~%:/-]*")]
+Word = Annotated[str, re.compile(_WORD)]
+Date = Annotated[str, re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")]
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
     """A distribution package. ``path`` is relative to the archive that holds ``suite``."""
 
-    name: str = _text(_NAME)
-    version: str = _text(_VERSION)
-    architecture: str = _text(r"[a-z0-9-]+")
-    source: str = _text(_NAME)
+    name: Name
+    version: Version
+    architecture: Name
+    source: Name
     """Name of the source package, which advisories speak of."""
-    source_version: str = _text(_VERSION)
-    sha256: str = _text(_HEX)
+    source_version: Version
+    sha256: Hex
     size: int
     """Bytes of the package file."""
-    path: str = _text(_PATH)
-    suite: str = _text(_NAME)
+    path: PoolPath
+    suite: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
     """A Python distribution; ``hashes`` are the sha256 (hex) of the files that may be used."""
 
-    name: str = _text(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-    version: str = _text(_VERSION)
-    hashes: tuple[str, ...] = _text(_HEX)
+    name: Version
+    version: Version
+    hashes: tuple[Hex, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LockedLayer:
     """One layer of a base made here: the definition's name (or ``packages``) and its content."""
 
-    name: str = _text(_NAME)
+    name: Name
     packages: tuple[Package, ...]
     wheels: tuple[Wheel, ...]
 
@@ -85,7 +84,7 @@ class LockedPlatform:
     """One platform's image of a base: manifest digest, and layers from the lowest up."""
 
     platform: Platform
-    digest: str = _text(_DIGEST)
+    digest: Digest
     layers: tuple[LockedLayer, ...]
 
 
@@ -93,29 +92,29 @@ class LockedPlatform:
 class Archive:
     """A suite as it was read: ``date`` is the Release file's (RFC 3339), the hash InRelease's."""
 
-    suite: str = _text(_NAME)
-    date: str = _text(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-    sha256: str = _text(_HEX)
+    suite: Name
+    date: Date
+    sha256: Hex
 
 
 @dataclass(frozen=True, slots=True)
 class LockedBase:
     """A base, pinned. For ``source = "registry"`` there are no layers, archives or definition."""
 
-    name: str = _text(_WORD)
+    name: Word
     source: Literal["packages", "registry"]
-    reference: str = _text(_WORD)
+    reference: Word
     """Repository name without tag or digest."""
-    digest: str = _text(_DIGEST)
+    digest: Digest
     """Of the image index."""
     epoch: int
     """Seconds since 1970: the newest Date of the archives; 0 when it is not known."""
-    definition: str = _text(rf"(?:{_DIGEST})?")
+    definition: Annotated[str, re.compile(rf"(?:{_DIGEST})?")]
     archives: tuple[Archive, ...]
     platforms: tuple[LockedPlatform, ...]
 
     def on(self, platform: Platform) -> LockedPlatform:
-        """Return the image for ``platform``; InvalidInputError if the base was not locked for it."""
+        """Return the image for ``platform``; InvalidInputError if there is none."""
         for candidate in self.platforms:
             if candidate.platform == platform:
                 return candidate
@@ -126,13 +125,13 @@ class LockedBase:
 class Inputs:
     """What was asked for; a lock whose inputs differ from the spec's is stale."""
 
-    stack: str = _text(_WORD)
-    stack_version: str = _text(_WORD)
-    runtime: str = _text(_WORD)
-    builder: str = _text(rf"(?:{_WORD})?")
+    stack: Word
+    stack_version: Word
+    runtime: Word
+    builder: Annotated[str, re.compile(rf"(?:{_WORD})?")]
     """Empty when nothing is built inside an image."""
     platforms: tuple[Platform, ...]
-    packages: tuple[str, ...] = _text(_NAME)
+    packages: tuple[Name, ...]
 
     @property
     def digest(self) -> str:
@@ -235,8 +234,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of the records above
 
 
 @functools.cache
-def _hints(record: type) -> Mapping[str, Any]:
-    return typing.get_type_hints(record)
+def _hints(record: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a record's class
+    return typing.get_type_hints(record, include_extras=True)
 
 
 def _record(record: type[_T], value: object, place: str, problems: list[str]) -> _T | None:
@@ -245,52 +244,48 @@ def _record(record: type[_T], value: object, place: str, problems: list[str]) ->
         return None
     fields = {f.name: f for f in dataclasses.fields(typing.cast("Any", record))}
     prefix = f"{place}." if place else ""
-    problems += [f"{prefix}{key}: unknown key" for key in value if key not in fields]
     before, out = len(problems), {}
+    problems += [f"{prefix}{key}: unknown key" for key in value if key not in fields]
     for name, field in fields.items():
         if name in value:
-            wanted, pattern = _hints(record)[name], field.metadata.get("pattern")
-            out[name] = _value(wanted, pattern, value[name], prefix + name, problems)
+            out[name] = _value(_hints(record)[name], value[name], prefix + name, problems)
         elif field.default is dataclasses.MISSING:
             problems.append(f"{prefix}{name}: missing")
     return record(**out) if len(problems) == before else None
 
 
-def _value(  # noqa: PLR0911 - one return for each kind of field
-    wanted: Any,  # noqa: ANN401 - a type annotation
-    pattern: re.Pattern[str] | None,
-    value: object,
-    place: str,
-    problems: list[str],
-) -> Any:  # noqa: ANN401 - what the annotation says
+def _value(wanted: Any, value: object, place: str, problems: list[str]) -> Any:  # noqa: ANN401
     kind, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if kind is tuple:
-        if not isinstance(value, list):
-            problems.append(f"{place}: not an array")
-            return None
-        items = enumerate(value)
-        return tuple(_value(arguments[0], pattern, v, f"{place}[{i}]", problems) for i, v in items)
-    if kind is Literal:
-        if value not in arguments:
-            problems.append(f"{place}: {value!r} is none of {', '.join(arguments)}")
-        return value
+        if isinstance(value, list):
+            items = enumerate(value)
+            return tuple(_value(arguments[0], v, f"{place}[{i}]", problems) for i, v in items)
+        problems.append(f"{place}: not an array")
+        return None
     if kind is types.UnionType:
-        return _value(arguments[0], pattern, value, place, problems)
+        return _value(arguments[0], value, place, problems)
     if dataclasses.is_dataclass(wanted) and wanted is not Platform:
         return _record(typing.cast("type[Any]", wanted), value, place, problems)
+    try:
+        return _scalar(wanted, value)
+    except ValueError as error:
+        problems.append(f"{place}: {error}")
+        return None
+
+
+def _scalar(wanted: Any, value: object) -> object:  # noqa: ANN401
     if wanted is int:
         if type(value) is not int or value < 0:
-            problems.append(f"{place}: not a whole number of 0 or more")
+            raise ValueError("not a whole number of 0 or more")
         return value
     if not isinstance(value, str):
-        problems.append(f"{place}: not a string")
-        return None
+        raise ValueError("not a string")  # noqa: TRY004 - collected with the other problems
     if wanted is Platform:
-        try:
-            return Platform.parse(value)
-        except ValueError as error:
-            problems.append(f"{place}: {error}")
-            return None
-    if pattern is not None and not pattern.fullmatch(value):
-        problems.append(f"{place}: {value!r} has not the right form")
+        return Platform.parse(value)
+    arguments = typing.get_args(wanted)
+    if typing.get_origin(wanted) is Literal:
+        if value not in arguments:
+            raise ValueError(f"{value!r} is none of {', '.join(arguments)}")
+    elif not wanted.__metadata__[0].fullmatch(value):
+        raise ValueError(f"{value!r} has not the right form")
     return value
