@@ -1,0 +1,211 @@
+"""What is known of an image after its layers were read once: plain, immutable data.
+
+Paths are relative to the image's root, without a leading ``/`` or ``./`` and without ``.`` or
+empty components; bytes that are no UTF-8 are kept as surrogate escapes (PEP 383). Named tuples
+stand where an image has tens of thousands of a thing: a cached layer has to load in milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from imgforge.analysis.config import Settings
+from imgforge.oci.types import Platform
+
+FILE: Final = "f"
+DIRECTORY: Final = "d"
+SYMLINK: Final = "l"
+HARDLINK: Final = "h"
+CHARACTER: Final = "c"
+BLOCK: Final = "b"
+FIFO: Final = "p"
+
+MAX_LINKS: Final = 40
+"""Symbolic links followed in one look-up, as Linux does (path_resolution(7))."""
+
+
+class Entry(NamedTuple):
+    """One tar member of a layer, whiteouts excepted, in the order of the archive.
+
+    ``kind`` is one of this module's letters, ``mode`` the twelve permission bits, ``size`` bytes
+    of content, ``link`` a symbolic link's target as written or a hard link's target as a path,
+    ``capability`` the hexadecimal ``security.capability`` attribute, or empty.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    link: str
+    capability: str
+
+
+class FileFact(NamedTuple):
+    """One path of the final file system: its inode's data and where that came from.
+
+    ``kind`` is never a hard link: names that share an inode have the same ``layer`` and
+    ``origin``. ``layer`` indexes ``ImageFacts.layers``; ``origin`` is the path under which that
+    layer holds the content (it differs for hard links and below symbolic links to directories).
+    """
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    link: str
+    capability: str
+    layer: int
+    origin: str
+
+
+class Problem(NamedTuple):
+    """Something about an image that must not be trusted.
+
+    ``kind``: ``digest`` (blob against descriptor), ``diff-id``, ``malformed`` (compression, tar,
+    a limit exceeded, layer counts), ``traversal`` (a path or link that leaves the root),
+    ``device`` (a device node), ``sparse`` (a sparse file, whose content was not read).
+    """
+
+    kind: str
+    path: str
+    detail: str
+
+
+class SecretHit(NamedTuple):
+    """A credential in a file. ``sample`` is redacted; the value itself is kept nowhere.
+
+    ``line`` counts from 1, ``offset`` is in bytes (for UTF-16 text: of its UTF-8 form).
+    """
+
+    rule: str
+    title: str
+    path: str
+    line: int
+    offset: int
+    sample: str
+
+
+class Package(NamedTuple):
+    """An installed package, found in a layer's own metadata.
+
+    ``ecosystem`` is the package-url type (``deb``, ``pypi``); ``paths`` are the metadata files
+    that say so (the first) and the licence texts beside them; ``licence`` is as the metadata has
+    it, an SPDX expression or not; ``supplier`` a maintainer or author. ``layer`` is the digest of
+    the layer that first brought this very package, empty inside LayerFacts.
+    """
+
+    ecosystem: str
+    name: str
+    version: str
+    purl: str
+    licence: str
+    supplier: str
+    paths: tuple[str, ...]
+    architecture: str = ""
+    source: str = ""
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One layer. ``digest`` and ``size`` are those of the bytes that were read.
+
+    ``captured`` holds the text of the few files that checks read (``etc/passwd``, ``etc/group``),
+    ``interpreters`` the ``#!`` line of executable scripts, ``removed`` the paths of whiteouts,
+    ``opaque`` the directories with an opaque whiteout.
+    """
+
+    digest: str
+    diff_id: str
+    size: int
+    entries: tuple[Entry, ...] = ()
+    removed: tuple[str, ...] = ()
+    opaque: tuple[str, ...] = ()
+    captured: Mapping[str, str] = field(default_factory=dict)
+    interpreters: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[SecretHit, ...] = ()
+    packages: tuple[Package, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """One image of one platform.
+
+    ``digest`` is its manifest's, ``config`` the image configuration as decoded JSON whose types
+    were checked, ``settings`` the same for reading. ``files`` is the final file system as a
+    container runtime would mount it. ``problems`` are those of the image as a whole, by layer
+    index (-1: no layer); those inside a layer are in ``layers``.
+    """
+
+    digest: str
+    platform: Platform
+    config: Mapping[str, Any]
+    settings: Settings
+    layers: tuple[LayerFacts, ...]
+    files: Mapping[str, FileFact]
+    packages: tuple[Package, ...] = ()
+    problems: tuple[tuple[int, Problem], ...] = ()
+
+    @cached_property
+    def _visible(self) -> frozenset[tuple[int, str]]:
+        return frozenset((fact.layer, fact.origin) for fact in self.files.values())
+
+    def is_visible(self, layer: int, path: str) -> bool:
+        """Whether what layer number ``layer`` holds at ``path`` is in the final file system."""
+        return (layer, path) in self._visible
+
+    def shipped(self) -> Iterator[tuple[int, Entry]]:
+        """Every entry of every layer with the layer's index, those hidden later included."""
+        for index, layer in enumerate(self.layers):
+            for entry in layer.entries:
+                yield index, entry
+
+    def resolve(self, path: str) -> str | None:
+        """Follow ``path`` through symbolic links inside the image, as a process there would.
+
+        Returns the path of an object that is no symbolic link, ``""`` for the root, or None if
+        there is none, a component is no directory, or the links form a loop.
+        """
+        pending = [part for part in reversed(path.split("/")) if part not in {"", "."}]
+        at: list[str] = []
+        links = 0
+        while pending:
+            part = pending.pop()
+            if part == "..":
+                del at[-1:]
+                continue
+            at.append(part)
+            fact = self.files.get("/".join(at))
+            if fact is None:
+                return None
+            if fact.kind == SYMLINK:
+                links += 1
+                if links > MAX_LINKS:
+                    return None
+                at = [] if fact.link.startswith("/") else at[:-1]
+                pending += [p for p in reversed(fact.link.split("/")) if p not in {"", "."}]
+            elif pending and fact.kind != DIRECTORY:
+                return None
+        return "/".join(at)
+
+    def lookup(self, path: str) -> FileFact | None:
+        """Return what ``path`` names in the final file system, symbolic links followed."""
+        resolved = self.resolve(path)
+        return self.files.get(resolved) if resolved else None
+
+    def text(self, path: str) -> str | None:
+        """Return the text of a captured file of the final file system, links followed."""
+        fact = self.lookup(path)
+        return None if fact is None else self.layers[fact.layer].captured.get(fact.origin)
+
+    def interpreter(self, fact: FileFact) -> str | None:
+        """Return the ``#!`` line (without the ``#!``) of an executable script, or None."""
+        return self.layers[fact.layer].interpreters.get(fact.origin)
