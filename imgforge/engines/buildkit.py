@@ -1,0 +1,162 @@
+"""BuildKit through the buildx binary: the rendered Dockerfile exactly as printed.
+
+Bases are handed over as named contexts on OCI layouts, so no registry is asked; the result is
+exported into a lasting OCI layout (``tar=false``), so only new blobs move. What the Docker Engine
+can do is probed by feature (its image store), never by version: distributions' builds of BuildKit
+don't know theirs.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from imgforge import context, process
+from imgforge.engines import docker
+from imgforge.engines.protocol import BuildRequest, Built
+from imgforge.errors import BuildFailedError, ToolMissingError
+from imgforge.oci.layout import Layout
+from imgforge.plan import MACHINE_SECRETS, BuildPlan
+
+NAME = "buildkit"
+
+CLIENT_ENV = (
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "BUILDX_BUILDER",
+    "BUILDX_CONFIG",
+)
+PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+INDEX_ENV = (
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_TRUSTED_HOST",
+    "UV_INDEX",
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "UV_INSECURE_HOST",
+)
+"""The machine's package index settings that a dependency step sees, through a secret mount."""
+
+
+def unable(plan: BuildPlan) -> str:  # noqa: ARG001 - the protocol's; BuildKit can build any plan
+    """Say why BuildKit cannot be used; empty if it can."""
+    if buildx() is None:
+        return "the buildx plugin is not installed"
+    if os.environ.get("BUILDX_BUILDER"):
+        return ""
+    try:
+        engine = docker.probe()
+    except ToolMissingError as error:
+        return error.message
+    if not engine.containerd_store:
+        return "the Docker Engine does not use the containerd image store"
+    return ""
+
+
+def buildx() -> Path | None:
+    """Find the buildx binary where the docker command looks for its plugins."""
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    folders = [config / "cli-plugins"]
+    folders += [Path(prefix) / "docker" / "cli-plugins" for prefix in PREFIXES]
+    for folder in folders:
+        candidate = folder / "docker-buildx"
+        if os.access(candidate, os.X_OK):
+            return candidate
+    return None
+
+
+def build(request: BuildRequest) -> Built:
+    """Build all platforms in one call; see :class:`~imgforge.engines.protocol.Engine`."""
+    plan, binary = request.plan, buildx()
+    if binary is None:
+        raise ToolMissingError("the buildx plugin is not installed")
+    output = request.scratch / "layout"
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
+        work = Path(folder)
+        (work / "Dockerfile").write_text(request.dockerfile, encoding="utf-8")
+        (work / "Dockerfile.dockerignore").write_text(
+            context.ignore_file(plan.inputs, plan.exclude), encoding="utf-8"
+        )
+        secrets = {**_machine_secrets(plan, work), **request.secrets}
+        argv: list[str | Path] = [binary, "build", "--progress=plain"]
+        argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
+        argv += ["--file", work / "Dockerfile"]
+        for pin, layout in request.bases.items():
+            digest = pin.partition("@")[2]
+            argv += ["--build-context", f"{pin}=oci-layout://{layout}@{digest}"]
+        for name, path in secrets.items():
+            argv += ["--secret", f"id={name},src={path}"]
+        if request.no_cache:
+            argv.append("--no-cache")
+        argv += ["--output", f"type=oci,tar=false,dest={output},rewrite-timestamp=true"]
+        argv.append(request.context)
+        _run(argv, request)
+    result = Layout.open(output)
+    images = result.index()
+    if len(images) != 1:
+        raise BuildFailedError(f"BuildKit left {len(images)} images where one was expected")
+    result.prune()
+    return Built(result, images[0], _tools(binary))
+
+
+def _run(argv: list[str | Path], request: BuildRequest) -> None:
+    env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
+    env["SOURCE_DATE_EPOCH"] = str(request.plan.epoch)
+    values = [p.read_text(errors="replace").strip() for p in request.secrets.values()]
+    try:
+        process.run(argv, env=env, secrets=values, on_line=_narrate(request))
+    except BuildFailedError as error:
+        raise BuildFailedError(
+            "BuildKit could not build the image",
+            details=_relevant(error.details),
+            hint="imgforge render prints the Dockerfile; -v shows the whole log",
+        ) from error
+
+
+def _narrate(request: BuildRequest) -> Callable[[str], None]:
+    def line(text: str) -> None:
+        number, _, rest = text.partition(" ")
+        if number.startswith("#") and rest.startswith(("[", "exporting")):
+            request.say(f"buildkit: {rest}")
+        elif process.verbose:
+            request.say(f"buildkit: {text}")
+
+    return line
+
+
+def _relevant(lines: tuple[str, ...]) -> list[str]:
+    return [line for line in lines if line.strip() and " DONE " not in line][-25:]
+
+
+def _machine_secrets(plan: BuildPlan, work: Path) -> dict[str, Path]:
+    if not plan.stages:
+        return {}
+    found: dict[str, Path] = {}
+    authority, index = MACHINE_SECRETS
+    bundle = os.environ.get("SSL_CERT_FILE")
+    if bundle and Path(bundle).is_file():
+        found[authority] = Path(bundle)
+    settings = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
+    if settings:
+        path = work / "index"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in settings.items()))
+        found[index] = path
+    return found
+
+
+def _tools(binary: Path) -> dict[str, str]:
+    version = process.run([binary, "version"]).stdout.decode(errors="replace").split()
+    tools = {"buildx": version[1] if len(version) > 1 else "unknown"}
+    if not os.environ.get("BUILDX_BUILDER"):
+        tools["docker-engine"] = docker.probe().version
+    return tools

@@ -1,0 +1,146 @@
+"""The Docker Engine's API: what it can do, and loading an image into its store."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+import tarfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from imgforge.errors import BuildFailedError, ToolMissingError
+from imgforge.oci.layout import Layout, references
+from imgforge.oci.types import INDEX, INDEXES, Descriptor, canonical_json
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+HINT = "start the Docker Engine, or name it in DOCKER_HOST"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What was found out about the engine."""
+
+    version: str
+    containerd_store: bool
+
+
+@contextlib.contextmanager
+def client() -> Iterator[DockerClient]:
+    """Connect to the engine that DOCKER_HOST names, or the local one; ToolMissingError if none."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        connection = docker.from_env(timeout=600)
+        connection.ping()
+    except (DockerException, OSError, ValueError) as error:
+        raise ToolMissingError("no Docker Engine is reachable", hint=HINT) from error
+    with contextlib.closing(connection):
+        yield connection
+
+
+@functools.cache
+def probe() -> EngineInfo:
+    """Ask the engine about itself (once per process); ToolMissingError if none is reachable."""
+    with client() as connection:
+        info = connection.info()
+    status = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)  # noqa: PLR2004
+    store = str(status.get("driver-type", "")).startswith("io.containerd.snapshotter")
+    return EngineInfo(str(info.get("ServerVersion", "unknown")), store)
+
+
+def load(layout: Layout, image: Descriptor, names: list[str]) -> None:
+    """Put ``image`` into the engine's store under ``names`` (``repository:tag``).
+
+    The archive is an OCI layout that also carries Docker's own ``manifest.json``, so engines with
+    either image store read it; blobs are streamed, never copied to disk.
+    """
+    failures: list[OSError] = []
+
+    def feed(descriptor: int) -> None:
+        try:
+            with os.fdopen(descriptor, "wb") as sink:
+                archive(layout, image, names, sink)
+        except OSError as error:
+            failures.append(error)
+
+    with client() as connection:
+        reading, writing = os.pipe()
+        feeder = threading.Thread(target=feed, args=(writing,))
+        feeder.start()
+        try:
+            with os.fdopen(reading, "rb") as source:
+                answers = list(connection.api.load_image(source))  # type: ignore[no-untyped-call]
+        finally:
+            feeder.join()
+        refused = [str(a["error"]) for a in answers if isinstance(a, dict) and a.get("error")]
+        refused += [str(error) for error in failures]
+        if refused:
+            raise BuildFailedError("the Docker Engine did not load the image", details=refused)
+        for name in names:
+            connection.images.get(name)
+
+
+def archive(layout: Layout, image: Descriptor, names: list[str], out: IO[bytes]) -> None:
+    """Write ``image`` as one tar archive that ``docker load`` and OCI tools read."""
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": _named(image, names)}
+    manifests = []
+    digests: list[Descriptor] = [image]
+    if image.media_type in INDEXES:
+        digests += layout.children(image)
+    blobs: dict[str, Descriptor] = {d.digest: d for d in digests}
+    for manifest in layout.images(image):
+        config, *layers = references(layout.read_json(manifest))
+        blobs |= {d.digest: d for d in (config, *layers)}
+        manifests.append(
+            {
+                "Config": _blob(config),
+                "RepoTags": names,
+                "Layers": [_blob(layer) for layer in layers],
+            }
+        )
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        _member(tar, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
+        _member(tar, "index.json", canonical_json(index))
+        _member(tar, "manifest.json", json.dumps(manifests[:1]).encode())
+        for descriptor in blobs.values():
+            entry = tarfile.TarInfo(_blob(descriptor))
+            entry.size = descriptor.size
+            with layout.blob_path(descriptor.digest).open("rb") as file:
+                tar.addfile(entry, file)
+
+
+def _named(image: Descriptor, names: list[str]) -> list[dict[str, object]]:
+    plain = Descriptor(image.media_type, image.digest, image.size, platform=image.platform)
+    entries = []
+    for name in names:
+        full = (
+            name if "/" in name and ("." in name.split("/")[0]) else f"docker.io/{_library(name)}"
+        )
+        notes = {
+            "io.containerd.image.name": full,
+            "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+        }
+        entries.append({**plain.to_json(), "annotations": notes})
+    return entries
+
+
+def _library(name: str) -> str:
+    return name if "/" in name else f"library/{name}"
+
+
+def _blob(descriptor: Descriptor) -> str:
+    return "blobs/" + descriptor.digest.replace(":", "/")
+
+
+def _member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    tar.addfile(entry, io.BytesIO(data))

@@ -1,0 +1,85 @@
+"""Filling a folder with locked wheels for a platform, by uv, without running any of their code.
+
+The builder's step does the same with the same flags, so both engines ship the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+from imgforge import cache, process
+from imgforge.engines.buildkit import INDEX_ENV
+from imgforge.engines.protocol import BuildRequest
+from imgforge.errors import BuildFailedError, InvalidInputError
+from imgforge.oci.types import Platform
+from imgforge.plan import Fill
+
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def describe(fill: Fill) -> str:
+    """Say what :func:`fill` does, for the progress."""
+    return f"installing the wheels of {fill.parameters['lock']}"
+
+
+def inputs(fill: Fill, context: Path) -> list[str]:
+    """Return what decides the result besides the parameters: the lock file's hash, uv's version."""
+    import importlib.metadata
+
+    try:
+        lock = (context / fill.parameters["lock"]).read_bytes()
+    except OSError as error:
+        raise InvalidInputError(
+            f"cannot read {fill.parameters['lock']}: {error.strerror}",
+            hint="uv pip compile --generate-hashes requirements.in -o requirements.txt",
+        ) from error
+    return [hashlib.sha256(lock).hexdigest(), importlib.metadata.version("uv")]
+
+
+def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) -> None:
+    """Install into ``folder``; BuildFailedError with uv's words if the lock doesn't hold."""
+    import uv
+
+    parameters = fill.parameters
+    target = f"{MACHINES[platform.architecture]}-{parameters['manylinux']}"
+    env = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
+    env |= {
+        "UV_CACHE_DIR": str(cache.directory("uv")),
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_NO_PROGRESS": "1",
+    }
+    argv: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", folder]
+    argv += ["--python-version", parameters["python"], "--python-platform", target]
+    argv += ["--require-hashes", "--only-binary", ":all:"]
+    argv += ["--requirements", request.context / parameters["lock"]]
+    try:
+        process.run(argv, env=env, cwd=folder)
+    except BuildFailedError as error:
+        raise BuildFailedError(
+            f"the requirements in {parameters['lock']} could not be installed for {platform}",
+            details=error.details,
+            hint="a missing hash or pin: uv pip compile --generate-hashes; a package without a "
+            "wheel: allow-source-builds = true and an engine that can run commands",
+        ) from error
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Leave out what depends on the machine that installed: scripts, caches and uv's own lock.
+
+    Scripts name the interpreter they were installed with; ``python3 -m`` starts the same program.
+    """
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    (folder / ".lock").unlink(missing_ok=True)
+    for compiled in list(folder.rglob("__pycache__")):
+        shutil.rmtree(compiled)
+    for record in folder.glob("*.dist-info/RECORD"):
+        lines = record.read_bytes().splitlines(keepends=True)
+        kept = [n for n in lines if not re.match(rb'"?(\.\./)*bin/', n) and b"__pycache__" not in n]
+        record.unlink()  # uv may have hard-linked it to its cache
+        record.write_bytes(b"".join(kept))

@@ -1,0 +1,17 @@
+"""Plan in, Dockerfile out: pure and byte-stable."""
+
+from __future__ import annotations
+
+from imgforge import assets, template
+from imgforge.plan import BuildPlan
+
+TEMPLATE = "Dockerfile.j2"
+
+
+def render(plan: BuildPlan) -> str:
+    """Return the Dockerfile of ``plan``; every engine with RUN builds exactly this text."""
+    text = (assets.folder("templates") / TEMPLATE).read_text(encoding="utf-8")
+    uses_empty = any(copy.origin == "empty" for copy in plan.runtime.copies)
+    return template.render(
+        text, {"plan": plan, "uses_empty": uses_empty}, name=TEMPLATE, trusted=True
+    )
