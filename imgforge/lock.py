@@ -248,7 +248,9 @@ def _record(record: type[_T], value: object, place: str, problems: list[str]) ->
     problems += [f"{prefix}{key}: unknown key" for key in value if key not in fields]
     for name, field in fields.items():
         if name in value:
-            out[name] = _value(_hints(record)[name], value[name], prefix + name, problems)
+            out[name] = _value(
+                _hints(typing.cast("Any", record))[name], value[name], prefix + name, problems
+            )
         elif field.default is dataclasses.MISSING:
             problems.append(f"{prefix}{name}: missing")
     return record(**out) if len(problems) == before else None
