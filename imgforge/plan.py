@@ -151,7 +151,7 @@ class BuildPlan:
         return sha256(self.text().encode())
 
     def platform_list(self) -> tuple[Platform, ...]:
-        """The platforms, parsed."""
+        """Return the platforms, parsed."""
         return tuple(Platform.parse(p) for p in self.platforms)
 
 

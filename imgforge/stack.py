@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -146,11 +147,11 @@ def _check(definition: Definition, folder: str) -> list[tomlfile.Problem]:
                 tomlfile.Problem(("parameters", name, "default"), "does not fit type or choices")
             )
     for i, stage in enumerate(definition.stages):
-        for name in stage.native.when if stage.native else ():
-            if name not in definition.parameters:
-                found.append(
-                    tomlfile.Problem(("stages", i, "native", "when", name), "no such parameter")
-                )
+        found += [
+            tomlfile.Problem(("stages", i, "native", "when", name), "no such parameter")
+            for name in (stage.native.when if stage.native else ())
+            if name not in definition.parameters
+        ]
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         found.append(tomlfile.Problem(("versions",), "stages need a builder in every version"))
     return found
@@ -176,49 +177,54 @@ class Choice:
 
 def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     """Fit ``spec`` (its bytes and file name for the messages) to ``stack``; list all misfits."""
-    definition, wanted = stack.definition, spec.stack
-    version = wanted.version or definition.default
-    problems = []
-    if version not in definition.versions:
-        offered = ", ".join(definition.versions)
-        problems.append(
-            tomlfile.Problem(("stack", "version"), f"no version {version!r}", f"one of {offered}")
-        )
-        offer = definition.versions[definition.default]
-    else:
-        offer = definition.versions[version]
-    for key, value in wanted.parameters.items():
-        declared = definition.parameters.get(key)
-        place = ("stack", "parameters", key)
-        if declared is None:
-            known = ", ".join(definition.parameters) or "it has none"
-            problems.append(tomlfile.Problem(place, "unknown parameter", f"parameters: {known}"))
-        elif not _fits(declared, value):
-            wants = " or ".join(map(repr, declared.choices)) or declared.type
-            problems.append(tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}"))
-    if definition.lock == "required" and spec.app.lock is None:
-        problems.append(tomlfile.Problem(("app", "lock"), "is required", definition.lock_hint))
-    if definition.lock == "none" and spec.app.lock is not None:
-        problems.append(tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use of"))
-    if not definition.stages and wanted.builder:
-        problems.append(tomlfile.Problem(("stack", "builder"), "the stack builds nothing"))
-    steps = [stage.name for stage in definition.stages]
-    for i, secret in enumerate(spec.build.secrets):
-        if secret.step not in steps:
-            problems.append(
-                tomlfile.Problem(
-                    ("build", "secrets", i, "step"),
-                    f"no step {secret.step!r}",
-                    f"steps: {', '.join(steps) or 'none'}",
-                )
-            )
+    problems = [*_parameter_problems(stack, spec), *_other_problems(stack, spec)]
     if problems:
         raise tomlfile.invalid(name, data, problems)
-    parameters = {key: p.default for key, p in definition.parameters.items()}
+    definition, wanted = stack.definition, spec.stack
+    version = wanted.version or definition.default
+    offer = definition.versions[version]
+    defaults = {key: declared.default for key, declared in definition.parameters.items()}
     return Choice(
         version,
         wanted.base or offer.runtime,
         (wanted.builder or offer.builder) if definition.stages else None,
-        {**parameters, **wanted.parameters},
+        {**defaults, **wanted.parameters},
         offer.variables,
     )
+
+
+def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
+    declarations = stack.definition.parameters
+    for key, value in spec.stack.parameters.items():
+        place = ("stack", "parameters", key)
+        declared = declarations.get(key)
+        if declared is None:
+            known = ", ".join(declarations) or "it has none"
+            yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
+        elif not _fits(declared, value):
+            wants = " or ".join(map(repr, declared.choices)) or declared.type
+            yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
+
+
+def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
+    definition, wanted = stack.definition, spec.stack
+    if wanted.version and wanted.version not in definition.versions:
+        yield tomlfile.Problem(
+            ("stack", "version"),
+            f"no version {wanted.version!r}",
+            f"one of {', '.join(definition.versions)}",
+        )
+    if definition.lock == "required" and spec.app.lock is None:
+        yield tomlfile.Problem(("app", "lock"), "is required", definition.lock_hint)
+    if definition.lock == "none" and spec.app.lock is not None:
+        yield tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use for a lock")
+    if wanted.builder and not definition.stages:
+        yield tomlfile.Problem(("stack", "builder"), f"stack {definition.name} builds nothing")
+    steps = [stage.name for stage in definition.stages]
+    for i, secret in enumerate(spec.build.secrets):
+        if secret.step not in steps:
+            yield tomlfile.Problem(
+                ("build", "secrets", i, "step"),
+                f"no step {secret.step!r}",
+                f"steps: {', '.join(steps) or 'none'}",
+            )

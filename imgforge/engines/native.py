@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from imgforge import __version__, cache, context
-from imgforge.analysis import analyse
+from imgforge.analysis import analyse, facts
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import ENCODER, Entry, Layer, write_layer
@@ -154,10 +154,10 @@ def _open_base(request: BuildRequest, platform: Platform) -> _Base:
             if image.platform is None or _same(image.platform, platform):
                 manifest = layout.read_json(image)
                 config = layout.read_json(Descriptor.from_json(manifest["config"]))
-                facts = analyse(layout, image, cache=cache.directory("analysis"))
+                seen = analyse(layout, image, cache=cache.directory("analysis"))
                 tree = _Tree(
-                    {p for p, f in facts.files.items() if f.kind == "directory"},
-                    {p: f.link for p, f in facts.files.items() if f.kind == "symlink"},
+                    {p for p, f in seen.files.items() if f.kind == facts.DIRECTORY},
+                    {p: f.link for p, f in seen.files.items() if f.kind == facts.SYMLINK},
                 )
                 return _Base(layout, manifest, config, tree)
     raise BuildFailedError(f"base {pin} has no image for {platform}", hint="imgforge lock")

@@ -16,7 +16,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class BuildRequest:
-    """All that an engine is given. ``bases`` maps a base's pin to its layout directory;
+    """All that an engine is given.
+
+    ``bases`` maps a base's pin to its layout directory;
     ``secrets`` maps a build secret's id to the file that holds its value.
     """
 
