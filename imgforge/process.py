@@ -69,8 +69,9 @@ def run(
     on_line: Callable[[str], None] | None = None,
     stdout: IO[bytes] | None = None,
     check: bool = True,
+    input: bytes | None = None,  # noqa: A002 - the name that subprocess gives it
 ) -> Result:
-    """Run ``argv`` to its end with no standard input.
+    """Run ``argv`` to its end with no standard input but ``input`` (not with ``on_line``).
 
     ``on_line`` is given each line of stderr as it appears. ``timeout`` is in seconds. Raises
     ToolMissingError if the program is not there, and, unless ``check`` is false,
@@ -83,7 +84,7 @@ def run(
     try:
         child = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
             stdout=stdout or subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(env),
@@ -96,7 +97,7 @@ def run(
     with child:
         try:
             if on_line is None:
-                out, err = child.communicate(timeout=timeout)
+                out, err = child.communicate(input, timeout=timeout)
             else:
                 out, err = _follow(child, on_line, timeout, secrets)
         except subprocess.TimeoutExpired as error:

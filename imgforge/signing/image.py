@@ -1,0 +1,70 @@
+"""Signing an image in a layout: one statement says it is signed, one per predicate describes it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from imgforge import strictjson
+from imgforge.errors import EvidenceError
+from imgforge.oci.layout import Layout
+from imgforge.oci.types import Descriptor
+from imgforge.signing import dsse, statement
+from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPE, Bundle
+from imgforge.signing.signer import Signer
+
+
+def sign_image(
+    layout: Layout,
+    image: Descriptor,
+    signer: Signer,
+    *,
+    name: str,
+    predicates: Sequence[tuple[str, bytes]] = (),
+    created: int,
+    subjects: Sequence[Descriptor] = (),
+) -> list[Descriptor]:
+    """Sign ``image`` (a manifest or an index) and attach the evidence to it.
+
+    ``name`` names the image in each statement; ``predicates`` are pairs of predicate type and
+    JSON; ``created`` is in seconds since 1970. ``subjects`` are further digests that the
+    predicates (not the signature) speak of, such as the platforms of an index. Returns the
+    referrers, the signature's first; they are not in the layout's index until the caller lists
+    them. The same arguments give the same bytes. EvidenceError if a predicate is not JSON or a
+    bundle would be over its limit.
+    """
+    only = (statement.Subject(name, image.digest),)
+    described = (*only, *(statement.Subject(name, d.digest) for d in subjects))
+    said = [(statement.SIGNATURE, statement.about(only, statement.SIGNATURE, {}).to_bytes())]
+    for kind, data in predicates:
+        try:
+            predicate = strictjson.load_object(data)
+            said.append((kind, statement.about(described, kind, predicate).to_bytes()))
+        except ValueError as error:
+            raise EvidenceError(f"the predicate {kind} cannot be signed: {error}") from error
+    return [_attach(layout, image, signer, kind, text, created) for kind, text in said]
+
+
+def _attach(
+    layout: Layout,
+    image: Descriptor,
+    signer: Signer,
+    kind: str,
+    payload: bytes,
+    created: int,
+) -> Descriptor:
+    data = Bundle(dsse.sign(payload, signer), signer.hint).to_bytes()
+    if len(data) > MAX_SIZE:
+        raise EvidenceError(f"the bundle for {kind} would be over {MAX_SIZE} bytes")
+    return layout.attach(
+        image,
+        data,
+        MEDIA_TYPE,
+        {
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": kind,
+            "org.opencontainers.image.created": time.strftime(
+                "%Y-%m-%dT%H:%M:%SZ", time.gmtime(created)
+            ),
+        },
+    )

@@ -1,0 +1,293 @@
+"""Key pairs in cosign's files.
+
+The private half is PKCS#8 DER in NaCl's secretbox under a key that scrypt makes of the password,
+as JSON in PEM (github.com/secure-systems-lab/go-securesystemslib, ``encrypted``; cosign,
+``pkg/cosign/keys.go``). The public half is an ordinary SubjectPublicKeyInfo PEM.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgforge import strictjson
+from imgforge.errors import EvidenceError, InvalidInputError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+MAX_FILE = 32 << 10
+"""Bytes; the most that is read of a key file (RSA 4096 needs 7 KiB)."""
+
+LABELS = ("ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY")
+_PEM = re.compile(rb"\s*-----BEGIN ([A-Z ]+)-----\s([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
+_WORK = (32768, 65536)
+"""Values of scrypt's N that go-securesystemslib writes or ever wrote; r is 8 and p is 1."""
+_SALT, _NONCE = 32, 24
+_SCRYPT_MEMORY = 256 << 20
+_RSA_BITS = range(2048, 8193)
+_P256_BITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A P-256 or RSA verification key; ``der`` is its SubjectPublicKeyInfo."""
+
+    der: bytes
+
+    @classmethod
+    def from_pem(cls, pem: bytes, place: str = "the public key") -> PublicKey:
+        """Read one PEM ``PUBLIC KEY``; EvidenceError naming ``place`` on anything else."""
+        label, der = _unwrap(pem, place)
+        if label in LABELS:
+            raise EvidenceError(
+                f"{place} is a private key", hint="give the .pub file that was made with it"
+            )
+        if label != "PUBLIC KEY":
+            raise EvidenceError(f"{place} is a PEM {label}, not a PUBLIC KEY")
+        key = cls(der)
+        key._load(place)
+        return key
+
+    @property
+    def fingerprint(self) -> str:
+        """``sha256:<hex>`` of the SubjectPublicKeyInfo."""
+        return "sha256:" + hashlib.sha256(self.der).hexdigest()
+
+    @property
+    def hint(self) -> str:
+        """The name by which bundles mention the key; never a reason to trust it."""
+        return base64.b64encode(hashlib.sha256(self.der).digest()).decode()
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Whether ``signature`` is this key's over ``data`` (SHA-256; RSA with PKCS #1 v1.5)."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+
+        key = self._load("the public key")
+        try:
+            if isinstance(key, ec.EllipticCurvePublicKey):
+                key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+            else:
+                key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+        except InvalidSignature:
+            return False
+        return True
+
+    def _load(self, place: str) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+        try:
+            key = serialization.load_der_public_key(self.der)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise EvidenceError(f"{place} is not a public key that can be read") from error
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size in _RSA_BITS:
+            return key
+        if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+            return key
+        raise EvidenceError(
+            f"{place} is of a kind that imgforge does not accept",
+            hint="use ECDSA on P-256 (imgforge keygen makes that) or RSA of 2048 bits or more",
+        )
+
+
+def public(key: PrivateKey) -> PublicKey:
+    """Return the public half of ``key``."""
+    from cryptography.hazmat.primitives import serialization
+
+    return PublicKey(
+        key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+
+
+def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
+    """Make a P-256 key pair: ``<prefix>.key`` (mode 0600, encrypted) and ``<prefix>.pub``.
+
+    Returns both paths. A file that exists is never replaced (InvalidInputError), and the pair
+    appears whole or not at all.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    private_path = prefix.with_name(prefix.name + ".key")
+    public_path = prefix.with_name(prefix.name + ".pub")
+    for path in (private_path, public_path):
+        if path.exists() or path.is_symlink():
+            raise _exists(path)
+    _create(private_path, encrypt(key, password), 0o600)
+    try:
+        _create(public_path, _wrap("PUBLIC KEY", public(key).der), 0o644)
+    except BaseException:
+        private_path.unlink()
+        raise
+    return private_path, public_path
+
+
+def load_public(path: Path) -> PublicKey:
+    """Read a PEM public key; InvalidInputError if the file can't be read, else EvidenceError."""
+    return PublicKey.from_pem(_read(path), str(path))
+
+
+def load_private(path: Path, password: bytes) -> PrivateKey:
+    """Read and decrypt a cosign private key (P-256 or RSA).
+
+    InvalidInputError if the file can't be read, EvidenceError if it is malformed or the password
+    is not the one it was encrypted with.
+    """
+    return decrypt(_read(path), password, str(path))
+
+
+def encrypt(key: PrivateKey, password: bytes) -> bytes:
+    """Return ``key`` as cosign's PEM, encrypted with ``password``."""
+    import json
+
+    from cryptography.hazmat.primitives import serialization
+    from nacl.secret import SecretBox
+
+    salt, nonce = os.urandom(_SALT), os.urandom(_NONCE)
+    der = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    box = SecretBox(_derive(password, salt, _WORK[-1])).encrypt(der, nonce)
+    document = {
+        "kdf": {
+            "name": "scrypt",
+            "params": {"N": _WORK[-1], "r": 8, "p": 1},
+            "salt": base64.b64encode(salt).decode(),
+        },
+        "cipher": {"name": "nacl/secretbox", "nonce": base64.b64encode(nonce).decode()},
+        "ciphertext": base64.b64encode(box.ciphertext).decode(),
+    }
+    return _wrap(LABELS[0], json.dumps(document, separators=(",", ":")).encode())
+
+
+def decrypt(pem: bytes, password: bytes, place: str = "the private key") -> PrivateKey:
+    """Read cosign's PEM; errors as in :func:`load_private`, naming ``place``."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from nacl.exceptions import CryptoError
+    from nacl.secret import SecretBox
+
+    label, body = _unwrap(pem, place)
+    if label not in LABELS:
+        raise EvidenceError(
+            f"{place} is a PEM {label}, not an encrypted cosign key",
+            hint="cosign import-key-pair turns an ordinary private key into one",
+        )
+    try:
+        work, salt, nonce, sealed = _sealed(strictjson.load_object(body))
+    except ValueError as error:
+        raise EvidenceError(f"{place} is not a cosign key: {error}") from error
+    try:
+        der = SecretBox(_derive(password, salt, work)).decrypt(sealed, nonce)
+    except CryptoError as error:
+        raise EvidenceError(
+            f"{place} does not open with this password",
+            hint="set IMGFORGE_KEY_PASSWORD or --password-file to the password of this key",
+        ) from error
+    try:
+        key = serialization.load_der_private_key(der, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise EvidenceError(f"{place} holds no private key that can be read") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise EvidenceError(f"{place} is neither an ECDSA nor an RSA key")
+    public(key)._load(place)  # noqa: SLF001 - the same limits hold for both halves
+    return key
+
+
+def _sealed(document: dict[str, Any]) -> tuple[int, bytes, bytes, bytes]:
+    kdf, cipher = document.get("kdf"), document.get("cipher")
+    if not isinstance(kdf, dict) or kdf.get("name") != "scrypt":
+        raise ValueError("its key derivation is not scrypt")
+    if not isinstance(cipher, dict) or cipher.get("name") != "nacl/secretbox":
+        raise ValueError("its cipher is not nacl/secretbox")
+    params = kdf.get("params")
+    work = next((n for n in _WORK if params == {"N": n, "r": 8, "p": 1}), None)
+    if work is None:
+        raise ValueError("its scrypt parameters are not the ones cosign uses")
+    salt = decode64(kdf.get("salt"))
+    nonce = decode64(cipher.get("nonce"))
+    if len(salt) != _SALT or len(nonce) != _NONCE:
+        raise ValueError("its salt or nonce has the wrong length")
+    return work, salt, nonce, decode64(document.get("ciphertext"))
+
+
+def decode64(value: object) -> bytes:
+    """Decode canonical standard base64; ValueError on anything else."""
+    if not isinstance(value, str):
+        raise ValueError("a base64 field is not a string")  # noqa: TRY004 - one error
+    data = base64.b64decode(value, validate=True)
+    if base64.b64encode(data) != value.encode():
+        raise ValueError("a base64 field is not in canonical form")
+    return data
+
+
+def _derive(password: bytes, salt: bytes, work: int) -> bytes:
+    return hashlib.scrypt(password, salt=salt, n=work, r=8, p=1, dklen=32, maxmem=_SCRYPT_MEMORY)
+
+
+def _wrap(label: str, body: bytes) -> bytes:
+    text = base64.b64encode(body).decode()
+    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN {label}-----", *lines, f"-----END {label}-----", ""]).encode()
+
+
+def _unwrap(pem: bytes, place: str) -> tuple[str, bytes]:
+    matched = _PEM.fullmatch(pem) if len(pem) <= MAX_FILE else None
+    if matched is None:
+        raise EvidenceError(f"{place} is not one PEM block")
+    try:
+        body = base64.b64decode(b"".join(matched[2].split()), validate=True)
+    except ValueError as error:
+        raise EvidenceError(f"{place} is not PEM: malformed base64") from error
+    return matched[1].decode(), body
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read the key {path}: {error.strerror}") from error
+
+
+def _create(path: Path, data: bytes, mode: int) -> None:
+    try:
+        fd, name = tempfile.mkstemp(prefix=".key-", dir=path.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                os.fchmod(fd, mode)
+                file.write(data)
+                file.flush()
+                os.fsync(fd)
+            # A link, unlike a rename, fails if the name was taken meanwhile.
+            os.link(name, path)
+        finally:
+            Path(name).unlink()
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _exists(path: Path) -> InvalidInputError:
+    return InvalidInputError(
+        f"{path} exists and keys are never overwritten",
+        hint="choose another prefix, or move the old pair away",
+    )

@@ -1,0 +1,89 @@
+"""In-toto statements (github.com/in-toto/attestation, spec/v1/statement.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imgforge import strictjson
+from imgforge.oci.types import canonical_json, is_digest
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+STATEMENTS = frozenset({STATEMENT, "https://in-toto.io/Statement/v0.1"})
+"""The types read; ``cosign attest`` still writes v0.1."""
+
+SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
+"""Predicate type of "this image is signed"; its predicate is empty."""
+SPDX = "https://spdx.dev/Document"
+CYCLONEDX = "https://cyclonedx.org/bom"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+FINDINGS = "https://imgforge.dev/findings/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a statement is about: a name for people and a digest for machines."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """``predicate`` (decoded JSON) of type ``predicate_type`` holds for ``subjects``."""
+
+    subjects: tuple[Subject, ...]
+    predicate_type: str
+    predicate: Any
+
+    def to_bytes(self) -> bytes:
+        """Return canonical JSON, always of type Statement v1."""
+        return canonical_json(
+            {
+                "_type": STATEMENT,
+                "subject": [
+                    {"name": s.name, "digest": {"sha256": s.digest.removeprefix("sha256:")}}
+                    for s in self.subjects
+                ],
+                "predicateType": self.predicate_type,
+                "predicate": self.predicate,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Statement:
+        """Read a statement v0.1 or v1 about sha256 digests; ValueError saying what is wrong."""
+        value = strictjson.load_object(data)
+        if value.get("_type") not in STATEMENTS:
+            raise ValueError(f"the statement type is {value.get('_type')!a}")
+        kind, subjects = value.get("predicateType"), value.get("subject")
+        if not isinstance(kind, str) or not kind:
+            raise ValueError("the statement has no predicateType")
+        if not isinstance(subjects, list) or not subjects:
+            raise ValueError("the statement has no subject")
+        return cls(tuple(_subject(s) for s in subjects), kind, value.get("predicate"))
+
+    def is_about(self, digest: str) -> bool:
+        """Whether ``digest`` is one of the subjects'."""
+        return any(s.digest == digest for s in self.subjects)
+
+
+def about(subjects: Sequence[Subject], predicate_type: str, predicate: Any) -> Statement:  # noqa: ANN401 - JSON
+    """Return the statement; ValueError if a subject has no name or no sha256 digest."""
+    for subject in subjects:
+        if not subject.name or not is_digest(subject.digest):
+            raise ValueError(f"not a subject: {subject}")
+    return Statement(tuple(subjects), predicate_type, predicate)
+
+
+def _subject(value: object) -> Subject:
+    if not isinstance(value, dict):
+        raise ValueError("a subject is not an object")  # noqa: TRY004 - one error
+    name, digests = value.get("name", ""), value.get("digest")
+    if not isinstance(name, str) or not isinstance(digests, dict):
+        raise ValueError("a subject has no digest, or its name is not a string")  # noqa: TRY004
+    digest = f"sha256:{digests.get('sha256')}"
+    if not is_digest(digest):
+        raise ValueError("a subject has no sha256 digest")
+    return Subject(name, digest)

@@ -1,0 +1,39 @@
+"""JSON from outside: one meaning or none.
+
+Two parsers that disagree about a document (duplicate keys, ``NaN``, another encoding) let a
+signature cover one reading and a decision rest on another (RFC 8259, section 4; RFC 7493).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+
+def loads(data: bytes) -> Any:  # noqa: ANN401 - decoded JSON of unknown shape
+    """Decode UTF-8 JSON; raise ValueError on duplicate keys, NaN, infinities or deep nesting."""
+    try:
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deeply") from error
+
+
+def load_object(data: bytes) -> dict[str, Any]:
+    """Decode a JSON object like :func:`loads`; ValueError if it is something else."""
+    value = loads(data)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one error for bad input
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("JSON object repeats a key")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"JSON holds {name}")
