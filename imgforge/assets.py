@@ -6,6 +6,7 @@ They stand at the top of the repository for the people who read them and inside 
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -24,3 +25,13 @@ def folder(name: Folder) -> Path:
     if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
         return checkout / name
     raise ImgforgeError(f"this installation of imgforge lacks its {name} folder", hint="reinstall")
+
+
+def fingerprint(*folders: Path) -> str:
+    """Digest over the names and contents of all files in ``folders``."""
+    total = hashlib.sha256()
+    for folder_ in folders:
+        for path in sorted(p for p in folder_.rglob("*") if p.is_file()):
+            total.update(f"{path.relative_to(folder_)}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return "sha256:" + total.hexdigest()

@@ -1,1 +1,19 @@
-"""TBD."""
+"""The command line: one small module per command. Parse, call, print, exit code; no logic.
+
+``COMMANDS`` is the one list: help, completion and the reference pages derive from it.
+"""
+
+COMMANDS = {
+    "build": "build, prove, list and sign an image",
+    "lock": "pin bases and packages in imgforge.lock",
+    "plan": "print the build plan and which engines can serve it",
+    "render": "print the Dockerfile",
+    "check": "judge an image with every check",
+    "sbom": "print an image's bill of materials",
+    "key": "make and show signing keys",
+    "verify": "verify an image's signature and evidence",
+    "schema": "print the JSON Schema of imgforge.toml",
+    "doctor": "say what this machine can do and what is missing",
+    "completion": "print a shell completion script",
+}
+"""Command → what it does; the module of the same name in this package has the rest."""

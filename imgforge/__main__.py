@@ -1,0 +1,7 @@
+"""``python -m imgforge``."""
+
+import sys
+
+from imgforge.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,145 @@
+"""``imgforge build``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgforge.cli import COMMANDS, options
+from imgforge.console import Console
+from imgforge.errors import InvalidInputError
+
+EXAMPLES = """\
+  imgforge build                                build what ./imgforge.toml says
+  imgforge build --load && docker run --rm acme/web:1.0
+  imgforge build --key imgforge.key --push registry.example.com/acme/web
+  imgforge build services/web --engine native --format json
+"""
+ENGINES = ("auto", "buildkit", "native")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    out = options.parser("build", COMMANDS["build"], EXAMPLES)
+    options.project(out)
+    options.flag(out, "--engine", choices=ENGINES, default="auto", help="what builds")
+    options.flag(
+        out,
+        "-t",
+        "--tag",
+        action="append",
+        metavar="TAG",
+        help="tag instead of the spec's; repeatable",
+    )
+    options.flag(
+        out,
+        "--push",
+        action="append",
+        metavar="REPOSITORY[:TAG]",
+        help="push, attach the evidence, and tag last; repeatable",
+    )
+    options.flag(
+        out, "--load", action="store_true", help="also put the image into the Docker Engine"
+    )
+    options.flag(out, "--output", type=Path, metavar="DIR", help="default: .imgforge by the spec")
+    options.flag(out, "--key", type=Path, help="private key to sign with (imgforge key generate)")
+    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    options.flag(
+        out,
+        "--secret",
+        action="append",
+        metavar="id=NAME,src=FILE|env=VARIABLE",
+        help="value of a secret that build.secrets declares; repeatable",
+    )
+    options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that bounds the gate")
+    options.flag(out, "--no-cache", action="store_true", help="build everything again")
+    options.epoch(out)
+    options.common(out, "text", "json")
+    return out
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Build; print the image's reference by digest, or all of the result as JSON."""
+    from imgforge import pipeline
+    from imgforge.project import locate
+
+    with _secrets(given.secret) as secrets:
+        result = pipeline.build(
+            locate(given.path),
+            pipeline.Options(
+                engine=given.engine,
+                tags=tuple(dict.fromkeys(given.tag)),
+                epoch=given.epoch,
+                no_cache=given.no_cache,
+                key=given.key,
+                password=lambda: _password(given.password_file),
+                secrets=secrets,
+                policy=given.policy,
+                output=given.output,
+                push=tuple(given.push),
+                load=given.load,
+            ),
+            console,
+        )
+    record = result.record
+    if given.key is None:
+        console.note("not signed: imgforge key generate, then build --key imgforge.key")
+    console.note(f"image and evidence: {result.output}")
+    if given.format == "json":
+        value = {
+            "reference": result.reference,
+            "digest": record.image["digest"],
+            "name": record.name,
+            "tags": list(record.tags),
+            "engine": record.engine,
+            "engineReason": record.reason,
+            "unchanged": result.unchanged,
+            "signed": bool(record.signed_by),
+            "pushed": list(result.pushed),
+            "output": str(result.output),
+            "evidence": record.evidence,
+        }
+        print(json.dumps(value, indent=2, sort_keys=True))
+    else:
+        print(result.reference)
+    return 0
+
+
+def _password(file: Path | None) -> bytes:
+    from imgforge.signing import password
+
+    return password.read(file)
+
+
+@contextlib.contextmanager
+def _secrets(given: list[str]) -> Iterator[dict[str, Path]]:
+    """Turn ``id=…,src=…`` and ``id=…,env=…`` into files that live as long as the build."""
+    with tempfile.TemporaryDirectory(prefix="imgforge-secrets-") as folder:
+        found: dict[str, Path] = {}
+        for text in given:
+            fields = dict(part.partition("=")[::2] for part in text.split(","))
+            name = fields.pop("id", "")
+            source, variable = fields.pop("src", ""), fields.pop("env", "")
+            if not name or fields or bool(source) == bool(variable):
+                raise InvalidInputError(
+                    f"--secret {text.partition(',')[0]},… is malformed",
+                    hint="write id=NAME,src=FILE or id=NAME,env=VARIABLE",
+                )
+            found[name] = Path(source).resolve() if source else _file(folder, name, variable)
+            if not found[name].is_file():
+                raise InvalidInputError(f"secret {name}: {source} is not a file")
+        yield found
+
+
+def _file(folder: str, name: str, variable: str) -> Path:
+    if variable not in os.environ:
+        raise InvalidInputError(f"secret {name}: the variable {variable} is not set")
+    path = Path(folder) / str(len(os.listdir(folder)))  # noqa: PTH208 - a count
+    path.touch(mode=0o600)
+    path.write_text(os.environ[variable], encoding="utf-8")
+    return path

@@ -1,0 +1,94 @@
+"""Entry point: picks the command, catches what imgforge raises, turns it into an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from imgforge import __version__, process
+from imgforge.cli import COMMANDS
+from imgforge.console import Console
+from imgforge.errors import ImgforgeError, InvalidInputError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    console = Console(quiet=any(a in {"-q", "--quiet"} for a in arguments))
+    try:
+        return _run(arguments, console)
+    except ImgforgeError as error:
+        console.error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.warn("interrupted: what was there before is still there")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception:  # noqa: BLE001 - the one place where a bug is reported
+        return _bug(console)
+
+
+def _run(arguments: list[str], console: Console) -> int:
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(overview())
+        return 0 if arguments else InvalidInputError.exit_code
+    if arguments[0] in {"-V", "--version", "version"}:
+        print(f"imgforge {__version__}")
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        import difflib
+
+        close = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"did you mean imgforge {close[0]}?" if close else "imgforge --help lists them"
+        raise InvalidInputError(f"there is no command {name!r}", hint=hint)
+    module = importlib.import_module(f"imgforge.cli.{name}")
+    options = module.parser().parse_args(rest)
+    process.verbose = getattr(options, "verbose", False)
+    code: int = module.run(options, console)
+    return code
+
+
+def overview() -> str:
+    """Return the text of ``imgforge --help``."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
+    return f"""imgforge lock && imgforge build    pin what the spec names, then build the image
+imgforge build --key imgforge.key --push registry.example.com/acme/web
+imgforge verify --key imgforge.pub registry.example.com/acme/web:1.0
+
+One declarative spec (imgforge.toml) in; one hardened, proven, listed and signed image out.
+
+commands:
+{commands}
+
+imgforge COMMAND --help says more about each. The image's reference or the data asked for goes
+to stdout, everything else to stderr; --format json is for programs."""
+
+
+def _bug(console: Console) -> int:
+    fd, name = tempfile.mkstemp(prefix="imgforge-bug-", suffix=".log")
+    with os.fdopen(fd, "w") as file, contextlib.suppress(OSError):
+        file.write(f"imgforge {__version__}, Python {sys.version}\n{traceback.format_exc()}")
+    console.error(
+        ImgforgeError(
+            "imgforge failed in a way it does not understand",
+            details=[traceback.format_exc().strip().splitlines()[-1]],
+            hint=f"please report {Path(name)}",
+        )
+    )
+    return ImgforgeError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

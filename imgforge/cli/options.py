@@ -1,0 +1,151 @@
+"""Flags that commands share; every flag has one ``IMGFORGE_*`` twin in the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from imgforge.errors import InvalidInputError
+from imgforge.oci.layout import Layout
+from imgforge.oci.types import MANIFESTS, Descriptor
+
+SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
+4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
+
+
+def parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+    """Make a command's parser; its help begins with examples."""
+    return argparse.ArgumentParser(
+        prog=f"imgforge {name}",
+        usage=f"\n{examples.rstrip()}",
+        description=summary[:1].upper() + summary[1:] + ".",
+        epilog=SCRIPT_EXIT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:  # noqa: ANN401
+    """Add a flag and its environment twin: ``--no-cache`` is also ``IMGFORGE_NO_CACHE``.
+
+    ``variable`` names another one where the same flag means something else in another command.
+    A switch is on when its variable is ``1``; a repeatable flag's variable holds words.
+    """
+    long = next(name for name in names if name.startswith("--"))
+    plain = "IMGFORGE_" + long.removeprefix("--").upper().replace("-", "_")
+    variable = settings.pop("variable", plain)
+    given = os.environ.get(variable)
+    settings["help"] = f"{settings.get('help', '')} [{variable}]"
+    action = settings.get("action")
+    if action == "store_true":
+        settings["default"] = given == "1"
+    elif action == "append":
+        settings["default"] = [] if given is None else _typed(settings, variable, *given.split())
+    elif given is not None:
+        settings["default"] = _typed(settings, variable, given)[0]
+        settings.pop("required", None)
+    parser.add_argument(*names, **settings)
+
+
+def _typed(settings: dict[str, Any], variable: str, *values: str) -> list[Any]:
+    kind: Callable[[str], Any] = settings.get("type", str)
+    choices = settings.get("choices")
+    for value in values:
+        if choices is not None and value not in choices:
+            raise InvalidInputError(f"{variable} is {value!r}: not one of {', '.join(choices)}")
+    return [kind(value) for value in values]
+
+
+def common(parser: argparse.ArgumentParser, *formats: str) -> None:
+    """Add what every command takes: ``-v``, ``-q`` and, where there is a choice, ``--format``."""
+    flag(parser, "-v", "--verbose", action="store_true", help="show every program that is run")
+    flag(parser, "-q", "--quiet", action="store_true", help="no progress, only errors")
+    if formats:
+        flag(parser, "--format", choices=formats, default=formats[0], help="of the output")
+
+
+def project(parser: argparse.ArgumentParser) -> None:
+    """Add the positional argument that names a project."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="folder of imgforge.toml, or the file (default: here)",
+    )
+
+
+def epoch(parser: argparse.ArgumentParser) -> None:
+    """Add the time that everything in the image is given."""
+    default = os.environ.get("SOURCE_DATE_EPOCH")
+    if default is not None and not default.isdecimal():
+        raise InvalidInputError(f"SOURCE_DATE_EPOCH is {default!r}: not seconds since 1970")
+    parser.add_argument(
+        "--source-date-epoch",
+        dest="epoch",
+        type=int,
+        default=int(default) if default else None,
+        metavar="SECONDS",
+        help="time of everything in the image (default: the lock's) [SOURCE_DATE_EPOCH]",
+    )
+
+
+def image(parser: argparse.ArgumentParser, *, registry: bool = False) -> None:
+    """Add the positional argument that names an image."""
+    where = "project, OCI layout" + (" or registry reference" if registry else "")
+    parser.add_argument("image", nargs="?", default=".", help=f"{where} (default: built here)")
+
+
+def is_local(name: str) -> bool:
+    """Whether ``name`` is a path rather than a registry reference."""
+    return Path(name).exists()
+
+
+def open_image(name: str) -> tuple[Layout, Descriptor]:
+    """Open the layout that ``name`` (a project, its output or a layout) means, and its image."""
+    from imgforge.output import DEFAULT, Output
+
+    path = Path(name)
+    if path.is_file():
+        path = path.parent
+    if (path / "oci-layout").is_file():
+        layout = Layout.open(path)
+    else:
+        inside = path / DEFAULT
+        layout = Output(inside if inside.is_dir() else path).layout()
+    images = {
+        d.digest: d
+        for d in layout.index()
+        if d.artifact_type is None and "subject" not in _raw(layout, d)
+    }
+    if len(images) != 1:
+        raise InvalidInputError(f"{layout.path} holds {len(images)} images where one is expected")
+    return layout, next(iter(images.values()))
+
+
+def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
+    return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
+
+
+def image_name(name: str) -> str:
+    """Return what to call an image in its SBOM: the project's image name, or the folder's."""
+    from imgforge.output import DEFAULT, Output
+
+    for path in (Path(name) / DEFAULT, Path(name)):
+        record = Output(path).record()
+        if record is not None:
+            return record.name
+    return Path(name).resolve().name
+
+
+def created(config: Mapping[str, Any]) -> int:
+    """Return when an image says it was created, in seconds since 1970; 0 if it doesn't."""
+    from datetime import datetime
+
+    try:
+        return int(datetime.fromisoformat(str(config.get("created"))).timestamp())
+    except ValueError:
+        return 0

@@ -1,0 +1,93 @@
+"""What people see on stderr: steps as they happen, live on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TextIO
+
+from imgforge.errors import ImgforgeError
+
+Say = Callable[[str], None]
+
+
+class Console:
+    """Writes progress, notes and errors; never data, which belongs on stdout."""
+
+    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+        self._stream = stream or sys.stderr
+        terminal = self._stream.isatty()
+        plain = os.environ.get("TERM") == "dumb" or bool(os.environ.get("CI"))
+        self.live = terminal and not plain and not quiet
+        self.colour = terminal and not os.environ.get("NO_COLOR") and not plain
+        self.quiet = quiet
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Announce a step; what is said inside shows live, and its time when it is done."""
+        start = time.monotonic()
+        self._status(title)
+        done = False
+        try:
+            yield lambda text: self._detail(title, text)
+            done = True
+        finally:
+            self._clear()
+            if not self.quiet:
+                mark = self.paint("ok", "32") if done else self.paint("failed", "31")
+                self._line(f"{mark:>6} {title} ({time.monotonic() - start:.1f}s)")
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+        if not self.quiet:
+            self._line(f"       {text}")
+
+    def warn(self, text: str) -> None:
+        """Say something worth acting on, even when quiet."""
+        self._line(f"{self.paint('warning', '33')}: {text}")
+
+    def error(self, error: ImgforgeError) -> None:
+        """Print an error: what, the details, what to do next."""
+        self._clear()
+        self._line(f"{self.paint('error', '31')}: {error.message}")
+        for detail in error.details:
+            for line in detail.splitlines():
+                self._line(f"  {line}")
+        if error.hint:
+            self._line(f"{self.paint('hint', '36')}: {error.hint}")
+
+    def paint(self, text: str, code: str) -> str:
+        """Colour ``text`` (an SGR code) where colour is wanted."""
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+    def text(self, text: str) -> None:
+        """Write ready text as it is."""
+        self._clear()
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _detail(self, title: str, text: str) -> None:
+        if self.live:
+            self._status(f"{title}: {text}")
+        elif not self.quiet:
+            self._line(f"       {text}")
+
+    def _status(self, text: str) -> None:
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            self._stream.write(f"\r\x1b[K  ...  {text}"[: width + 4])
+            self._stream.flush()
+
+    def _clear(self) -> None:
+        if self.live:
+            self._stream.write("\r\x1b[K")
+
+    def _line(self, text: str) -> None:
+        self._clear()
+        printable = "".join(c if c.isprintable() or c in "\x1b\t" else "\ufffd" for c in text)
+        self._stream.write(printable + "\n")
+        self._stream.flush()

@@ -1,0 +1,111 @@
+"""What this machine can do: looked at, not assumed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imgforge import __version__, cache
+from imgforge.errors import ImgforgeError
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was looked at; ``needed`` means nothing works without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+    needed: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return asdict(self)
+
+
+def examine() -> list[Fact]:
+    """Look at everything imgforge may use; never raises for what is missing."""
+    facts = [
+        Fact("imgforge", ok=True, detail=f"{__version__}, Python {sys.version.split()[0]}"),
+        _cache(),
+        _uv(),
+        _program("gpgv", "checks package archives' signatures", "apt-get install gpgv"),
+        _sources(),
+        *_engine(),
+        _program("cosign", "an independent verifier, not used by imgforge", "optional"),
+    ]
+    return [fact for fact in facts if fact is not None]
+
+
+def _cache() -> Fact:
+    try:
+        path = cache.directory()
+    except (ImgforgeError, OSError) as error:
+        return Fact("cache", ok=False, detail=str(error), hint="set IMGFORGE_CACHE", needed=True)
+    free = shutil.disk_usage(path).free >> 30
+    return Fact("cache", ok=True, detail=f"{path}, {free} GiB free", needed=True)
+
+
+def _uv() -> Fact:
+    import importlib.metadata
+
+    import uv
+
+    try:
+        path = uv.find_uv_bin()
+    except FileNotFoundError:
+        return Fact("uv", ok=False, detail="not found", hint="reinstall imgforge", needed=True)
+    version = importlib.metadata.version("uv")
+    return Fact("uv", ok=True, detail=f"{version}, {path}", needed=True)
+
+
+def _program(name: str, purpose: str, hint: str) -> Fact:
+    path = shutil.which(name)
+    return Fact(name, ok=path is not None, detail=path or f"not found; {purpose}", hint=hint)
+
+
+def _sources() -> Fact:
+    from imgforge.bases import sources
+
+    return _asked("package archive", sources.describe)
+
+
+def _asked(name: str, ask: Callable[[], str]) -> Fact:
+    try:
+        return Fact(name, ok=True, detail=ask())
+    except ImgforgeError as error:
+        return Fact(name, ok=False, detail=error.message, hint=error.hint or "")
+
+
+def _engine() -> list[Fact]:
+    from imgforge.engines import buildkit, docker
+
+    plugin = buildkit.buildx()
+    facts = [
+        Fact(
+            "buildx",
+            ok=plugin is not None,
+            detail=str(plugin or "not found"),
+            hint="install Docker's buildx plugin",
+        )
+    ]
+    try:
+        engine = docker.probe()
+    except ImgforgeError as error:
+        return [*facts, Fact("docker", ok=False, detail=error.message, hint=error.hint or "")]
+    store = "containerd image store" if engine.containerd_store else "graph driver"
+    where = os.environ.get("DOCKER_HOST", "the local socket")
+    return [
+        *facts,
+        Fact(
+            "docker",
+            ok=engine.containerd_store,
+            detail=f"{engine.version} at {where}, {store}",
+            hint='turn on "containerd-snapshotter" under "features" in daemon.json',
+        ),
+    ]

@@ -1,0 +1,91 @@
+"""What is said about an image beside it: SBOMs, provenance, findings, plan, Dockerfile; signed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from imgforge import __version__
+from imgforge.oci.layout import Layout
+from imgforge.oci.types import INDEXES, Descriptor, canonical_json
+from imgforge.plan import BuildPlan
+
+if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+    from imgforge.checks.finding import Finding
+    from imgforge.signing.signer import Signer
+
+PROVENANCE, FINDINGS = "provenance.json", "findings.json"
+
+
+def files(
+    plan: BuildPlan,
+    dockerfile: str,
+    images: Sequence[tuple[Descriptor, ImageFacts]],
+    findings: Sequence[Finding],
+    provenance: Mapping[str, object],
+) -> dict[str, bytes]:
+    """Return the evidence directory's files; with several platforms each has its own SBOMs."""
+    from imgforge.sbom import cyclonedx, spdx
+
+    out = {
+        "Dockerfile": dockerfile.encode(),
+        "plan.json": plan.text().encode(),
+        PROVENANCE: canonical_json(provenance),
+        FINDINGS: findings_json(findings),
+    }
+    for image, facts in images:
+        suffix = _suffix(image, len(images))
+        out[f"sbom{suffix}.spdx.json"] = spdx.render(facts, name=plan.name, created=plan.epoch)
+        out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(facts, name=plan.name, created=plan.epoch)
+    return out
+
+
+def findings_json(findings: Sequence[Finding]) -> bytes:
+    """Return findings as the predicate that is signed: who looked, and what was found."""
+    value = {"scanner": f"imgforge {__version__}", "findings": [f.to_json() for f in findings]}
+    return json.dumps(value, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def sign(
+    layout: Layout,
+    image: Descriptor,
+    plan: BuildPlan,
+    evidence: Mapping[str, bytes],
+    signer: Signer,
+) -> list[Descriptor]:
+    """Sign the image, every platform of an index, and all that is said about each."""
+    from imgforge.signing import sign_image, statement
+
+    whole = [
+        (statement.PROVENANCE, evidence[PROVENANCE]),
+        (statement.FINDINGS, evidence[FINDINGS]),
+    ]
+    images = layout.images(image)
+    referrers: list[Descriptor] = []
+    for one in images:
+        suffix = _suffix(one, len(images))
+        predicates = [
+            (statement.SPDX, evidence[f"sbom{suffix}.spdx.json"]),
+            (statement.CYCLONEDX, evidence[f"sbom{suffix}.cdx.json"]),
+            *whole,
+        ]
+        referrers += sign_image(
+            layout, one, signer, name=plan.name, predicates=predicates, created=plan.epoch
+        )
+    if image.media_type in INDEXES:
+        referrers += sign_image(
+            layout,
+            image,
+            signer,
+            name=plan.name,
+            predicates=whole,
+            created=plan.epoch,
+            subjects=images,
+        )
+    return referrers
+
+
+def _suffix(image: Descriptor, platforms: int) -> str:
+    return "" if platforms == 1 else "-" + str(image.platform).replace("/", "-")

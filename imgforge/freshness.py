@@ -1,0 +1,129 @@
+"""Whether the stored build still is what a new one would make: one key over all that decides it.
+
+The key covers spec, lock, policy, stack, context, options and imgforge's own code. When it holds,
+the stored evidence and every blob are verified again, so an answer from here proves as much as a
+build does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgforge import __version__, assets, context
+from imgforge.errors import ImgforgeError, InvalidInputError
+from imgforge.oci.types import canonical_json, sha256
+from imgforge.output import Output, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of a build that decide its result; ``key`` is the private key's path."""
+
+    engine: str
+    tags: Sequence[str]
+    epoch: int | None
+    policy: Path | None
+    key: Path | None
+    secrets: Collection[str]
+
+
+def key(  # noqa: PLR0917 - one call, each argument another thing
+    spec: bytes,
+    root: Path,
+    inputs: Sequence[str],
+    exclude: Sequence[str],
+    stack: str,
+    asked: Choices,
+) -> str:
+    """Return the digest over everything that decides a build's result and its gate."""
+    folders = [assets.folder("templates"), assets.folder("stacks") / stack.partition("@")[0]]
+    policy = _read(asked.policy) if asked.policy else b""
+    value = {
+        "imgforge": __version__,
+        "code": _code(),
+        "spec": sha256(spec),
+        "lock": sha256(_read(root / "imgforge.lock")),
+        "stack": assets.fingerprint(*folders),
+        "context": context.fingerprint(root, inputs, exclude),
+        "policy": sha256(policy),
+        "day": _today() if b"expires" in policy else "",
+        "engine": asked.engine,
+        "epoch": asked.epoch,
+        "tags": list(asked.tags),
+        "signer": public_fingerprint(asked.key),
+        "secrets": sorted(asked.secrets),
+    }
+    return sha256(canonical_json(value))
+
+
+def unchanged(spec: bytes, root: Path, output: Output, asked: Choices) -> Record | None:
+    """Return the stored build if nothing that decides it changed and all of it still verifies."""
+    record = output.record()
+    if record is None or sha256(spec) != record.spec:
+        return None
+    try:
+        if key(spec, root, record.inputs, record.exclude, record.stack, asked) != record.key:
+            return None
+        _verify(output, record, asked.key)
+    except (ImgforgeError, OSError):
+        # Whatever is wrong with the old build, a new one says it better or mends it.
+        return None
+    return record
+
+
+def public_path(private: Path) -> Path:
+    """Return where the public half of a private key lies."""
+    return private.with_suffix(".pub")
+
+
+def public_fingerprint(private: Path | None) -> str:
+    """Digest of the public key file beside ``private``: it stands for the signer; or empty."""
+    if private is None:
+        return ""
+    try:
+        return sha256(public_path(private).read_bytes())
+    except OSError as error:
+        raise InvalidInputError(
+            f"there is no public key {public_path(private)}",
+            hint="it belongs beside the private key; imgforge key public writes it",
+        ) from error
+
+
+def _verify(output: Output, record: Record, private: Path | None) -> None:
+    from imgforge import verify
+
+    for name, digest in record.evidence.items():
+        if sha256((output.path / "evidence" / name).read_bytes()) != digest:
+            raise InvalidInputError(f"{name} was changed")
+    layout = output.layout()
+    if private is None:
+        verify.verify_blobs(layout, record.descriptor)
+        return
+    from imgforge.signing import load_public, statement
+
+    wanted = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
+    public = load_public(public_path(private))
+    verify.verify_layout(layout, record.descriptor, public, require=wanted, deep=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _code() -> str:
+    """Say which code this is: in a checkout it changes without its version."""
+    package = Path(__file__).parent
+    if not (package.parent / "pyproject.toml").is_file():
+        return __version__
+    return str(max(p.stat().st_mtime_ns for p in package.rglob("*.py")))
+
+
+def _today() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,303 @@
+"""The story of a build: plan, engine, proof, evidence, signatures, and only then a name.
+
+Each step hands plain data to the next. Nothing gets a tag, in Docker's store or in a registry,
+before every gate held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge import cache, freshness
+from imgforge.console import Console
+from imgforge.errors import GateError, InvalidInputError
+from imgforge.oci.layout import Layout
+from imgforge.oci.types import Descriptor, sha256
+from imgforge.output import DEFAULT, Output, Record
+
+if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+    from imgforge.checks.finding import Finding
+    from imgforge.engines.protocol import Built
+    from imgforge.plan import BuildPlan
+    from imgforge.policy import Policy
+    from imgforge.project import Project
+    from imgforge.signing.signer import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks of one build; ``epoch`` is seconds, ``push`` references."""
+
+    engine: str = "auto"
+    tags: tuple[str, ...] = ()
+    epoch: int | None = None
+    no_cache: bool = False
+    key: Path | None = None
+    password: Callable[[], bytes] = bytes
+    secrets: Mapping[str, Path] = field(default_factory=dict)
+    policy: Path | None = None
+    output: Path | None = None
+    push: tuple[str, ...] = ()
+    load: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a build leaves: the record, where it lies, and where it was pushed."""
+
+    record: Record
+    output: Path
+    unchanged: bool
+    pushed: tuple[str, ...]
+
+    @property
+    def reference(self) -> str:
+        """The image by digest, in the registry it was pushed to if it was."""
+        return (
+            self.pushed[0] if self.pushed else f"{self.record.name}@{self.record.image['digest']}"
+        )
+
+
+def build(spec_path: Path, options: Options, console: Console) -> Result:
+    """Build the project of ``spec_path`` into a proven image; raises ImgforgeError's classes."""
+    if options.push and options.key is None:
+        raise InvalidInputError(
+            "--push needs --key: nothing unsigned gets a tag in a registry",
+            hint="make one with: imgforge key generate",
+        )
+    root = spec_path.resolve().parent
+    output = Output(options.output or root / DEFAULT)
+    with output.exclusive():
+        record = None if options.no_cache else _unchanged(spec_path, root, output, options)
+        unchanged = record is not None
+        if record is None:
+            record = _build(spec_path, output, options, console)
+        else:
+            console.note("nothing changed; the stored image and its evidence hold")
+        if options.load:
+            with console.step("load into the Docker Engine"):
+                _load(output.layout(), record)
+        pushed = tuple(_push(output.layout(), record, target, console) for target in options.push)
+    return Result(record, output.path, unchanged, pushed)
+
+
+def _build(spec_path: Path, output: Output, options: Options, console: Console) -> Record:
+    from imgforge import evidence as beside
+    from imgforge import policy as policies
+    from imgforge import project as projects
+    from imgforge.render import render
+
+    project = projects.load(spec_path)
+    policy = policies.load(options.policy)
+    plan = project.plan(epoch=options.epoch)
+    if options.tags:
+        plan = replace(plan, tags=options.tags)
+    dockerfile = render(plan)
+    _check_secrets(plan, options.secrets)
+    key = _key(project, plan, options)
+    signer = _open_key(options)
+    built, engine, reason = _run_engine(project, plan, dockerfile, output, options, console)
+    with console.step("analyse and check") as say:
+        images = _analyse(built)
+        findings = _judge(images, policy)
+        say(f"{sum(len(facts.packages) for _, facts in images)} packages, {len(findings)} findings")
+    _gate(findings, policy, dockerfile, output, console)
+    with console.step("write SBOMs and provenance"):
+        provenance = _provenance(project, plan, dockerfile, built, engine)
+        files = beside.files(plan, dockerfile, images, findings, provenance)
+    with output.staging() as folder:
+        layout = Layout.create(folder / "image")
+        layout.import_image(built.layout, built.image)
+        referrers: list[Descriptor] = []
+        if signer is not None:
+            with console.step("sign"):
+                referrers = beside.sign(layout, built.image, plan, files, signer())
+        layout.write_index([*_tagged(built.image, plan.tags), *referrers])
+        (folder / "evidence").mkdir()
+        for name, data in files.items():
+            (folder / "evidence" / name).write_bytes(data)
+        record = Record(
+            key=key,
+            spec=sha256(project.spec_data),
+            stack=plan.stack,
+            inputs=plan.inputs,
+            exclude=plan.exclude,
+            name=plan.name,
+            tags=plan.tags,
+            engine=engine,
+            reason=reason,
+            image=_plain(built.image).to_json(),
+            referrers=tuple(r.to_json() for r in referrers),
+            evidence={name: sha256(data) for name, data in sorted(files.items())},
+            signed_by=freshness.public_fingerprint(options.key),
+        )
+        output.commit(folder, record)
+    return record
+
+
+def _choices(options: Options) -> freshness.Choices:
+    return freshness.Choices(
+        options.engine,
+        options.tags,
+        options.epoch,
+        options.policy,
+        options.key,
+        options.secrets.keys(),
+    )
+
+
+def _unchanged(spec_path: Path, root: Path, output: Output, options: Options) -> Record | None:
+    return freshness.unchanged(spec_path.read_bytes(), root, output, _choices(options))
+
+
+def _key(project: Project, plan: BuildPlan, options: Options) -> str:
+    """Take the build's key before anything is read for it: what changes later is built later."""
+    return freshness.key(
+        project.spec_data, project.root, plan.inputs, plan.exclude, plan.stack, _choices(options)
+    )
+
+
+def _open_key(options: Options) -> Callable[[], Signer] | None:
+    """Begin opening the private key (a slow key derivation); return how to wait for it."""
+    if options.key is None:
+        return None
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgforge.signing import KeySigner, load_private
+
+    path, password = options.key, options.password()
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(lambda: KeySigner(load_private(path, password)))
+    pool.shutdown(wait=False)
+    return future.result
+
+
+def _run_engine(  # noqa: PLR0917 - one call, each argument another thing
+    project: Project,
+    plan: BuildPlan,
+    dockerfile: str,
+    output: Output,
+    options: Options,
+    console: Console,
+) -> tuple[Built, str, str]:
+    from imgforge import bases, engines
+    from imgforge.engines.protocol import BuildRequest
+
+    name, engine, reason = engines.choose(options.engine, plan)
+    lock = project.read_lock()
+    needed = [lock.runtime]
+    if plan.stages and name != "native":
+        needed.append(lock.base("builder"))
+    with console.step("bases") as say:
+        layouts = {f"{b.reference}@{b.digest}": bases.ensure(b, say=say) for b in needed}
+    with console.step(f"build with {name}") as say:
+        request = BuildRequest(
+            plan=plan,
+            dockerfile=dockerfile,
+            context=project.root,
+            bases=layouts,
+            secrets=options.secrets,
+            scratch=output.work(name),
+            no_cache=options.no_cache,
+            say=say,
+        )
+        return engine.build(request), name, reason
+
+
+def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
+    from imgforge.analysis import analyse
+
+    store = cache.directory("analysis")
+    images = built.layout.images(built.image)
+    return [(image, analyse(built.layout, image, cache=store)) for image in images]
+
+
+def _judge(images: list[tuple[Descriptor, ImageFacts]], policy: Policy) -> list[Finding]:
+    """Run every check on every platform; a finding that several share is kept once."""
+    from imgforge import checks
+
+    found = [finding for _, facts in images for finding in checks.run(facts, policy)]
+    return list({finding.fingerprint: finding for finding in found}.values())
+
+
+def _gate(
+    findings: list[Finding], policy: Policy, dockerfile: str, output: Output, console: Console
+) -> None:
+    from imgforge import checks
+    from imgforge.evidence import findings_json
+    from imgforge.report import FORMATS
+
+    if findings:
+        console.text(FORMATS["text"](findings, colour=console.colour))
+    if checks.gate(findings, policy):
+        files = {"findings.json": findings_json(findings), "Dockerfile": dockerfile.encode()}
+        folder = output.reject(files)
+        raise GateError(
+            f"the image has findings at or above {policy.fail_on} and was given no name",
+            hint=f"mend them or let a policy accept them; all are in {folder}/findings.json",
+        )
+
+
+def _provenance(
+    project: Project, plan: BuildPlan, dockerfile: str, built: Built, engine: str
+) -> dict[str, object]:
+    from imgforge import context, provenance
+
+    inputs = provenance.Inputs(
+        spec=sha256(project.spec_data),
+        lock=sha256(project.lock_path.read_bytes()),
+        context=context.fingerprint(project.root, plan.inputs, plan.exclude),
+        dockerfile=sha256(dockerfile.encode()),
+    )
+    return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
+
+
+def _tagged(image: Descriptor, tags: tuple[str, ...]) -> list[Descriptor]:
+    note = "org.opencontainers.image.ref.name"
+    return [replace(_plain(image), annotations={note: tag}) for tag in tags]
+
+
+def _plain(image: Descriptor) -> Descriptor:
+    return Descriptor(image.media_type, image.digest, image.size, platform=image.platform)
+
+
+def _check_secrets(plan: BuildPlan, given: Mapping[str, Path]) -> None:
+    wanted = {name for stage in plan.stages for name in stage.secrets}
+    details = [
+        *(
+            f"{name}: declared in build.secrets, not given"
+            for name in sorted(wanted - given.keys())
+        ),
+        *(
+            f"{name}: given, not declared in build.secrets"
+            for name in sorted(given.keys() - wanted)
+        ),
+    ]
+    if details:
+        raise InvalidInputError(
+            "the build's secrets don't fit the spec",
+            details=details,
+            hint="give each as --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE",
+        )
+
+
+def _load(layout: Layout, record: Record) -> None:
+    from imgforge.engines import docker
+
+    docker.load(layout, record.descriptor, [f"{record.name}:{tag}" for tag in record.tags])
+
+
+def _push(layout: Layout, record: Record, target: str, console: Console) -> str:
+    from imgforge import publish
+    from imgforge.oci.reference import Reference
+
+    reference = Reference.parse(target)
+    tags = (reference.tag,) if reference.tag else record.tags
+    with console.step(f"push to {reference.name}") as say:
+        return publish.publish(
+            layout, record.descriptor, record.referrer_list, reference, tags, say=say
+        )

@@ -1,0 +1,104 @@
+"""A project on disk: the spec, the stack it chose, its lock and policy, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgforge import lock as locks
+from imgforge import spec as specs
+from imgforge import stack as stacks
+from imgforge.errors import InvalidInputError
+from imgforge.plan import BuildPlan, compile_plan
+
+LOCK = "imgforge.lock"
+POLICY = "policy.toml"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with its spec and the stack that the spec chose."""
+
+    root: Path
+    spec_path: Path
+    spec_data: bytes
+    spec: specs.Spec
+    stack: stacks.LoadedStack
+    choice: stacks.Choice
+
+    @property
+    def lock_path(self) -> Path:
+        """Where the lock lies."""
+        return self.root / LOCK
+
+    def lock_inputs(self) -> locks.Inputs:
+        """Return what a lock of this project must have been made for."""
+        return locks.Inputs(
+            stack=self.stack.definition.name,
+            stack_version=self.choice.version,
+            runtime=self.choice.runtime,
+            builder=self.choice.builder or "",
+            platforms=self.spec.platforms,
+            packages=tuple(self.spec.stack.packages),
+        )
+
+    def read_lock(self) -> locks.Lock:
+        """Read the lock; InvalidInputError if it is missing, malformed or was made for less."""
+        if not self.lock_path.exists():
+            raise InvalidInputError(
+                f"{self.lock_path} does not exist", hint=f"make it with: imgforge lock {self.root}"
+            )
+        lock = locks.read(self.lock_path)
+        wanted = self.lock_inputs()
+        if lock.inputs != wanted:
+            differences = [
+                f"{name}: locked {getattr(lock.inputs, name)!r}, wanted {getattr(wanted, name)!r}"
+                for name in wanted.__dataclass_fields__
+                if getattr(lock.inputs, name) != getattr(wanted, name)
+            ]
+            raise InvalidInputError(
+                f"{self.lock_path} is stale",
+                details=differences,
+                hint=f"make it again with: imgforge lock {self.root}",
+            )
+        return lock
+
+    def plan(self, *, epoch: int | None = None) -> BuildPlan:
+        """Compile the plan; ``epoch`` in seconds overrides the lock's."""
+        return compile_plan(self.spec, self.stack, self.choice, self.read_lock(), epoch=epoch)
+
+
+def locate(path: Path) -> Path:
+    """Return the spec file that ``path`` (a folder or the file itself) means."""
+    if path.is_dir():
+        path /= specs.FILE
+    if not path.is_file():
+        raise InvalidInputError(
+            f"{path} does not exist",
+            hint="name a folder that holds an imgforge.toml; imgforge schema describes it",
+        )
+    return path
+
+
+def load(path: Path) -> Project:
+    """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong."""
+    spec_path = locate(path)
+    data, spec = specs.load(spec_path)
+    stack = stacks.load(spec.stack.name)
+    choice = stacks.choose(stack, spec, data, spec_path.name)
+    return Project(spec_path.resolve().parent, spec_path, data, spec, stack, choice)
+
+
+def lock(project: Project, say: Say) -> locks.Lock:
+    """Resolve every name the project uses and write its lock; needs the network."""
+    from imgforge import bases
+
+    choice, platforms = project.choice, project.spec.platforms
+    packages = tuple(project.spec.stack.packages)
+    runtime = bases.resolve(choice.runtime, platforms, packages=packages, say=say)
+    builder = bases.resolve(choice.builder, platforms, say=say) if choice.builder else None
+    made = locks.Lock(project.lock_inputs(), runtime, builder)
+    locks.write(made, project.lock_path)
+    return made
