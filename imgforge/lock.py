@@ -222,6 +222,13 @@ def parse(text: str, place: str = "imgforge.lock") -> Lock:
     return lock
 
 
+def checked(record: Package) -> list[str]:
+    """Return what :func:`parse` would say against ``record``, one line a field."""
+    problems: list[str] = []
+    _record(type(record), _plain(record), "", problems)
+    return problems
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of the records above
     if isinstance(value, Platform):
         return str(value)

@@ -1,0 +1,120 @@
+"""Resolving a base against the archives: which packages and wheels, from which day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from imgforge.bases import fetch, layers, release, wheels
+from imgforge.bases.closure import close
+from imgforge.bases.definition import PACKAGES, Definition, digest
+from imgforge.bases.index import Candidate, Index, load
+from imgforge.bases.sources import Sources, Suite
+from imgforge.errors import RegistryError
+from imgforge.lock import Archive, LockedBase, LockedLayer, LockedPlatform, Wheel
+from imgforge.oci.types import Platform, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A suite's Release file, verified."""
+
+    suite: Suite
+    release: release.Release
+    sha256: str
+
+
+def resolve(
+    chain: Sequence[Definition],
+    platforms: Sequence[Platform],
+    packages: Sequence[str],
+    sources: Sources,
+    say: Callable[[str], None],
+) -> LockedBase:
+    """Return the base that ``chain`` describes today, its digests still empty.
+
+    ``packages`` go into the chain's last layer. Raises what the archives and uv give cause for.
+    """
+    top = [d for d in chain if d.name != PACKAGES][-1]
+    suite = top.suite
+    say(f"reading the archives of {suite}")
+    reads = _releases(sources, suite)
+    wheel = {w.requirement: wheels.lock(w) for d in chain for w in d.wheel}
+    architectures = {p: layers.architecture(p) for p in platforms}
+    indexes = _indexes(reads, sorted(set(architectures.values())))
+    locked = tuple(
+        LockedPlatform(p, "", _layers(chain, indexes[architectures[p]], packages, wheel))
+        for p in sorted(platforms)
+    )
+    return LockedBase(
+        name=top.name,
+        source="packages",
+        reference=f"imgforge/{top.name}",
+        digest="",
+        epoch=max(int(r.release.date.timestamp()) for r in reads),
+        definition=digest(chain),
+        archives=tuple(
+            Archive(
+                r.suite.name, f"{r.release.date.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}", r.sha256
+            )
+            for r in reads
+        ),
+        platforms=locked,
+    )
+
+
+def _releases(sources: Sources, name: str) -> list[_Read]:
+    now = dt.datetime.now(dt.UTC)
+    suites = sources.suites(name)
+
+    def read(suite: Suite) -> _Read:
+        place = f"{suite.name}'s InRelease"
+        data = fetch.small(http, f"{suite.url}/dists/{suite.name}/InRelease", release.MAX_BYTES)
+        text = release.verify(data, sources.keyring, place)
+        check = sources.check_valid_until
+        parsed = release.parse(text, suite.name, now=now, check_valid_until=check, place=place)
+        return _Read(suite, parsed, sha256(data).removeprefix("sha256:"))
+
+    with fetch.client() as http, ThreadPoolExecutor(len(suites)) as pool:
+        return list(pool.map(read, suites))
+
+
+def _indexes(reads: Sequence[_Read], architectures: Sequence[str]) -> dict[str, Index]:
+    wanted, owners = [], []
+    for arch in architectures:
+        for read in reads:
+            folder = f"main/binary-{arch}"
+            known = read.release.files.get(f"{folder}/Packages.xz")
+            if known is None:
+                raise RegistryError(f"{read.suite.name} has no package index for {arch}")
+            digest_, size = known
+            root = f"{read.suite.url}/dists/{read.suite.name}/{folder}"
+            urls = (f"{root}/by-hash/SHA256/{digest_}", f"{root}/Packages.xz")
+            wanted.append(fetch.Wanted(urls, digest_, size))
+            owners.append((arch, read.suite.name))
+    loaded = list(zip(owners, map(load, fetch.blobs(wanted)), strict=True))
+    return {
+        arch: Index([(suite, stanzas) for (owner, suite), stanzas in loaded if owner == arch])
+        for arch in architectures
+    }
+
+
+def _layers(
+    chain: Sequence[Definition],
+    index: Index,
+    packages: Sequence[str],
+    wheel: dict[str, Wheel],
+) -> tuple[LockedLayer, ...]:
+    below: list[Candidate] = []
+    exclude: set[str] = set()
+    out = []
+    for definition in chain:
+        exclude |= set(definition.exclude)
+        wanted = packages if definition.name == PACKAGES else definition.packages
+        found = close(index, wanted, below=below, exclude=exclude)
+        below += found
+        wheels_ = tuple(wheel[w.requirement] for w in definition.wheel)
+        out.append(LockedLayer(definition.name, tuple(c.package for c in found), wheels_))
+    return tuple(out)
