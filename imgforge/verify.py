@@ -1,14 +1,34 @@
-"""What a key's signatures prove about an image."""
+"""What a key's signatures prove about an image.
+
+Nothing is believed for being attached: each bundle counts only if the key signed it, its payload
+is an in-toto statement, and the statement speaks of the very digest that is asked about. Who
+attached it, its annotations and the hint at a key prove nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+import tempfile
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor, Platform
-from imgforge.signing.key import PublicKey
+from imgforge.errors import EvidenceError
+from imgforge.oci.layout import CorruptLayoutError, Layout, references
+from imgforge.oci.reference import Reference
+from imgforge.oci.selection import select
+from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
+from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES, Bundle
+from imgforge.signing.dsse import IN_TOTO
+from imgforge.signing.statement import SIGNATURE, Statement
+
+if TYPE_CHECKING:
+    from imgforge.oci.registry import Registry
+    from imgforge.signing.key import PublicKey
+
+MAX_BUNDLES = 256
+"""The most bundles on one digest that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +69,18 @@ def verify_layout(
     given, all of which must be there); ``require`` then holds for each of these images. With
     ``deep`` every blob of the images is hashed. EvidenceError with the first reason otherwise.
     """
-    raise NotImplementedError
+    try:
+        images = _images(layout, image, platforms)
+        if deep:
+            for each in images:
+                _hash_blobs(layout, each)
+        if image.media_type in MANIFESTS:
+            return _proven(layout, image.digest, key, require)
+        top = _proven(layout, image.digest, key, frozenset())
+        under = tuple((i.platform, _proven(layout, i.digest, key, require)) for i in images)
+    except CorruptLayoutError as error:
+        raise EvidenceError(error.message, details=error.details) from error
+    return Verified(top.digest, top.key, top.attestations, under)
 
 
 def verify_registry(
@@ -61,6 +92,118 @@ def verify_registry(
 ) -> Verified:
     """Resolve ``reference`` once to a digest and demand the same of what the registry has there.
 
-    Further errors: InvalidInputError, RegistryError, TransientError.
+    The image's own blobs are not fetched. Further errors: InvalidInputError, RegistryError,
+    TransientError.
     """
-    raise NotImplementedError
+    from imgforge.oci.registry import Registry
+
+    with (
+        tempfile.TemporaryDirectory(prefix="imgforge-verify-") as scratch,
+        Registry(Reference.parse(reference)) as registry,
+    ):
+        layout = Layout.create(Path(scratch) / "layout")
+        top, data = registry.resolve()
+        layout.add(data, top.media_type)
+        images = registry.fetch_manifests(top, layout, platforms)
+        digests = dict.fromkeys([top.digest, *(i.digest for i in images)])
+        evidence = [r for digest in digests for r in _fetch_bundles(registry, layout, digest)]
+        layout.write_index([top, *evidence])
+        return verify_layout(layout, top, key, require=require, platforms=platforms)
+
+
+def _images(
+    layout: Layout, top: Descriptor, platforms: Collection[Platform] | None
+) -> list[Descriptor]:
+    if platforms is None:
+        return layout.images(top)
+    if top.media_type not in INDEXES:
+        raise EvidenceError(f"{top.digest} is one image, not an index of platforms")
+    try:
+        chosen = select(layout.children(top), platforms)
+    except ValueError as error:
+        raise EvidenceError(f"{top.digest}: {error}") from error
+    return [image for each in chosen for image in layout.images(each)]
+
+
+def _proven(layout: Layout, digest: str, key: PublicKey, require: Collection[str]) -> Verified:
+    found: list[Attestation] = []
+    refused: list[str] = []
+    for descriptor in _bundles(layout, digest):
+        try:
+            found.append(_judge(layout.read(descriptor, limit=MAX_SIZE), key, digest, descriptor))
+        except ValueError as error:
+            refused.append(f"bundle {descriptor.digest}: {error}")
+    proven = {a.predicate_type for a in found}
+    for kind in (SIGNATURE, *sorted(require)):
+        if kind not in proven:
+            what = "signature" if kind == SIGNATURE else f"attestation {kind}"
+            reason = refused[0] if refused else "nothing of that kind is attached to it"
+            raise EvidenceError(
+                f"{digest} has no valid {what} by the key {key.fingerprint}: {reason}",
+                details=refused[1:],
+            )
+    return Verified(digest, key.fingerprint, tuple(found))
+
+
+def _judge(data: bytes, key: PublicKey, digest: str, descriptor: Descriptor) -> Attestation:
+    """Return what one bundle proves about ``digest``; ValueError with the reason if nothing."""
+    envelope = Bundle.from_bytes(data).envelope
+    if envelope.payload_type != IN_TOTO:
+        raise ValueError(f"its payload is of type {envelope.payload_type!a}")
+    if not envelope.verify(key):
+        raise ValueError("its signature is not by this key")
+    statement = Statement.from_bytes(envelope.payload)
+    if not statement.is_about(digest):
+        raise ValueError("its statement is about another subject")
+    return Attestation(statement.predicate_type, statement.predicate, descriptor.digest)
+
+
+def _bundles(layout: Layout, digest: str) -> Iterator[Descriptor]:
+    found = layout.referrers(digest)
+    if len(found) > MAX_BUNDLES:
+        raise EvidenceError(f"over {MAX_BUNDLES} things are attached to {digest}")
+    for referrer in found:
+        bundle = _bundle_of(layout, referrer)
+        if bundle is not None:
+            yield bundle
+
+
+def _bundle_of(layout: Layout, referrer: Descriptor) -> Descriptor | None:
+    """Return the descriptor of the bundle in an artifact; its own type decides, no annotation."""
+    layers = references(layout.read_json(referrer))[1:]
+    return layers[0] if len(layers) == 1 and layers[0].media_type in MEDIA_TYPES else None
+
+
+def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Descriptor]:
+    from imgforge.oci.referrers import listed
+
+    claimed = listed(registry, digest)
+    if len(claimed) > MAX_BUNDLES:
+        raise EvidenceError(f"over {MAX_BUNDLES} things are attached to {digest}")
+    fetched = []
+    for claim in claimed:
+        found = registry.find(claim.digest)
+        if found is None or found[0].media_type not in MANIFESTS:
+            continue
+        referrer = layout.add(found[1], found[0].media_type)
+        try:
+            bundle = _bundle_of(layout, referrer)
+        except CorruptLayoutError:
+            continue
+        if bundle is not None and bundle.size <= MAX_SIZE:
+            registry.fetch_blob(bundle, layout)
+            fetched.append(referrer)
+    return fetched
+
+
+def _hash_blobs(layout: Layout, image: Descriptor) -> None:
+    for blob in references(layout.read_json(image)):
+        path = layout.blob_path(blob.digest)
+        try:
+            with path.open("rb") as file:
+                digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+                size = file.tell()
+        except OSError as error:
+            raise EvidenceError(f"{layout.path} lacks blob {blob.digest}") from error
+        if (digest, size) != (blob.digest, blob.size):
+            raise EvidenceError(f"blob {blob.digest} does not match its descriptor")

@@ -1,19 +1,296 @@
-"""A registry client (distribution-spec 1.1) that believes no byte before it was hashed."""
+"""A registry client (distribution-spec 1.1) that believes no byte before it was hashed.
+
+Manifests travel as the bytes they are, so a digest that was checked or signed stays true on
+both sides.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
+from imgforge import strictjson
+from imgforge.errors import RegistryError
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor, Platform
+from imgforge.oci.layout import references as blobs_of
+from imgforge.oci.reference import Reference
+from imgforge.oci.selection import select
+from imgforge.oci.transport import Again, Answer, Transport
+from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform, is_digest, sha256
+
+ACCEPT = ", ".join(sorted(MANIFESTS | INDEXES))
+MAX_BLOB = 32 << 30
+MAX_IMAGES = 512
+"""Manifests under one index."""
+CHUNK = 8 << 20
+"""Bytes of one PATCH when a registry does not take a blob whole."""
+_PIECE = 1 << 20
+_WORKERS = 4
+_TOO_LARGE = 413
+_NOT_FOUND = 404
+_CREATED = 201
+
+
+class Registry:
+    """One repository of one registry; its connections are closed on leaving ``with``."""
+
+    def __init__(
+        self, reference: Reference, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.reference = reference
+        self.http = Transport(reference, pause=pause)
+        self.path = f"/v2/{reference.repository}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.http.close()
+
+    def resolve(self) -> tuple[Descriptor, bytes]:
+        """Return what the reference names now (digest, else tag, else ``latest``) and its bytes."""
+        name = self.reference.digest or self.reference.tag or "latest"
+        found = self.find(name)
+        if found is None:
+            raise RegistryError(f"{self.reference.name} has no {name}")
+        return found
+
+    def find(self, name: str) -> tuple[Descriptor, bytes] | None:
+        """Return the manifest or index under a tag or digest, checked; None if it is not there."""
+        answer = self.http.call(
+            "GET",
+            f"{self.path}/manifests/{name}",
+            accept=(200, _NOT_FOUND),
+            headers={"Accept": ACCEPT},
+        )
+        if answer.status == _NOT_FOUND:
+            return None
+        return self._checked(name, answer), answer.body
+
+    def _checked(self, name: str, answer: Answer) -> Descriptor:
+        place = f"{self.reference.name}: manifest {name}"
+        digest = sha256(answer.body)
+        promised = {name} if is_digest(name) else set[str]()
+        claimed = answer.headers.get("docker-content-digest")
+        if claimed is not None and is_digest(claimed):
+            promised.add(claimed)
+        if promised - {digest}:
+            raise RegistryError(f"{place} has the digest {digest} instead of the one promised")
+        try:
+            media = media_type(answer.body, answer.headers.get("content-type"))
+        except ValueError as error:
+            raise RegistryError(f"{place}: {error}") from error
+        return Descriptor(media, digest, len(answer.body))
+
+    def fetch_manifest(self, descriptor: Descriptor, layout: Layout) -> None:
+        """Bring a manifest or index into ``layout``; it must be all its descriptor says."""
+        if layout.has(descriptor.digest):
+            layout.read(descriptor)
+            return
+        found = self.find(descriptor.digest)
+        if found is None:
+            raise RegistryError(f"{self.reference.name} lacks the manifest {descriptor.digest}")
+        here, data = found
+        if (here.media_type, here.size) != (descriptor.media_type, descriptor.size):
+            raise RegistryError(
+                f"{self.reference.name}: manifest {descriptor.digest} is of another type or size "
+                "than what refers to it says"
+            )
+        layout.add(data, here.media_type)
+
+    def fetch_blob(self, descriptor: Descriptor, layout: Layout) -> None:
+        """Bring a blob into ``layout`` unless it is there."""
+        if layout.has(descriptor.digest):
+            return
+        if descriptor.size > MAX_BLOB:
+            raise RegistryError(f"blob {descriptor.digest} is over {MAX_BLOB} bytes")
+        self.http.retry(lambda: self._fetch_blob(descriptor, layout))
+
+    def _fetch_blob(self, descriptor: Descriptor, layout: Layout) -> None:
+        state, count = hashlib.sha256(), 0
+        with layout.writer() as file:
+
+            def take(piece: bytes) -> None:
+                nonlocal count
+                count += len(piece)
+                state.update(piece)
+                file.write(piece)
+
+            path = f"{self.path}/blobs/{descriptor.digest}"
+            self.http.once("GET", path, limit=descriptor.size, take=take)
+            if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
+                raise RegistryError(
+                    f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
+                    "their digest"
+                )
+            layout.adopt(file, descriptor.digest)
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the repository has the blob."""
+        path = f"{self.path}/blobs/{digest}"
+        return self.http.call("HEAD", path, accept=(200, _NOT_FOUND)).status != _NOT_FOUND
+
+    def put_blob(self, layout: Layout, descriptor: Descriptor, mount: str | None = None) -> bool:
+        """Put a blob unless it is there; return whether its bytes were sent.
+
+        ``mount`` is another repository of this registry that may have it already.
+        """
+        if self.has_blob(descriptor.digest):
+            return False
+        return self.http.retry(lambda: self._put_blob(layout, descriptor, mount))
+
+    def _put_blob(self, layout: Layout, descriptor: Descriptor, mount: str | None) -> bool:
+        path = f"{self.path}/blobs/uploads/"
+        query = f"?mount={descriptor.digest}&from={mount}" if mount else ""
+        begun = self.http.once("POST", path + query, accept=(_CREATED, 202))
+        if begun.status == _CREATED:
+            return False
+        source = layout.blob_path(descriptor.digest)
+        done = self.http.once(
+            "PUT",
+            _finished(self._location(begun), descriptor.digest),
+            accept=(_CREATED, 202, 204, _TOO_LARGE),
+            headers={
+                "Content-Type": "application/octet-stream",
+                "Content-Length": str(descriptor.size),
+            },
+            body=partial(_pieces, source, 0, descriptor.size),
+        )
+        if done.status == _TOO_LARGE:
+            self._put_chunks(source, descriptor)
+        return True
+
+    def _put_chunks(self, source: Path, descriptor: Descriptor) -> None:
+        begun = self.http.once("POST", f"{self.path}/blobs/uploads/", accept=(202,))
+        place = self._location(begun)
+        least = begun.headers.get("oci-chunk-min-length", "")
+        chunk = max(CHUNK, int(least) if least.isascii() and least.isdigit() else 0)
+        for start in range(0, descriptor.size, chunk):
+            length = min(chunk, descriptor.size - start)
+            answer = self.http.once(
+                "PATCH",
+                place,
+                accept=(202, 204),
+                headers={
+                    "Content-Type": "application/octet-stream",
+                    "Content-Length": str(length),
+                    "Content-Range": f"{start}-{start + length - 1}",
+                },
+                body=partial(_pieces, source, start, length),
+            )
+            place = self._location(answer)
+        self.http.once(
+            "PUT",
+            _finished(place, descriptor.digest),
+            accept=(_CREATED, 204),
+            headers={"Content-Length": "0"},
+        )
+
+    def _location(self, answer: Answer) -> str:
+        location = answer.headers.get("location")
+        if not location:
+            raise RegistryError(f"{self.reference.registry} names no place for an upload")
+        return str(self.http.join(location))
+
+    def put_manifest(self, name: str, data: bytes, media: str) -> Answer:
+        """Put a manifest under a tag or its digest, and make sure of the digest it has there."""
+        answer = self.http.call(
+            "PUT",
+            f"{self.path}/manifests/{name}",
+            accept=(_CREATED, 200, 202),
+            headers={"Content-Type": media},
+            body=data,
+        )
+        claimed = answer.headers.get("docker-content-digest")
+        if claimed is not None and claimed != sha256(data):
+            raise RegistryError(
+                f"{self.reference.name}: PUT manifests/{name} made {claimed[:80]!a} "
+                f"of {sha256(data)}"
+            )
+        return answer
+
+    def put_image(self, layout: Layout, top: Descriptor, mount: str | None = None) -> None:
+        """Put ``top`` and all under it: blobs, then manifests, then the index; no tag.
+
+        What the registry then has under each digest was read again and hashed.
+        """
+        manifests = self.put_blobs(layout, top, mount)
+        for descriptor in manifests:
+            if self.find(descriptor.digest) is None:
+                data = layout.read(descriptor)
+                self.put_manifest(descriptor.digest, data, descriptor.media_type)
+                if self.find(descriptor.digest) is None:
+                    raise RegistryError(
+                        f"{self.reference.name} took the manifest {descriptor.digest} "
+                        "and does not have it"
+                    )
+
+    def put_blobs(
+        self, layout: Layout, top: Descriptor, mount: str | None = None
+    ) -> list[Descriptor]:
+        """Put the blobs under ``top``; return its manifests, children before parents."""
+        manifests, blobs = _parts(layout, top)
+        _together([partial(self.put_blob, layout, b, mount) for b in blobs])
+        return manifests
+
+    def fetch_image(
+        self, top: Descriptor, layout: Layout, platforms: Collection[Platform] | None
+    ) -> None:
+        """Bring ``top`` and all under it (of an index, only ``platforms`` if given)."""
+        blobs = {
+            b.digest: b
+            for image in self.fetch_manifests(top, layout, platforms)
+            for b in blobs_of(layout.read_json(image))
+        }
+        _together([partial(self.fetch_blob, b, layout) for b in blobs.values()])
+
+    def fetch_manifests(
+        self, top: Descriptor, layout: Layout, platforms: Collection[Platform] | None
+    ) -> list[Descriptor]:
+        """Bring ``top`` and the manifests under it; return those of images."""
+        images: list[Descriptor] = []
+        pending, seen = [top], set[str]()
+        while pending:
+            here = pending.pop(0)
+            if here.digest in seen:
+                continue
+            seen.add(here.digest)
+            if len(seen) > MAX_IMAGES:
+                raise RegistryError(f"{top.digest} has over {MAX_IMAGES} manifests")
+            if here.media_type not in MANIFESTS | INDEXES:
+                raise RegistryError(f"{here.digest} in {top.digest} is no image or index")
+            self.fetch_manifest(here, layout)
+            if here.media_type in MANIFESTS:
+                images.append(here)
+                continue
+            children = layout.children(here)
+            if platforms is not None and here is top:
+                try:
+                    children = select(children, platforms)
+                except ValueError as error:
+                    raise RegistryError(f"{self.reference.name}@{top.digest}: {error}") from error
+            pending += children
+        return images
 
 
 def resolve(reference: str) -> Descriptor:
-    """Return what ``reference`` names now; the tag is ``latest`` if neither tag nor digest is named.
+    """Return what ``reference`` names now; the tag is ``latest`` if it names neither.
 
     RegistryError if it is not there, TransientError if the registry does not answer.
     """
-    raise NotImplementedError
+    with Registry(Reference.parse(reference)) as registry:
+        return registry.resolve()[0]
 
 
 def pull(
@@ -28,17 +305,82 @@ def pull(
     Of an index only the images of ``platforms`` are brought, if given; RegistryError if one is
     missing. The layout's index is left alone: the caller lists the returned descriptor.
     """
-    raise NotImplementedError
+    with Registry(Reference.parse(reference).with_digest(digest)) as registry:
+        top, data = registry.resolve()
+        layout.add(data, top.media_type)
+        registry.fetch_image(top, layout, platforms)
+        return top
 
 
-def push(layout: Layout, top: Descriptor, reference: str) -> str:
+def push(layout: Layout, top: Descriptor, reference: str, *, mount: str | None = None) -> str:
     """Put ``top`` (manifest or index) and all under it into the repository, by digest, untagged.
 
-    Returns ``registry/repository@digest``.
+    ``mount`` names another repository of the same registry whose blobs may be used. Returns
+    ``registry/repository@digest``.
     """
-    raise NotImplementedError
+    target = Reference.parse(reference)
+    with Registry(target) as registry:
+        registry.put_image(layout, top, mount)
+    return str(target.with_digest(top.digest))
 
 
-def referrers(reference: str, digest: str) -> list[Descriptor]:
-    """Return what the registry lists as referrers of ``digest`` (claims, not yet checked)."""
-    raise NotImplementedError
+def media_type(data: bytes, header: str | None) -> str:
+    """Return the media type of a manifest or index; ValueError if it has none or two.
+
+    A document that can be read as both is refused (GHSA-77vh-xpmg-72qh, CVE-2021-41190).
+    """
+    value = strictjson.load_object(data)
+    sent = (header or "").partition(";")[0].strip().lower()
+    media = value.get("mediaType", sent)
+    if media not in MANIFESTS | INDEXES:
+        raise ValueError(f"its media type is {str(media)[:100]!a}")
+    if sent in MANIFESTS | INDEXES and sent != media:
+        raise ValueError("it was sent as another media type than it says it has")
+    wrong = ("config", "layers") if media in INDEXES else ("manifests", "fsLayers")
+    if value.get("schemaVersion") != 2 or any(key in value for key in wrong):  # noqa: PLR2004
+        raise ValueError("it is no unambiguous manifest of schema version 2")
+    return str(media)
+
+
+def _parts(layout: Layout, top: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:
+    """Return manifests, children before parents, and blobs, all once."""
+    manifests: dict[str, Descriptor] = {}
+    blobs: dict[str, Descriptor] = {}
+
+    def visit(here: Descriptor) -> None:
+        if here.digest in manifests:
+            return
+        if here.media_type in INDEXES:
+            for child in layout.children(here):
+                visit(child)
+        else:
+            value: dict[str, Any] = layout.read_json(here)
+            blobs.update((b.digest, b) for b in blobs_of(value))
+        manifests[here.digest] = here
+
+    visit(top)
+    return list(manifests.values()), list(blobs.values())
+
+
+def _together(work: Sequence[Callable[[], object]]) -> None:
+    pool = ThreadPoolExecutor(_WORKERS)
+    try:
+        for future in [pool.submit(task) for task in work]:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _finished(location: str, digest: str) -> str:
+    return f"{location}{'&' if '?' in location else '?'}digest={digest}"
+
+
+def _pieces(path: Path, start: int, length: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while length > 0:
+            piece = file.read(min(_PIECE, length))
+            if not piece:
+                raise Again(f"{path} ended early")
+            length -= len(piece)
+            yield piece

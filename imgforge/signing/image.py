@@ -42,23 +42,25 @@ def sign_image(
             said.append((kind, statement.about(described, kind, predicate).to_bytes()))
         except ValueError as error:
             raise EvidenceError(f"the predicate {kind} cannot be signed: {error}") from error
-    return [_attach(layout, image, signer, kind, text, created) for kind, text in said]
+    return [
+        _attach(layout, image, kind, _bundle(signer, kind, payload), created)
+        for kind, payload in said
+    ]
 
 
-def _attach(
-    layout: Layout,
-    image: Descriptor,
-    signer: Signer,
-    kind: str,
-    payload: bytes,
-    created: int,
-) -> Descriptor:
+def _bundle(signer: Signer, kind: str, payload: bytes) -> bytes:
     data = Bundle(dsse.sign(payload, signer), signer.hint).to_bytes()
     if len(data) > MAX_SIZE:
         raise EvidenceError(f"the bundle for {kind} would be over {MAX_SIZE} bytes")
+    return data
+
+
+def _attach(
+    layout: Layout, image: Descriptor, kind: str, bundle: bytes, created: int
+) -> Descriptor:
     return layout.attach(
         image,
-        data,
+        bundle,
         MEDIA_TYPE,
         {
             "dev.sigstore.bundle.content": "dsse-envelope",

@@ -1,0 +1,91 @@
+"""Where a request goes: loopback or not, TLS or plain, the same place or another."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import TYPE_CHECKING
+
+from imgforge.errors import RegistryError
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+INSECURE = "IMGFORGE_INSECURE_REGISTRIES"
+"""The variable that lists places (host[:port]) which may be spoken to without TLS."""
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a verifying context: ``SSL_CERT_FILE``, else the system's authorities."""
+    import ssl
+
+    named = os.environ.get("SSL_CERT_FILE")
+    if named:
+        try:
+            return ssl.create_default_context(cafile=named)
+        except OSError as error:
+            raise RegistryError(f"SSL_CERT_FILE {named} cannot be used: {error}") from error
+    context = ssl.create_default_context()
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is None and paths.capath is None:
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` (no port) is this machine by name or number."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def may_be_plain(place: str) -> bool:
+    """Whether ``place`` (host[:port]) may be spoken to without TLS."""
+    listed = re.split(r"[,\s]+", os.environ.get(INSECURE, ""))
+    host = place if place.endswith("]") else re.sub(r":[0-9]+$", "", place)
+    return is_loopback(host) or place in listed
+
+
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether both URLs have the same scheme, host and port."""
+    ports = {"http": 80, "https": 443}
+    return (one.scheme, one.host, one.port or ports.get(one.scheme)) == (
+        other.scheme,
+        other.host,
+        other.port or ports.get(other.scheme),
+    )
+
+
+def shown(url: httpx.URL) -> str:
+    """Return ``url`` as it may be printed: without its query, where signatures stand."""
+    return str(url.copy_with(query=None, fragment=None))
+
+
+def speaks_tls(place: str) -> bool:
+    """Whether ``place`` answers a TLS hello; its certificate is judged by the real request."""
+    import socket
+    import ssl
+
+    import httpx
+
+    url = httpx.URL(f"https://{place}")
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((url.host, url.port or 443), timeout=2) as plain,
+            context.wrap_socket(plain, server_hostname=url.host),
+        ):
+            return True
+    except OSError:
+        return False

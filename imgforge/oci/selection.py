@@ -1,0 +1,27 @@
+"""Choosing the images of an index by platform."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from imgforge.oci.types import Descriptor, Platform
+
+
+def select(images: Sequence[Descriptor], platforms: Collection[Platform]) -> list[Descriptor]:
+    """Return those of ``images`` that are for one of ``platforms``, in their order.
+
+    A platform asked for without a variant is met by any variant. ValueError names the first
+    platform that no image is for.
+    """
+    for asked in sorted(platforms):
+        if not any(_meets(image.platform, asked) for image in images):
+            raise ValueError(f"there is no image for {asked}")
+    return [i for i in images if any(_meets(i.platform, asked) for asked in platforms)]
+
+
+def _meets(have: Platform | None, asked: Platform) -> bool:
+    return (
+        have is not None
+        and (have.os, have.architecture) == (asked.os, asked.architecture)
+        and asked.variant in ("", have.variant)
+    )

@@ -1,0 +1,344 @@
+"""HTTP to one registry: what is retried, where credentials go, how much is read.
+
+Credentials are sent to the registry's own origin and to its token server, never along a redirect
+or an upload's ``Location`` to another host. Bodies are taken as sent (no content decoding), and
+never more of them than the caller named.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from imgforge import strictjson
+from imgforge.errors import RegistryError, TransientError
+from imgforge.oci.authorization import Authorization, TokenRequest, login_hint
+from imgforge.oci.origin import (
+    INSECURE,
+    is_loopback,
+    may_be_plain,
+    same_origin,
+    shown,
+    speaks_tls,
+    tls_context,
+)
+from imgforge.oci.reference import DOCKER, Reference
+from imgforge.oci.types import MAX_MANIFEST
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+MAX_WAIT = 30.0
+"""Seconds; a longer ``Retry-After`` is cut to this."""
+_FIRST_WAIT = 0.2
+_HOPS = 5
+_CONNECT, _READ = 10.0, 60.0
+_GRACE, _SLOWEST = 120.0, 16 << 10
+"""An answer may take ``_GRACE`` seconds and one more for every ``_SLOWEST`` bytes."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
+_HUB_HOST = "registry-1.docker.io"
+
+Body = Callable[[], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: ``headers`` with lower-case names, ``url`` where it came from in the end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One exchange to be had; the fields are :meth:`Transport.once`'s arguments."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: Body | None = None
+    limit: int = MAX_MANIFEST
+    take: Callable[[bytes], None] | None = None
+    accept: tuple[int, ...] = ()
+
+
+class Again(Exception):  # noqa: N818 - not an error until the attempts are used up
+    """An exchange failed in a way that may pass; ``after`` is the wait asked for, in seconds."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Transport:
+    """Connections to the registry of one reference; close it (or use ``with``)."""
+
+    def __init__(
+        self, reference: Reference, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        import httpx
+
+        self.reference = reference
+        self.pause = pause
+        host = _HUB_HOST if reference.registry == DOCKER else reference.registry
+        context = tls_context()
+        self.plain = may_be_plain(host) and not speaks_tls(host)
+        self.base = httpx.URL(f"{'http' if self.plain else 'https'}://{host}")
+        self._client = httpx.Client(
+            verify=context,
+            timeout=httpx.Timeout(_READ, connect=_CONNECT),
+            trust_env=not is_loopback(self.base.host),
+            headers={"User-Agent": "imgforge", "Accept-Encoding": "identity"},
+        )
+        self._authorization = Authorization(reference, self._ask_token, self._may_log_in)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def retry(self, attempt: Callable[[], T]) -> T:
+        """Call ``attempt`` until it raises no :class:`Again`; TransientError after five times."""
+        for number in range(ATTEMPTS):
+            try:
+                return attempt()
+            except Again as again:
+                if number + 1 == ATTEMPTS:
+                    raise TransientError(
+                        f"{self.reference.registry} failed {ATTEMPTS} times, at last: {again}",
+                        hint="run the same command again later",
+                    ) from again
+                wait = _FIRST_WAIT * 2**number * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+                self.pause(min(wait if again.after is None else again.after, MAX_WAIT))
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: tuple[int, ...] = (200,),
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = MAX_MANIFEST,
+    ) -> Answer:
+        """Exchange once, and again as :meth:`retry` says; arguments as for :meth:`once`."""
+        return self.retry(
+            lambda: self.once(
+                method,
+                path,
+                accept=accept,
+                headers=headers,
+                body=None if body is None else lambda: (body,),
+                limit=limit,
+            )
+        )
+
+    def once(
+        self,
+        method: str,
+        path: str,
+        *,
+        accept: tuple[int, ...] = (200,),
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        limit: int = MAX_MANIFEST,
+        take: Callable[[bytes], None] | None = None,
+    ) -> Answer:
+        """Send one request, with log-in and redirects, and return an answer of status ``accept``.
+
+        ``path`` may be a URL that the registry gave; ``body`` is called anew for each try. Of
+        the answer at most ``limit`` bytes are kept, or given to ``take`` piece by piece if the
+        status is accepted. Raises Again, or RegistryError naming registry, method and place.
+        """
+        target = self.join(path)
+        asked = _Request(method, headers or {}, body, limit, take, accept)
+        logged_in = False
+        for _ in range(_HOPS + 2):
+            ours = same_origin(target, self.base)
+            header = self._authorization.header if ours else None
+            answer, challenges = self._exchange(asked, target, header)
+            if answer.status == 401 and ours and not logged_in:  # noqa: PLR2004 - Unauthorized
+                logged_in = True
+                if self._authorization.answer(challenges, header):
+                    continue
+            elif answer.status in _REDIRECTS and "location" in answer.headers:
+                target = self._redirected(method, target, answer)
+                continue
+            if answer.status in accept:
+                return answer
+            if answer.status in _TRANSIENT:
+                reason = f"{method} {shown(target)}: status {answer.status}"
+                raise Again(reason, _retry_after(answer.headers.get("retry-after")))
+            raise self._refusal(method, target, answer)
+        raise RegistryError(f"{self.reference.registry}: {method} {path} is redirected for ever")
+
+    def join(self, path: str) -> httpx.URL:
+        """Return ``path`` (a path or a URL the registry gave) against the registry's origin."""
+        return self._joined(self.base, path)
+
+    def _joined(self, base: httpx.URL, location: str) -> httpx.URL:
+        import httpx
+
+        try:
+            target = base.join(location)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise RegistryError(
+                f"{self.reference.registry} names a malformed place: {location[:200]!a}"
+            ) from error
+        if target.scheme not in ("http", "https") or not target.host or target.userinfo:
+            raise RegistryError(
+                f"{self.reference.registry} names an unusable place: {location[:200]!a}"
+            )
+        if target.scheme == "http" and not self._may_be_plain(target):
+            raise RegistryError(
+                f"{self.reference.registry} leads to {shown(target)}, which is not encrypted"
+            )
+        return target
+
+    def _may_be_plain(self, url: httpx.URL) -> bool:
+        return self.plain and may_be_plain(url.netloc.decode())
+
+    def _may_log_in(self, realm: str) -> bool:
+        import httpx
+
+        try:
+            url = httpx.URL(realm)
+        except (httpx.InvalidURL, TypeError, ValueError):
+            return False
+        if not url.host or url.userinfo:
+            return False
+        return url.scheme == "https" or (url.scheme == "http" and self._may_be_plain(url))
+
+    def _redirected(self, method: str, target: httpx.URL, answer: Answer) -> httpx.URL:
+        new = self._joined(target, answer.headers["location"])
+        reading = method in ("GET", "HEAD")
+        kept = answer.status in (307, 308) and same_origin(new, target)
+        if not reading and not kept:
+            raise RegistryError(
+                f"{self.reference.registry}: {method} {shown(target)} is redirected "
+                f"to {shown(new)}, where nothing is sent"
+            )
+        return new
+
+    def _exchange(
+        self, asked: _Request, target: httpx.URL, authorization: str | None
+    ) -> tuple[Answer, list[str]]:
+        import httpx
+
+        sent = dict(asked.headers)
+        if authorization is not None:
+            sent["Authorization"] = authorization
+        place = f"{asked.method} {shown(target)}"
+        started = time.monotonic()
+        kept: list[bytes] = []
+        count = 0
+        try:
+            body = None if asked.body is None else asked.body()
+            request = self._client.build_request(asked.method, target, headers=sent, content=body)
+            response = self._client.send(request, stream=True)
+            try:
+                streaming = asked.take if response.status_code in asked.accept else None
+                for chunk in response.iter_raw():
+                    count += len(chunk)
+                    if count > asked.limit:
+                        raise RegistryError(
+                            f"{self.reference.registry}: {place} gives over {asked.limit} bytes"
+                        )
+                    if time.monotonic() - started > _GRACE + count / _SLOWEST:
+                        raise Again(f"{place} answers too slowly")
+                    (streaming or kept.append)(chunk)
+            finally:
+                response.close()
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
+            raise RegistryError(f"{self.reference.registry}: {place}: {error}") from error
+        except httpx.TransportError as error:
+            self._explain_tls(error)
+            raise Again(f"{place}: {str(error) or type(error).__name__}") from error
+        answer = Answer(
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            b"".join(kept),
+            str(target),
+        )
+        return answer, response.headers.get_list("www-authenticate")
+
+    def _explain_tls(self, error: httpx.TransportError) -> None:
+        text = str(error)
+        if "CERTIFICATE_VERIFY_FAILED" in text:
+            raise RegistryError(
+                f"the certificate of {self.reference.registry} is not trusted: {text}",
+                hint="name a file with its authority in SSL_CERT_FILE",
+            ) from error
+        if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER_FAILURE" in text:
+            raise RegistryError(
+                f"{self.reference.registry} does not speak TLS",
+                hint=f"if that is meant, list {self.base.netloc.decode()} in {INSECURE}",
+            ) from error
+
+    def _ask_token(self, asked: TokenRequest) -> tuple[int, bytes]:
+        from urllib.parse import urlencode
+
+        headers = {} if asked.basic is None else {"Authorization": asked.basic}
+        url = self._joined(self.base, asked.url)
+        body: Body | None = None
+        if asked.form is None:
+            url = url.copy_merge_params(asked.query)
+        else:
+            form = urlencode(asked.form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            body = lambda: (form,)  # noqa: E731 - called anew for each try
+        method = "GET" if asked.form is None else "POST"
+
+        def attempt() -> tuple[int, bytes]:
+            answer, _ = self._exchange(_Request(method, headers, body), url, None)
+            if answer.status in _TRANSIENT:
+                raise Again(
+                    f"{method} {shown(url)}: status {answer.status}",
+                    _retry_after(answer.headers.get("retry-after")),
+                )
+            return answer.status, answer.body
+
+        return self.retry(attempt)
+
+    def _refusal(self, method: str, target: httpx.URL, answer: Answer) -> RegistryError:
+        hint = None
+        if answer.status in (401, 403):
+            hint = login_hint(self.reference)
+        return RegistryError(
+            f"{self.reference.registry} refused {method} {shown(target)}: status {answer.status}",
+            details=_reasons(answer.body),
+            hint=hint,
+        )
+
+
+def _retry_after(value: str | None) -> float | None:
+    if value is None:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), MAX_WAIT)
+    try:
+        wait = parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(wait, 0.0), MAX_WAIT)
+
+
+def _reasons(body: bytes) -> list[str]:
+    """Return the errors of a distribution-spec error body, made harmless to print."""
+    try:
+        errors = strictjson.load_object(body[: 64 << 10]).get("errors")
+    except ValueError:
+        return []
+    if not isinstance(errors, list):
+        return []
+    texts = [f"{e.get('code')}: {e.get('message')}" for e in errors[:8] if isinstance(e, dict)]
+    return ["".join(c if c.isprintable() else " " for c in text[:300]) for text in texts]
