@@ -7,6 +7,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,9 @@ def resolve(
     for platform in platforms:
         layers.architecture(platform)
     definitions = chain(name, packages=bool(packages))
+    ends = definitions[-1].end_of_life
+    if ends < dt.datetime.now(dt.UTC).date():
+        say(f"warning: base {name} has had no security support since {ends}")
     found = sources.find()
     base = archive.resolve(definitions, platforms, packages, found, say)
     return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
@@ -96,10 +100,11 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
     from imgforge.bases import image, sources
     from imgforge.bases.definition import PACKAGES, chain, digest
 
-    locked = {tuple(layer.name for layer in p.layers) for p in base.platforms}
-    added = any(PACKAGES in layers for layers in locked)
+    locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
+    added = any(layers[-1:] == ((PACKAGES, 0),) for layers in locked)
     definitions = chain(base.name, packages=added)
-    if digest(definitions) != base.definition or locked != {tuple(d.name for d in definitions)}:
+    defined = tuple((d.name, len(d.wheel)) for d in definitions)
+    if digest(definitions) != base.definition or locked != {defined}:
         raise BuildFailedError(
             f"base {base.name} was locked with another definition of it",
             hint="this imgforge defines it anew; lock again with: imgforge lock",

@@ -94,7 +94,8 @@ def _indexes(reads: Sequence[_Read], architectures: Sequence[str]) -> dict[str, 
             urls = (f"{root}/by-hash/SHA256/{digest_}", f"{root}/Packages.xz")
             wanted.append(fetch.Wanted(urls, digest_, size))
             owners.append((arch, read.suite.name))
-    loaded = list(zip(owners, map(load, fetch.blobs(wanted)), strict=True))
+    with ThreadPoolExecutor(max(1, len(architectures))) as pool:
+        loaded = list(zip(owners, pool.map(load, fetch.blobs(wanted)), strict=True))
     return {
         arch: Index([(suite, stanzas) for (owner, suite), stanzas in loaded if owner == arch])
         for arch in architectures

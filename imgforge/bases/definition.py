@@ -93,14 +93,15 @@ class LdSoCache(_Table):
 
 
 class PythonBytecode(_Table):
-    """Compile the standard library with the base's own interpreter.
+    """Compile ``directory`` with the base's own interpreter: start-up is several times faster.
 
-    It can run only on its own architecture, and a digest may not depend on the machine: so it is
+    That can run only on its own architecture, and a digest may not depend on the machine: so it is
     demanded on ``architectures`` and always left out elsewhere.
     """
 
     kind: Literal["python-bytecode"]
     version: Annotated[str, Field(pattern=r"^3\.[0-9]+$")]
+    directory: ImagePath
     architectures: tuple[str, ...] = ("amd64",)
 
 

@@ -78,7 +78,7 @@ def small(http: httpx.Client, url: str, limit: int) -> bytes:
                 raise RegistryError(f"{without_password(url)} is over {limit} bytes")
 
     try:
-        _download(http, url, lambda: len(body), take, limit)
+        _download(http, url, lambda: 0, take, limit)
     except _NotFound as error:
         raise RegistryError(f"{without_password(url)} does not exist") from error
     return bytes(body)
@@ -188,7 +188,7 @@ def _download(
 
 def _body(response: Any, size: int) -> Iterator[bytes]:  # noqa: ANN401 - httpx stays lazy
     deadline = time.monotonic() + TIMEOUT + size / SLOWEST
-    for piece in response.iter_raw(1 << 16):
+    for piece in response.iter_raw():
         if time.monotonic() > deadline:
             raise TimeoutError("the mirror is too slow")
         yield piece

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform as machine
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -64,32 +65,33 @@ def _bytecode(step: PythonBytecode, tree: Merged, architecture: str) -> Iterator
             f"on {architecture}; this is {sys.platform} on {here}",
             hint="make the base on such a machine, or take it from a registry",
         )
-    library = f"usr/lib/python{step.version}"
     with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
         root = Path(folder).resolve()
-        _lay_out(root, tree, library, TRIPLETS[architecture], f"usr/bin/python{step.version}")
+        triplet = TRIPLETS[architecture]
+        _lay_out(root, tree, step, triplet)
         sources = sorted(
             path
             for path, entry in tree.items()
-            if path.startswith(library + "/") and path.endswith(".py") and entry.data is not None
+            if path.startswith(step.directory + "/")
+            and path.endswith(".py")
+            and entry.data is not None
         )
         # What one process compiles changes what it interns and so what it writes later: the
         # division is part of the result and must not follow the machine's number of cores.
         halves = (sources[0::2], sources[1::2])
         with ThreadPoolExecutor(2) as pool:
-            triplet = TRIPLETS[architecture]
             list(pool.map(lambda i: _compile(root, step, triplet, halves[i], i), range(2)))
-        for path in sorted(root.joinpath(library).rglob("*.pyc")):
+        for path in sorted(root.joinpath(step.directory).rglob("*.pyc")):
             yield Entry(str(path.relative_to(root)), 0o644, data=path.read_bytes())
 
 
-def _lay_out(root: Path, tree: Merged, library: str, triplet: str, interpreter: str) -> None:
+def _lay_out(root: Path, tree: Merged, step: PythonBytecode, triplet: str) -> None:
     """Write what the interpreter needs as plain files: no link of a package is followed on disk."""
-    libraries = f"usr/lib/{triplet}/"
+    shared = re.compile(rf"usr/lib/{triplet}/[^/]+\.so(?:\.[^/]*)?")
+    modules = (f"usr/lib/python{step.version}/", f"{step.directory}/")
     for path in tree:
-        within = path.removeprefix(libraries)
-        shared = path.startswith(libraries) and "/" not in within and ".so" in within
-        if shared or path == interpreter or path.startswith(library + "/"):
+        needed = path == f"usr/bin/python{step.version}" or path.startswith(modules)
+        if (needed and not path.endswith(".pyc")) or shared.fullmatch(path):
             entry = ldcache.followed(tree, path)
             if entry is not None and entry.data is not None:
                 target = root / path
