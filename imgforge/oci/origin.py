@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 INSECURE = "IMGFORGE_INSECURE_REGISTRIES"
 """The variable that lists places (host[:port]) which may be spoken to without TLS."""
+
+_PROBE = 2.0
+_HANDSHAKE, _ALERT = b"\x16", b"\x15"  # record types, RFC 8446, section 5.1
 
 
 def tls_context() -> ssl.SSLContext:
@@ -71,7 +75,10 @@ def shown(url: httpx.URL) -> str:
 
 
 def speaks_tls(place: str) -> bool:
-    """Whether ``place`` answers a TLS hello; its certificate is judged by the real request."""
+    """Whether ``place`` answers a TLS hello; its certificate is judged by the real request.
+
+    Line breaks follow the hello so that a plain HTTP server answers at once, too.
+    """
     import socket
     import ssl
 
@@ -81,11 +88,13 @@ def speaks_tls(place: str) -> bool:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    hello = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname=url.host).do_handshake()
     try:
-        with (
-            socket.create_connection((url.host, url.port or 443), timeout=2) as plain,
-            context.wrap_socket(plain, server_hostname=url.host),
-        ):
-            return True
+        with socket.create_connection((url.host, url.port or 443), _PROBE) as connection:
+            connection.settimeout(_PROBE)
+            connection.sendall(hello.read() + b"\r\n\r\n")
+            return connection.recv(1) in (_HANDSHAKE, _ALERT)
     except OSError:
         return False
