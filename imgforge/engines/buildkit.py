@@ -32,6 +32,9 @@ CLIENT_ENV = (
     "BUILDX_BUILDER",
     "BUILDX_CONFIG",
 )
+LINE = 100
+"""Characters of BuildKit's own progress that are shown of a step."""
+
 PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 INDEX_ENV = (
     "PIP_INDEX_URL",
@@ -126,9 +129,9 @@ def _narrate(request: BuildRequest) -> Callable[[str], None]:
     def line(text: str) -> None:
         number, _, rest = text.partition(" ")
         if number.startswith("#") and rest.startswith(("[", "exporting")):
-            request.say(f"buildkit: {rest}")
+            request.say(" ".join(rest.split())[:LINE])
         elif process.verbose:
-            request.say(f"buildkit: {text}")
+            request.say(text)
 
     return line
 

@@ -308,6 +308,7 @@ def _configuration(base: dict[str, Any], runtime: RuntimeStage) -> dict[str, Any
     }
     if runtime.command:
         config["Cmd"] = list(runtime.command)
+        config["ArgsEscaped"] = True  # BuildKit notes it for every CMD in exec form
     if runtime.ports:
         config["ExposedPorts"] = {
             **(base.get("ExposedPorts") or {}),
