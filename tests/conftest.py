@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gzip
+import hashlib
+import io
+import lzma
+import tarfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from imgforge import lock as locks
 from imgforge import project as projects
@@ -44,8 +50,7 @@ def spec_text() -> str:
     return SPEC
 
 
-def made_lock(project: projects.Project) -> locks.Lock:
-    """Make a lock that fits ``project``, of digests that name nothing."""
+def _made_lock(project: projects.Project) -> locks.Lock:
     inputs = project.lock_inputs()
 
     def base(name: str, digit: str) -> locks.LockedBase:
@@ -60,6 +65,12 @@ def made_lock(project: projects.Project) -> locks.Lock:
 
 
 @pytest.fixture
+def made_lock() -> Callable[[projects.Project], locks.Lock]:
+    """Return a function that makes a lock that fits a project, of digests that name nothing."""
+    return _made_lock
+
+
+@pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., projects.Project]:
     """Return a function that writes a project (spec text, files) with a lock and loads it."""
 
@@ -71,7 +82,7 @@ def make_project(tmp_path: Path) -> Callable[..., projects.Project]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         project = projects.load(root)
-        locks.write(made_lock(project), project.lock_path)
+        locks.write(_made_lock(project), project.lock_path)
         return project
 
     return make
@@ -81,3 +92,57 @@ def make_project(tmp_path: Path) -> Callable[..., projects.Project]:
 def make_plan(make_project: Callable[..., projects.Project]) -> Callable[..., BuildPlan]:
     """Return a function that compiles a spec's text into a plan."""
     return lambda spec=SPEC: make_project(spec).plan()
+
+
+@pytest.fixture
+def make_deb() -> Callable[..., bytes]:
+    """Return a function that makes a binary package (deb(5)) of tar members or plain files."""
+    return made_deb
+
+
+def made_deb(
+    files: Mapping[str, bytes | tarfile.TarInfo] | None = None,
+    *,
+    control: str = "Package: demo\nVersion: 1\nArchitecture: amd64\n",
+    compression: str = "xz",
+) -> bytes:
+    """Make a package; a ``TarInfo`` in place of bytes goes into the archive as it is."""
+
+    def packed(members: Mapping[str, bytes | tarfile.TarInfo]) -> bytes:
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+            for name, content in members.items():
+                if isinstance(content, tarfile.TarInfo):
+                    tar.addfile(content, io.BytesIO(bytes(content.size)))
+                else:
+                    info = tarfile.TarInfo(name)
+                    info.size = len(content)
+                    tar.addfile(info, io.BytesIO(content))
+        return squeeze[compression](out.getvalue())
+
+    squeeze: dict[str, Callable[[bytes], bytes]] = {
+        "xz": lzma.compress,
+        "gz": gzip.compress,
+        "zst": zstandard.compress,
+        "none": bytes,
+    }
+    suffix = "" if compression == "none" else f".{compression}"
+    files = files or {}
+    sums = "".join(
+        f"{hashlib.md5(data, usedforsecurity=False).hexdigest()}  {name.removeprefix('./')}\n"
+        for name, data in files.items()
+        if isinstance(data, bytes)
+    )
+    return b"!<arch>\n" + b"".join(
+        b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name.encode(), 0, 0, 0, b"100644", len(body))
+        + body
+        + b"\n" * (len(body) % 2)
+        for name, body in (
+            ("debian-binary", b"2.0\n"),
+            (
+                f"control.tar{suffix}",
+                packed({"./control": control.encode(), "./md5sums": sums.encode()}),
+            ),
+            (f"data.tar{suffix}", packed(files)),
+        )
+    )
