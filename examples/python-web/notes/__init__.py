@@ -1,0 +1,1 @@
+"""Notes: paste Markdown, share the page."""
