@@ -370,7 +370,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _secrets(table: dict[str, Any]) -> list[tomlfile.Problem]:
-    from imgforge.checks import secret_name, secret_value
+    from imgforge.secrets import secret_name, secret_value
 
     found = []
     tables = (("env",), ("image", "labels"))

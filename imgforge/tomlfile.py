@@ -130,9 +130,19 @@ class Lines:
         return self._lines[location]
 
 
+_ALTERNATIVES = frozenset({"int", "str", "bool", "list[str]"})
+
+
 def _problems(error: ValidationError) -> Iterable[Problem]:
+    seen: set[Location] = set()
     for item in error.errors(include_url=False, include_input=False):
         location = tuple(part for part in item["loc"] if part != "[key]")
+        if location[-1:] and location[-1] in _ALTERNATIVES and item["type"].endswith("_type"):
+            # pydantic complains once for each member of a union
+            if location[:-1] not in seen:
+                seen.add(location[:-1])
+                yield Problem(location[:-1], "has the wrong type")
+            continue
         context = item.get("ctx") or {}
         if item["type"] == "extra_forbidden":
             yield Problem(location, "unknown key", _nearest(error.title, location))
