@@ -6,9 +6,10 @@ import hashlib
 import hmac
 from typing import Annotated
 
-from fastapi import FastAPI, Header, HTTPException, Request, Response, status
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.middleware.base import RequestResponseEndpoint
 
 from notes.config import Config
 from notes.page import render
@@ -41,61 +42,88 @@ class Created(BaseModel):
 
 def make(config: Config) -> FastAPI:
     """Return the application for ``config``; its store is ready to use."""
-    store = Store(config.data)
-    store.prepare()
     app = FastAPI(title="Notes", docs_url=None, redoc_url=None)
-
-    def edit_key(note_id: str) -> str:
-        return hmac.new(config.session_key, note_id.encode(), hashlib.sha256).hexdigest()
-
-    def allow(note_id: str, authorization: str) -> None:
-        if not hmac.compare_digest(authorization.encode(), f"Bearer {edit_key(note_id)}".encode()):
-            raise HTTPException(status.HTTP_403_FORBIDDEN, "this takes the note's edit key")
-
-    def found(note: Note | None) -> Note:
-        if note is None:
-            raise HTTPException(status.HTTP_404_NOT_FOUND, "no such note")
-        return note
-
-    @app.middleware("http")
-    async def guard(request: Request, call_next):  # type: ignore[no-untyped-def]  # noqa: ANN202, ANN001
-        length = request.headers.get("content-length", "")
-        if request.method in {"POST", "PUT"} and not (
-            length.isdecimal() and int(length) <= LARGEST_BODY
-        ):
-            return PlainTextResponse("too large, or of unknown length", 413)
-        response = await call_next(request)
-        response.headers.update(HEADERS)
-        return response
-
-    @app.get("/healthz")
-    def health() -> dict[str, object]:
-        return {"status": "ok", "notes": store.count()}
-
-    @app.post("/notes", status_code=201)
-    def create(draft: Draft) -> Created:
-        note = store.add(draft.title, draft.text)
-        return Created(
-            id=note.id, url=f"{config.public_url}/notes/{note.id}", edit_key=edit_key(note.id)
-        )
-
-    @app.get("/notes/{note_id}", response_class=HTMLResponse)
-    def show(note_id: str) -> str:
-        return render(found(store.get(note_id)))
-
-    @app.get("/notes/{note_id}/text", response_class=PlainTextResponse)
-    def text(note_id: str) -> str:
-        return found(store.get(note_id)).text
-
-    @app.put("/notes/{note_id}", status_code=204, response_class=Response)
-    def replace(note_id: str, draft: Draft, authorization: Annotated[str, Header()] = "") -> None:
-        allow(note_id, authorization)
-        found(store.replace(note_id, draft.title, draft.text))
-
-    @app.delete("/notes/{note_id}", status_code=204, response_class=Response)
-    def remove(note_id: str, authorization: Annotated[str, Header()] = "") -> None:
-        allow(note_id, authorization)
-        if not store.remove(note_id):
-            raise HTTPException(status.HTTP_404_NOT_FOUND, "no such note")
-
+    app.state.config = config
+    app.state.store = Store(config.data)
+    app.state.store.prepare()
+    app.include_router(router)
+    app.middleware("http")(guard)
     return app
+
+
+async def guard(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Refuse bodies that are too large, and tell browsers to run nothing."""
+    length = request.headers.get("content-length", "")
+    if request.method in {"POST", "PUT"} and not (
+        length.isdecimal() and int(length) <= LARGEST_BODY
+    ):
+        return PlainTextResponse("too large, or of unknown length", 413)
+    response = await call_next(request)
+    response.headers.update(HEADERS)
+    return response
+
+
+def _config(request: Request) -> Config:
+    config: Config = request.app.state.config
+    return config
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+Configured = Annotated[Config, Depends(_config)]
+Stored = Annotated[Store, Depends(_store)]
+router = APIRouter()
+
+
+def edit_key(config: Config, note_id: str) -> str:
+    """Return the key that changes a note. Derived, so that none has to be stored."""
+    return hmac.new(config.session_key, note_id.encode(), hashlib.sha256).hexdigest()
+
+
+def _may_edit(
+    note_id: str, config: Configured, authorization: Annotated[str, Header()] = ""
+) -> None:
+    wanted = f"Bearer {edit_key(config, note_id)}"
+    if not hmac.compare_digest(authorization.encode(), wanted.encode()):
+        raise HTTPException(403, "this takes the note's edit key")
+
+
+def _found(note: Note | None) -> Note:
+    if note is None:
+        raise HTTPException(404, "no such note")
+    return note
+
+
+@router.get("/healthz")
+def health(store: Stored) -> dict[str, object]:
+    return {"status": "ok", "notes": store.count()}
+
+
+@router.post("/notes", status_code=201)
+def create(draft: Draft, store: Stored, config: Configured) -> Created:
+    note = store.add(draft.title, draft.text)
+    url = f"{config.public_url}/notes/{note.id}"
+    return Created(id=note.id, url=url, edit_key=edit_key(config, note.id))
+
+
+@router.get("/notes/{note_id}", response_class=HTMLResponse)
+def show(note_id: str, store: Stored) -> str:
+    return render(_found(store.get(note_id)))
+
+
+@router.get("/notes/{note_id}/text", response_class=PlainTextResponse)
+def text(note_id: str, store: Stored) -> str:
+    return _found(store.get(note_id)).text
+
+
+@router.put("/notes/{note_id}", status_code=204, dependencies=[Depends(_may_edit)])
+def replace(note_id: str, draft: Draft, store: Stored) -> None:
+    _found(store.replace(note_id, draft.title, draft.text))
+
+
+@router.delete("/notes/{note_id}", status_code=204, dependencies=[Depends(_may_edit)])
+def remove(note_id: str, store: Stored) -> None:
+    _found(store.remove(note_id))

@@ -71,9 +71,12 @@ class Store:
             )
             return note if done.rowcount else None
 
-    def remove(self, note_id: str) -> bool:
+    def remove(self, note_id: str) -> Note | None:
         with self._open() as connection:
-            return connection.execute("DELETE FROM note WHERE id = ?", (note_id,)).rowcount > 0
+            row = connection.execute(
+                "DELETE FROM note WHERE id = ? RETURNING *", (note_id,)
+            ).fetchone()
+        return Note(*row) if row else None
 
     def count(self) -> int:
         with self._open() as connection:

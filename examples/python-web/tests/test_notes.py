@@ -58,7 +58,7 @@ class Service(unittest.TestCase):
                 time.sleep(0.1)
             else:
                 return server
-        self.fail("the service does not answer")
+        raise AssertionError("the service does not answer")
 
     def ask(
         self, method: str, path: str, body: object = None, **headers: str
@@ -74,7 +74,9 @@ class Service(unittest.TestCase):
             connection.close()
 
     def test_a_note_from_its_creation_to_its_removal(self) -> None:
-        status, body, _ = self.ask("POST", "/notes", {"title": "Plan <1>", "text": "# Hello\n\n*you*"})
+        status, body, _ = self.ask(
+            "POST", "/notes", {"title": "Plan <1>", "text": "# Hello\n\n*you*"}
+        )
         self.assertEqual(status, 201)
         made = json.loads(body)
         self.assertEqual(made["url"], f"https://notes.example.org/notes/{made['id']}")
@@ -120,7 +122,9 @@ class Service(unittest.TestCase):
 
     def test_the_health_check(self) -> None:
         command = [sys.executable, "-m", "notes", "--health"]
-        self.assertEqual(subprocess.run(command, cwd=FOLDER, env=self.env, check=False).returncode, 0)
+        self.assertEqual(
+            subprocess.run(command, cwd=FOLDER, env=self.env, check=False).returncode, 0
+        )
         env = {**self.env, "PORT": str(free_port())}
         self.assertEqual(subprocess.run(command, cwd=FOLDER, env=env, check=False).returncode, 1)
 
@@ -128,7 +132,11 @@ class Service(unittest.TestCase):
         env = {"PATH": os.environ["PATH"], "PORT": "0", "LOG_LEVEL": "loud", "DATA_DIR": "/none"}
         done = subprocess.run(
             [sys.executable, "-m", "notes"],
-            cwd=FOLDER, env=env, check=False, capture_output=True, text=True,
+            cwd=FOLDER,
+            env=env,
+            check=False,
+            capture_output=True,
+            text=True,
         )
         self.assertEqual(done.returncode, 2)
         for name in ("PUBLIC_URL", "PORT", "LOG_LEVEL", "DATA_DIR", "session key"):
