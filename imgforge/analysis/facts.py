@@ -70,7 +70,8 @@ class Problem(NamedTuple):
 
     ``kind``: ``digest`` (blob against descriptor), ``diff-id``, ``malformed`` (compression, tar,
     a limit exceeded, layer counts), ``traversal`` (a path or link that leaves the root),
-    ``device`` (a device node), ``sparse`` (a sparse file, whose content was not read).
+    ``device`` (a device node), ``sparse`` (a sparse file, whose content was not read),
+    ``record`` (a package record that cannot be read).
     """
 
     kind: str
@@ -199,7 +200,7 @@ class ImageFacts:
     def lookup(self, path: str) -> FileFact | None:
         """Return what ``path`` names in the final file system, symbolic links followed."""
         resolved = self.resolve(path)
-        return self.files.get(resolved) if resolved else None
+        return None if resolved is None else self.files.get(resolved)
 
     def text(self, path: str) -> str | None:
         """Return the text of a captured file of the final file system, links followed."""

@@ -141,7 +141,7 @@ class _Layer:
         window = self._limits.window
         if found is not None:
             if member.size > self._limits.captured:
-                self.problems.append(Problem("malformed", path, "a package record is too large"))
+                self.problems.append(Problem("record", path, "the record is too large"))
             else:
                 window = max(window, member.size)
         data = self._archive.read(window)
@@ -149,7 +149,7 @@ class _Layer:
             try:
                 self.packages += found.read(path, data)
             except ValueError as error:
-                self.problems.append(Problem("malformed", path, f"package record: {error}"))
+                self.problems.append(Problem("record", path, str(error)))
         if path in CAPTURED and len(data) <= _CAPTURE:
             self.captured[path] = data.decode(errors="surrogateescape")
         if member.mode & 0o111 and data.startswith(b"#!"):

@@ -1,0 +1,32 @@
+"""IF011: programs with file capabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+
+ID: Final = "IF011"
+SEVERITY: Final = Severity.HIGH
+TITLE: Final = "A file with capabilities is shipped"
+REMEDY: Final = "Remove the security.capability attribute in the layer that brings the file."
+REFERENCES: Final = ("capabilities(7), File capabilities",)
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find the security.capability attribute in every layer, hidden or not."""
+    seen = set()
+    for index, entry in image.shipped():
+        if not entry.capability or (index, entry.path) in seen:
+            continue
+        seen.add((index, entry.path))
+        where = (
+            "" if image.is_visible(index, entry.path) else " in a layer, though it is hidden now"
+        )
+        message = f"/{entry.path} has capabilities (0x{entry.capability}){where}"
+        layer = image.layers[index].digest
+        key = f"layer{index}" if where else ""
+        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, entry.path, layer, key)

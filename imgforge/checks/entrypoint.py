@@ -1,0 +1,92 @@
+"""IF050: the command cannot be started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import DIRECTORY, FILE, FileFact, ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.identity import Identity, identity
+from imgforge.policy import Policy
+
+ID: Final = "IF050"
+SEVERITY: Final = Severity.HIGH
+TITLE: Final = "The image's command cannot be started"
+REMEDY: Final = "Name an executable that is in the image and that its user may run."
+REFERENCES: Final = ("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)")
+
+_DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_INTERPRETERS: Final = 4
+"""Scripts interpreted by scripts that Linux follows (BINPRM_MAX_RECURSION)."""
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Follow the first argument as the kernel does: PATH, links, modes, interpreters."""
+    settings = image.settings
+    command = (*settings.entrypoint, *settings.cmd)
+    if not command:
+        yield Finding(ID, SEVERITY, TITLE, "there is neither entrypoint nor command", REMEDY)
+        return
+    problem = _problem(image, identity(image), command[0])
+    if problem:
+        yield Finding(ID, SEVERITY, TITLE, problem, REMEDY, command[0].lstrip("/"))
+
+
+def _problem(image: ImageFacts, who: Identity, program: str) -> str:
+    """Say why ``program`` cannot be started; empty if it can."""
+    said = program
+    for _ in range(_INTERPRETERS):
+        fact = _search(image, who, program)
+        if fact is None:
+            return f"{said!r} is not in the image"
+        if not _executable(image, who, fact):
+            return f"{said!r} (/{fact.path}, mode {fact.mode:04o}) cannot be run by its user"
+        line = image.interpreter(fact)
+        if line is None:
+            return ""
+        words = line.split()
+        program = words[0] if words else "/"
+        if program.endswith("/env"):
+            wanted = next((w for w in words[1:] if not w.startswith("-") and "=" not in w), "")
+            problem = _problem(image, who, program) if not wanted else ""
+            if problem:
+                return problem
+            program = wanted or program
+        said = f"{program} (interpreter of {said})"
+    return f"{said!r} is interpreted by too many scripts"
+
+
+def _search(image: ImageFacts, who: Identity, program: str) -> FileFact | None:
+    if "/" in program:
+        start = "" if program.startswith("/") else image.settings.working_dir
+        return image.lookup(f"{start}/{program}")
+    path = image.settings.variable("PATH")
+    found = None
+    for folder in (_DEFAULT_PATH if path is None else path).split(":"):
+        fact = image.lookup(f"{folder or image.settings.working_dir}/{program}")
+        if fact is not None and fact.kind == FILE:
+            found = found or fact
+            if _executable(image, who, fact):
+                return fact
+    return found
+
+
+def _executable(image: ImageFacts, who: Identity, fact: FileFact) -> bool:
+    if fact.kind != FILE or not _may_execute(who, fact):
+        return False
+    folder = fact.path.rpartition("/")[0]
+    while folder:
+        above = image.files.get(folder)
+        if above is None or above.kind != DIRECTORY or not _may_execute(who, above):
+            return False
+        folder = folder.rpartition("/")[0]
+    return True
+
+
+def _may_execute(who: Identity, fact: FileFact) -> bool:
+    if who.uid == 0:
+        return fact.kind == DIRECTORY or bool(fact.mode & 0o111)
+    if who.uid == fact.uid:
+        return bool(fact.mode & 0o100)
+    return bool(fact.mode & (0o010 if fact.gid in who.groups else 0o001))

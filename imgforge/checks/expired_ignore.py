@@ -1,0 +1,24 @@
+"""IF090: an exception of the policy has run out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+
+ID: Final = "IF090"
+SEVERITY: Final = Severity.LOW
+TITLE: Final = "An exception of the policy has expired"
+REMEDY: Final = "Fix what it excused, or decide again and give a later day."
+REFERENCES: Final = ("NIST SP 800-53 CA-5",)
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find ``ignore`` entries whose day has passed; they excuse nothing any more."""
+    for ignore in policy.ignore:
+        if ignore.expired(policy.day):
+            message = f"the exception for {ignore.check} at {ignore.path} ended on {ignore.expires}"
+            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=f"{ignore.check}:{ignore.path}")

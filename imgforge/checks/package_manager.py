@@ -1,0 +1,39 @@
+"""IF031: a package manager."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.programs import programs
+from imgforge.policy import Policy
+
+ID: Final = "IF031"
+SEVERITY: Final = Severity.MEDIUM
+TITLE: Final = "The image has a package manager"
+REMEDY: Final = "Install in a build stage and copy the result, or set allow_package_manager."
+REFERENCES: Final = ("CIS Docker Benchmark 4.3",)
+
+MANAGERS: Final = frozenset(
+    {"apk", "apt", "apt-get", "aptitude", "brew", "bundle", "composer", "conda", "corepack"}
+    | {"dnf", "dnf5", "dpkg", "easy_install", "emerge", "gem", "mamba", "microdnf", "nix", "npm"}
+    | {"npx", "opkg", "pacman", "pip", "pip3", "pipx", "pnpm", "poetry", "rpm", "snap", "tdnf"}
+    | {"uv", "yarn", "yum", "zypper"}
+)
+_MODULES: Final = frozenset({"pip", "pipx", "poetry", "uv"})
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
+    """Find programs, and Python packages that install others (``python -m pip``)."""
+    if policy.allow_package_manager:
+        return
+    for fact in programs(image, MANAGERS):
+        layer = image.layers[fact.layer].digest
+        message = f"/{fact.path} is a package manager"
+        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+    for package in image.packages:
+        if package.ecosystem == "pypi" and package.name in _MODULES:
+            message = f"the Python package {package.name} installs packages"
+            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, package.paths[0], package.layer)

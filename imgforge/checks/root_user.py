@@ -1,0 +1,30 @@
+"""IF001: the process runs as root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.identity import identity
+from imgforge.policy import Policy
+
+ID: Final = "IF001"
+SEVERITY: Final = Severity.HIGH
+TITLE: Final = "The image runs as root"
+REMEDY: Final = "Set a numeric user other than 0, such as 65532."
+REFERENCES: Final = (
+    "CIS Docker Benchmark 4.1",
+    "NIST SP 800-190 4.1.2",
+    "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+)
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
+    """Find an empty user, uid 0 in any spelling, and names that passwd maps to uid 0."""
+    if policy.allow_root or identity(image).uid != 0:
+        return
+    user = image.settings.user
+    message = f"User {user!r} is uid 0" if user else "no user is configured, so it is root"
+    yield Finding(ID, SEVERITY, TITLE, message, REMEDY)

@@ -1,0 +1,47 @@
+"""IF022: credentials elsewhere in the image configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+from imgforge.secrets import placeholder, secret_name, secret_value
+
+ID: Final = "IF022"
+SEVERITY: Final = Severity.CRITICAL
+TITLE: Final = "The image configuration holds a credential"
+REMEDY: Final = "Revoke it, and pass secrets to build steps as secret mounts, never as arguments."
+REFERENCES: Final = (
+    "NIST SP 800-190 4.1.4",
+    "https://docs.docker.com/build/building/secrets/",
+)
+
+_ASSIGNED: Final = re.compile(r"(?:^|[\s|])([A-Z][A-Z0-9_]{2,60})=(\"[^\"]*\"|'[^']*'|\S*)")
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find them in history (build arguments too), labels, command and health check."""
+    for place, text in _texts(image):
+        kind = secret_value(text)
+        if kind is not None:
+            yield Finding(ID, SEVERITY, TITLE, f"{place} holds a {kind}", REMEDY, key=place)
+    for number, text in enumerate(image.settings.history):
+        for name, value in _ASSIGNED.findall(text):
+            if secret_name(name) and not placeholder(value):
+                message = f"history step {number} sets {name}, which is named for a secret"
+                yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=f"history:{name}")
+
+
+def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:
+    settings = image.settings
+    for number, text in enumerate(settings.history):
+        yield f"history step {number}", text
+    for name, value in sorted(settings.labels.items()):
+        yield f"label {name}", f"{name}={value}"
+    yield "the entrypoint", "\n".join(settings.entrypoint)
+    yield "the command", "\n".join(settings.cmd)
+    yield "the health check", "\n".join(settings.healthcheck)

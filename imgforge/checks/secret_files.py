@@ -1,0 +1,53 @@
+"""IF020: credentials in files of any layer.
+
+A private key below a ``test`` directory of an installed Python package or of ``node_modules`` is
+reported as low: it came from a public archive, so everybody has it and it protects nothing. It is
+not left out, because a package of one's own may be the exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts, SecretHit
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+
+ID: Final = "IF020"
+SEVERITY: Final = Severity.CRITICAL
+TITLE: Final = "A file holds a credential"
+REMEDY: Final = (
+    "Revoke the credential, keep it out of the build context, and mount it where it is needed;"
+    " deleting the file in a later layer does not remove it."
+)
+REFERENCES: Final = ("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-798")
+
+_TESTS: Final = frozenset({"test", "tests", "testing", "testdata", "fixtures", "test_data"})
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find credentials in the final file system and in what later layers hide."""
+    sites = _sites(image)
+    for index, layer in enumerate(image.layers):
+        for hit in layer.secrets:
+            hidden = "" if image.is_visible(index, hit.path) else " (hidden now, but still shipped)"
+            severity = Severity.LOW if _published(hit, sites) else SEVERITY
+            message = f"{hit.title} in /{hit.path}, line {hit.line}: {hit.sample}{hidden}"
+            key = f"{hit.rule}:{hit.sample}" + (f":layer{index}" if hidden else "")
+            yield Finding(ID, severity, TITLE, message, REMEDY, hit.path, layer.digest, key)
+
+
+def _sites(image: ImageFacts) -> tuple[str, ...]:
+    """Return where Python packages are installed, each with a trailing slash."""
+    records = {p.paths[0] for p in image.packages if p.ecosystem == "pypi"}
+    return tuple({path.rsplit("/", 2)[0] + "/" for path in records if path.count("/") > 1})
+
+
+def _published(hit: SecretHit, sites: tuple[str, ...]) -> bool:
+    folders = hit.path.split("/")[:-1]
+    return (
+        hit.rule == "private-key"
+        and not _TESTS.isdisjoint(folders)
+        and (hit.path.startswith(sites) or "node_modules" in folders)
+    )

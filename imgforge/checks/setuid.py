@@ -1,0 +1,41 @@
+"""IF010: programs that give their owner's rights to whoever starts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import FILE, HARDLINK, ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+
+ID: Final = "IF010"
+SEVERITY: Final = Severity.HIGH
+TITLE: Final = "A setuid or setgid file is shipped"
+REMEDY: Final = "Remove the bits in the layer that brings the file, or use a base without it."
+REFERENCES: Final = ("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2")
+
+_BITS: Final = 0o6000
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find the bits in the final file system (all names of an inode) and in hidden layers."""
+    seen = set()
+    for fact in image.files.values():
+        if fact.kind == FILE and fact.mode & _BITS:
+            seen.add((fact.layer, fact.origin))
+            seen.add((fact.layer, fact.path))
+            layer = image.layers[fact.layer].digest
+            message = f"/{fact.path} has mode {fact.mode:04o} and owner {fact.uid}:{fact.gid}"
+            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+    for index, entry in image.shipped():
+        if entry.kind in {FILE, HARDLINK} and entry.mode & _BITS:
+            if (index, entry.path) in seen:
+                continue
+            seen.add((index, entry.path))
+            now = image.files.get(entry.path)
+            if now is not None and now.kind == FILE and now.mode & _BITS:
+                continue
+            layer = image.layers[index].digest
+            message = f"/{entry.path} has mode {entry.mode:04o} in a layer, though it is hidden now"
+            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, entry.path, layer, f"layer{index}")

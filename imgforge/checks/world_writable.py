@@ -1,0 +1,31 @@
+"""IF012: files and directories that everybody may write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import DIRECTORY, FILE, ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.policy import Policy
+
+ID: Final = "IF012"
+SEVERITY: Final = Severity.MEDIUM
+TITLE: Final = "A file or directory can be written by everybody"
+REMEDY: Final = "Remove write permission for others; give shared directories the sticky bit."
+REFERENCES: Final = ("CIS Distribution Independent Linux 6.1.10",)
+
+_OTHERS: Final = 0o002
+_STICKY: Final = 0o1000
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find them in the final file system; sticky directories such as /tmp are fine."""
+    for fact in image.files.values():
+        if not fact.mode & _OTHERS or fact.kind not in {FILE, DIRECTORY}:
+            continue
+        if fact.kind == DIRECTORY and fact.mode & _STICKY:
+            continue
+        message = f"/{fact.path} has mode {fact.mode:04o}"
+        layer = image.layers[fact.layer].digest
+        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
