@@ -1,10 +1,14 @@
-"""The image configuration (OCI image-spec 1.1, config.md), its types checked."""
+"""The image configuration (OCI image-spec 1.1, config.md), its types checked.
+
+Runtimes decode it with Go's encoding/json, which takes ``user`` for ``User`` as well: a key in
+another case would be read by them and not by us, so it is refused.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from imgforge.oci.layout import CorruptLayoutError
 from imgforge.oci.types import Platform, is_digest
@@ -41,9 +45,12 @@ class Settings:
 def read(config: Mapping[str, Any]) -> Settings:
     """Check the types of ``config``; CorruptLayoutError lists every field that is wrong."""
     reader = _Reader()
+    reader.keys(config, _TOP, "")
     process = reader.mapping(config.get("config"), "config")
     rootfs = reader.mapping(config.get("rootfs"), "rootfs")
     health = reader.mapping(process.get("Healthcheck"), "config.Healthcheck")
+    reader.keys(process, _PROCESS, "config.")
+    reader.keys(rootfs, _ROOTFS, "rootfs.")
     history = config.get("history")
     if history is not None and not isinstance(history, list):
         reader.wrong("history", "a list")
@@ -64,7 +71,7 @@ def read(config: Mapping[str, Any]) -> Settings:
         cmd=reader.strings(process.get("Cmd"), "config.Cmd"),
         working_dir=reader.string(process.get("WorkingDir"), "config.WorkingDir"),
         labels={
-            key: reader.string(value, f"config.Labels.{key}")
+            reader.string(key, "a label's name"): reader.string(value, f"config.Labels.{key}")
             for key, value in reader.mapping(process.get("Labels"), "config.Labels").items()
         },
         healthcheck=reader.strings(health.get("Test"), "config.Healthcheck.Test"),
@@ -92,7 +99,7 @@ class _Reader:
     def string(self, value: object, place: str) -> str:
         if value is None:
             return ""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not _encodable(value):
             self.wrong(place, "a string")
             return ""
         return value
@@ -100,10 +107,10 @@ class _Reader:
     def strings(self, value: object, place: str) -> tuple[str, ...]:
         if value is None:
             return ()
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list):
             self.wrong(place, "a list of strings")
             return ()
-        return tuple(value)
+        return tuple(self.string(item, f"{place}[{i}]") for i, item in enumerate(value))
 
     def mapping(self, value: object, place: str) -> dict[str, Any]:
         if value is None:
@@ -112,3 +119,24 @@ class _Reader:
             self.wrong(place, "an object")
             return {}
         return value
+
+    def keys(self, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
+        for key in value:
+            if key not in known and key.lower() in {name.lower() for name in known}:
+                self.problems.append(f"{place}{key} is spelt in another case")
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_TOP: Final = frozenset({"architecture", "config", "history", "os", "rootfs", "variant"})
+_ROOTFS: Final = frozenset({"diff_ids", "type"})
+_PROCESS: Final = frozenset(
+    {"Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell"}
+    | {"StopSignal", "User", "Volumes", "WorkingDir"}
+)

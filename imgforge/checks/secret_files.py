@@ -31,10 +31,12 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     sites = _sites(image)
     for index, layer in enumerate(image.layers):
         for hit in layer.secrets:
-            hidden = "" if image.is_visible(index, hit.path) else " (hidden now, but still shipped)"
-            severity = Severity.LOW if _published(hit, sites) else SEVERITY
-            message = f"{hit.title} in /{hit.path}, line {hit.line}: {hit.sample}{hidden}"
-            key = f"{hit.rule}:{hit.sample}" + (f":layer{index}" if hidden else "")
+            visible, published = image.is_visible(index, hit.path), _published(hit, sites)
+            message = f"{hit.title} in /{hit.path}, line {hit.line}: {hit.sample}"
+            message += "" if visible else " (hidden now, but still shipped)"
+            message += " (a test key published with its package)" if published else ""
+            severity = Severity.LOW if published else SEVERITY
+            key = f"{hit.rule}:{hit.sample}" + ("" if visible else f":layer{index}")
             yield Finding(ID, severity, TITLE, message, REMEDY, hit.path, layer.digest, key)
 
 
