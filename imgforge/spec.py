@@ -364,8 +364,8 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a spec."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": FILE,
         **Spec.model_json_schema(by_alias=True),
+        "title": FILE,
     }
 
 

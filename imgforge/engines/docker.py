@@ -11,6 +11,7 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imgforge.errors import BuildFailedError, ToolMissingError
@@ -19,6 +20,9 @@ from imgforge.oci.types import INDEX, INDEXES, Descriptor, canonical_json
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+TIMEOUT = 600
+"""Seconds that one call to the engine may take; loading a large image takes long."""
 
 HINT = "start the Docker Engine, or name it in DOCKER_HOST"
 
@@ -37,12 +41,18 @@ def client() -> Iterator[DockerClient]:
     import docker
     from docker.errors import DockerException
 
+    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
+        raise ToolMissingError(f"there is no Docker Engine at {host}", hint=HINT)
     try:
-        connection = docker.from_env(timeout=600)
-        connection.ping()
-    except (DockerException, OSError, ValueError) as error:
-        raise ToolMissingError("no Docker Engine is reachable", hint=HINT) from error
+        connection = docker.from_env(timeout=TIMEOUT)
+    except (DockerException, ValueError) as error:
+        raise ToolMissingError(f"DOCKER_HOST is not usable: {error}", hint=HINT) from error
     with contextlib.closing(connection):
+        try:
+            connection.ping()
+        except (DockerException, OSError) as error:
+            raise ToolMissingError(f"no Docker Engine answers at {host}", hint=HINT) from error
         yield connection
 
 

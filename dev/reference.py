@@ -1,0 +1,168 @@
+"""Write docs/reference from the code; ``--check`` only compares and fails on a difference."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by `make docs` from the code; edits here are lost. -->\n\n"
+
+
+def main() -> int:
+    """Write or compare every page; return the exit code."""
+    stale = []
+    for name, text in pages().items():
+        path = FOLDER / name
+        if "--check" not in sys.argv:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+    for name in stale:
+        print(f"docs/reference/{name} is stale: run make docs", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page: file name → text."""
+    from imgforge.spec import json_schema
+
+    return {
+        "cli.md": cli(),
+        "spec.md": spec(),
+        "checks.md": checks(),
+        "stacks.md": stacks(),
+        "bases.md": bases(),
+        "exit-codes.md": exit_codes(),
+        "imgforge.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+    }
+
+
+def cli() -> str:
+    """Return the page of all commands."""
+    from imgforge.cli import COMMANDS
+    from imgforge.cli.main import overview
+
+    for name in [n for n in os.environ if n.startswith(("IMGFORGE_", "SOURCE_DATE_EPOCH"))]:
+        del os.environ[name]
+    os.environ["COLUMNS"] = "100"
+    out = f"# Commands\n\n{NOTE}```\n{overview()}\n```\n"
+    for name in COMMANDS:
+        module = importlib.import_module(f"imgforge.cli.{name}")
+        out += f"\n## imgforge {name}\n\n```\n{module.parser().format_help().rstrip()}\n```\n"
+    return out
+
+
+def spec() -> str:
+    """Return the page of every key of a spec."""
+    from imgforge.plan import DEFAULT_EXCLUDE
+    from imgforge.spec import json_schema
+
+    schema = json_schema()
+    definitions: dict[str, Any] = schema["$defs"]
+    out = f"# imgforge.toml\n\n{NOTE}"
+    out += "Unknown keys and wrong types are errors. `imgforge schema` prints the JSON Schema.\n"
+    for table, value in schema["properties"].items():
+        name = re.search(r"#/\$defs/(\w+)", json.dumps(value))
+        if name is None:
+            out += f"\n## [{table}]\n\n{value.get('description', '')}\n"
+            continue
+        out += _table(table, definitions[name[1]], definitions)
+    out += "\n## What is always left out of the context\n\n"
+    return out + " ".join(f"`{p}`" for p in DEFAULT_EXCLUDE) + "\n"
+
+
+def _table(name: str, definition: dict[str, Any], definitions: dict[str, Any]) -> str:
+    out = f"\n## [{name}]\n\n{definition.get('description', '')}\n\n"
+    out += "| key | type | default | meaning |\n| --- | --- | --- | --- |\n"
+    required = definition.get("required", ())
+    for key, value in definition.get("properties", {}).items():
+        default = "required" if key in required else f"`{json.dumps(value.get('default'))}`"
+        about = value.get("description", "").replace("|", "\\|")
+        out += f"| `{key}` | {_type(value, definitions)} | {default} | {about} |\n"
+    return out
+
+
+def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
+    if "anyOf" in value:
+        kinds = [_type(v, definitions) for v in value["anyOf"] if v.get("type") != "null"]
+        return " or ".join(dict.fromkeys(kinds))
+    if "$ref" in value:
+        target = definitions[value["$ref"].rsplit("/", 1)[1]]
+        keys = ", ".join(f"`{key}`" for key in target.get("properties", {}))
+        return f"table of {keys}"
+    if value.get("type") == "array":
+        return f"array of {_type(value.get('items', {}), definitions)}"
+    if value.get("type") == "object":
+        return "table"
+    return str(value.get("type", "any"))
+
+
+def checks() -> str:
+    """Return the page of all checks."""
+    from imgforge.checks import CHECKS
+
+    out = f"# Checks\n\n{NOTE}| id | severity | finds |\n| --- | --- | --- |\n"
+    for check in CHECKS:
+        out += f"| [{check.ID}](#{check.ID.lower()}) | {check.SEVERITY} | {check.TITLE} |\n"
+    for check in CHECKS:
+        about = " ".join((check.__doc__ or "").split())
+        references = ", ".join(check.REFERENCES) or "none"
+        out += f"\n## {check.ID}\n\n**{check.TITLE}** ({check.SEVERITY})\n\n{about}\n\n"
+        out += f"What to do: {check.REMEDY}\n\nSee also: {references}\n"
+    return out
+
+
+def stacks() -> str:
+    """Return the page of the stacks and their parameters."""
+    from imgforge import stack
+
+    out = f"# Stacks\n\n{NOTE}"
+    for name in stack.names():
+        definition = stack.load(name).definition
+        out += f"\n## {name} {definition.version}\n\n{definition.summary}.\n\n"
+        out += "| version | runtime base | builder base |\n| --- | --- | --- |\n"
+        for version, offer in definition.versions.items():
+            default = " (default)" if version == definition.default else ""
+            out += f"| {version}{default} | {offer.runtime} | {offer.builder or 'none'} |\n"
+        if definition.parameters:
+            out += "\n| parameter | default | meaning |\n| --- | --- | --- |\n"
+        for key, declared in definition.parameters.items():
+            choices = f" One of {', '.join(declared.choices)}." if declared.choices else ""
+            out += f"| `{key}` | `{json.dumps(declared.default)}` | {declared.doc}{choices} |\n"
+    return out
+
+
+def bases() -> str:
+    """Return the page of the base definitions."""
+    from imgforge import bases as all_bases
+
+    out = f"# Bases\n\n{NOTE}| base | on | suite | packages | end of life | for |\n"
+    out += "| --- | --- | --- | --- | --- | --- |\n"
+    for name in all_bases.names():
+        d = all_bases.definition(name)
+        packages = ", ".join(d.packages)
+        out += f"| {name} | {d.parent or ''} | {d.suite} | {packages} | {d.end_of_life} | {d.summary} |\n"
+    return out
+
+
+def exit_codes() -> str:
+    """Return the page of the exit codes."""
+    from imgforge.errors import ERRORS
+
+    out = f"# Exit codes\n\n{NOTE}| code | meaning |\n| --- | --- |\n"
+    out += "| 0 | done, every gate held |\n| 1 | a bug: a log was saved, please report it |\n"
+    for error in ERRORS:
+        about = " ".join((error.__doc__ or "").split())
+        out += f"| {error.exit_code} | {error.title}: {about} |\n"
+    return out + "| 130 | interrupted; what was there before is still there |\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
