@@ -147,8 +147,8 @@ def bases() -> str:
     out += "| --- | --- | --- | --- | --- | --- |\n"
     for name in all_bases.names():
         d = all_bases.definition(name)
-        packages = ", ".join(d.packages)
-        out += f"| {name} | {d.parent or ''} | {d.suite} | {packages} | {d.end_of_life} | {d.summary} |\n"
+        cells = (name, d.parent or "", d.suite, ", ".join(d.packages), d.end_of_life, d.summary)
+        out += f"| {' | '.join(map(str, cells))} |\n"
     return out
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import os
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,19 +37,15 @@ def test_a_committed_build_is_current_and_comes_back_as_written(tmp_path: Path) 
 def test_the_next_build_replaces_it_whole(tmp_path: Path) -> None:
     output = Output(tmp_path)
     stage(output)
-    stage(output, RECORD.__class__(**{**_fields(), "key": "other"}), "two")
+    stage(output, replace(RECORD, key="other"), "two")
     assert (tmp_path / "evidence/x").read_text() == "two"
     assert len(list((tmp_path / "builds").iterdir())) == 1
-
-
-def _fields() -> dict[str, object]:
-    return {name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__}
 
 
 def test_a_build_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     output = Output(tmp_path)
     stage(output)
-    with pytest.raises(KeyboardInterrupt), output.exclusive(), output.staging() as folder:
+    with contextlib.suppress(KeyboardInterrupt), output.exclusive(), output.staging() as folder:
         (folder / "half").write_text("half")
         raise KeyboardInterrupt
     assert output.record() == RECORD
@@ -82,4 +79,4 @@ def test_rejected_findings_replace_the_last_ones(tmp_path: Path) -> None:
     output.reject({"findings.json": b"1"})
     folder = output.reject({"findings.json": b"2"})
     assert (folder / "findings.json").read_bytes() == b"2"
-    assert [p for p in os.listdir(tmp_path) if p.startswith("rejected-")] == []
+    assert not list(tmp_path.glob("rejected-*"))

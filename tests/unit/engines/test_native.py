@@ -102,7 +102,7 @@ def build(
 
 
 def files(built: Built, number: int = 0) -> dict[str, tarfile.TarInfo]:
-    found = {}
+    found: dict[str, tarfile.TarInfo] = {}
     manifest = built.layout.read_json(built.layout.images(built.image)[number])
     for layer in references(manifest)[2:]:
         with tarfile.open(built.layout.blob_path(layer.digest)) as tar:
