@@ -233,7 +233,7 @@ def _gate(
 
     if findings:
         console.text(FORMATS["text"](findings, colour=console.colour))
-    if checks.gate(findings, policy):
+    if not checks.gate_holds(findings, policy):
         files = {"findings.json": findings_json(findings), "Dockerfile": dockerfile.encode()}
         folder = output.reject(files)
         raise GateError(

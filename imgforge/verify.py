@@ -196,6 +196,15 @@ def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Desc
     return fetched
 
 
+def verify_blobs(layout: Layout, image: Descriptor) -> None:
+    """Hash every blob of ``image`` (a manifest or an index); EvidenceError at the first that lies.
+
+    This proves that an image is whole, not who made it.
+    """
+    for manifest in layout.images(image):
+        _hash_blobs(layout, manifest)
+
+
 def _hash_blobs(layout: Layout, image: Descriptor) -> None:
     for blob in references(layout.read_json(image)):
         path = layout.blob_path(blob.digest)

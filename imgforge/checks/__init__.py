@@ -37,7 +37,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.errors import ImgforgeError
 from imgforge.policy import Policy
 
-__all__ = ["CHECKS", "Check", "Finding", "Severity", "gate", "run"]
+__all__ = ["CHECKS", "Check", "Finding", "Severity", "gate_holds", "run"]
 
 
 class Check(Protocol):
@@ -111,7 +111,7 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
     )
 
 
-def gate(findings: Sequence[Finding], policy: Policy) -> bool:
+def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
     """Whether the image passes: no finding that is not excused reaches ``policy.fail_on``."""
     limit = Severity.parse(policy.fail_on)
     return all(finding.ignored or finding.severity < limit for finding in findings)

@@ -39,6 +39,6 @@ def run(given: argparse.Namespace, console: Console) -> int:
             facts = analyse(layout, image, cache=cache.directory("analysis"))
             findings += checks.run(facts, bounds)
     print(FORMATS[given.format](findings, colour=False), end="")
-    if checks.gate(findings, bounds):
+    if not checks.gate_holds(findings, bounds):
         raise GateError(f"{top.digest} has findings at or above {bounds.fail_on}")
     return 0
