@@ -39,7 +39,7 @@ Digest = Annotated[str, re.compile(_DIGEST)]
 Hex = Annotated[str, re.compile(r"[0-9a-f]{64}")]
 Name = Annotated[str, re.compile(r"[a-z0-9][a-z0-9+._-]*")]
 Version = Annotated[str, re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")]
-PoolPath = Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9._+~%:/-]*")]
+PoolPath = Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9._+~%/-]*")]
 Word = Annotated[str, re.compile(_WORD)]
 Date = Annotated[str, re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")]
 

@@ -18,21 +18,21 @@ from imgforge.lock import LockedBase
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
-    from imgforge.bases.definition import Definition
+    from imgforge.bases.definitions import Definition
 
 __all__ = ["definition", "ensure", "names", "resolve", "resolve_registry"]
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all shipped bases, sorted."""
-    from imgforge.bases import definition as definitions
+    from imgforge.bases import definitions
 
     return definitions.names()
 
 
 def definition(name: str) -> Definition:
     """Return one base's definition; InvalidInputError if there is none or it is not valid."""
-    from imgforge.bases import definition as definitions
+    from imgforge.bases import definitions
 
     return definitions.load(name)
 
@@ -56,7 +56,7 @@ def resolve(
             raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
         return resolve_registry(name, platforms, say=say)
     from imgforge.bases import archive, image, layers, sources
-    from imgforge.bases.definition import chain
+    from imgforge.bases.definitions import chain
 
     for platform in platforms:
         layers.architecture(platform)
@@ -98,7 +98,7 @@ def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
     from imgforge.bases import image, sources
-    from imgforge.bases.definition import PACKAGES, chain, digest
+    from imgforge.bases.definitions import PACKAGES, chain, digest
 
     locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
     added = any(layers[-1:] == ((PACKAGES, 0),) for layers in locked)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from imgforge.bases import fetch, layers, release, wheels
 from imgforge.bases.closure import close
-from imgforge.bases.definition import PACKAGES, Definition, digest
+from imgforge.bases.definitions import PACKAGES, Definition, digest
 from imgforge.bases.index import Candidate, Index, load
 from imgforge.bases.sources import Sources, Suite
 from imgforge.errors import RegistryError

@@ -159,7 +159,7 @@ def _entries(tar: tarfile.TarFile, place: str) -> Iterator[Entry]:
                 raise RegistryError(f"{place}: {path} is a hard link to nothing before it")
             files[path] = Entry(path, origin.mode, data=origin.data)
             yield files[path]
-        elif member.isreg() and not member.issparse():
+        elif member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
             mode = member.mode & 0o777
             files[path] = Entry(path, mode, data=_content(tar, member))
             yield files[path]

@@ -13,7 +13,7 @@ from typing import Any
 from imgforge import cache
 from imgforge.bases import layers
 from imgforge.bases.cached import place
-from imgforge.bases.definition import Definition
+from imgforge.bases.definitions import Definition
 from imgforge.bases.sources import Sources
 from imgforge.lock import LockedBase, LockedPlatform
 from imgforge.oci.layer import Layer

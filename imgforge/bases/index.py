@@ -21,7 +21,7 @@ MAX_BYTES = 512 << 20
 
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
 _RELATION = re.compile(
-    r"([a-z0-9][a-z0-9+.-]+)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s()]+)\s*\))?"
+    r"([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9-]+)?\s*(?:\(\s*(<<|<=|=|>=|>>)\s*([^\s()]+)\s*\))?"
 )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from imgforge import cache
 from imgforge.bases import deb, fetch, steps, wheels
 from imgforge.bases import tree as trees
-from imgforge.bases.definition import Definition, digest
+from imgforge.bases.definitions import Definition, digest
 from imgforge.bases.sources import Sources
 from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.lock import LockedBase, LockedLayer, LockedPlatform

@@ -113,5 +113,5 @@ def _soname(data: bytes, machine: int) -> str | None:
         load = next(s for s in segments if s[0] == _PT_LOAD and s[3] <= strings < s[3] + s[5])
         start = strings - load[3] + load[2] + values[_DT_SONAME]
         return data[start : data.index(b"\0", start)].decode("ascii")
-    except (struct.error, KeyError, StopIteration, ValueError):
+    except (struct.error, KeyError, StopIteration, ValueError, OverflowError):
         return None

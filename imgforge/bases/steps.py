@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imgforge import process
 from imgforge.bases import ldcache
-from imgforge.bases.definition import CaBundle, LdSoCache, PythonBytecode, Step
+from imgforge.bases.definitions import CaBundle, LdSoCache, PythonBytecode, Step
 from imgforge.bases.tree import Merged, Tree, over
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.oci.layer import Entry

@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 
 from imgforge.bases.deb import Deb, canonical
-from imgforge.bases.definition import Definition
+from imgforge.bases.definitions import Definition
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.oci.layer import Entry
 

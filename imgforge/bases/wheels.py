@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from imgforge import process
-from imgforge.bases.definition import WheelFile
+from imgforge.bases.definitions import WheelFile
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.lock import Wheel
 from imgforge.oci.layer import Entry
