@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,7 +29,7 @@ class Fact:
 
 def examine() -> list[Fact]:
     """Look at everything imgforge may use; never raises for what is missing."""
-    facts = [
+    return [
         Fact("imgforge", ok=True, detail=f"{__version__}, Python {sys.version.split()[0]}"),
         _cache(),
         _uv(),
@@ -39,7 +38,6 @@ def examine() -> list[Fact]:
         *_engine(),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
     ]
-    return [fact for fact in facts if fact is not None]
 
 
 def _cache() -> Fact:
@@ -72,14 +70,11 @@ def _program(name: str, purpose: str, hint: str) -> Fact:
 def _sources() -> Fact:
     from imgforge.bases import sources
 
-    return _asked("package archive", sources.describe)
-
-
-def _asked(name: str, ask: Callable[[], str]) -> Fact:
     try:
-        return Fact(name, ok=True, detail=ask())
+        found = sources.find()
     except ImgforgeError as error:
-        return Fact(name, ok=False, detail=error.message, hint=error.hint or "")
+        return Fact("package archive", ok=False, detail=error.message, hint=error.hint or "")
+    return Fact("package archive", ok=True, detail=sources.without_password(found.mirror))
 
 
 def _engine() -> list[Fact]:

@@ -42,7 +42,7 @@ def key(  # noqa: PLR0917 - one call, each argument another thing
     policy = _read(asked.policy) if asked.policy else b""
     value = {
         "imgforge": __version__,
-        "code": _code(),
+        "code": code(),
         "spec": sha256(spec),
         "lock": sha256(_read(root / "imgforge.lock")),
         "stack": assets.fingerprint(*folders),
@@ -115,7 +115,7 @@ def _read(path: Path) -> bytes:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _code() -> str:
+def code() -> str:
     """Say which code this is: in a checkout it changes without its version."""
     package = Path(__file__).parent
     if not (package.parent / "pyproject.toml").is_file():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import cache, freshness
-from imgforge.console import Console
+from imgforge.console import Console, Say
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
@@ -21,10 +21,10 @@ from imgforge.output import DEFAULT, Output, Record
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
+    from imgforge.compiled import Compiled
     from imgforge.engines.protocol import Built
-    from imgforge.plan import BuildPlan
+    from imgforge.plan import Base, BuildPlan
     from imgforge.policy import Policy
-    from imgforge.project import Project
     from imgforge.signing.signer import Signer
 
 
@@ -86,29 +86,25 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
 
 
 def _build(spec_path: Path, output: Output, options: Options, console: Console) -> Record:
+    from imgforge import compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
-    from imgforge import project as projects
-    from imgforge.render import render
 
-    project = projects.load(spec_path)
     policy = policies.load(options.policy)
-    plan = project.plan(epoch=options.epoch)
-    if options.tags:
-        plan = replace(plan, tags=options.tags)
-    dockerfile = render(plan)
+    source = compiled.load(spec_path, epoch=options.epoch)
+    plan = replace(source.plan, tags=options.tags) if options.tags else source.plan
     _check_secrets(plan, options.secrets)
-    key = _key(project, plan, options)
+    key = _key(spec_path, plan, source.root, options)
     signer = _open_key(options)
-    built, engine, reason = _run_engine(project, plan, dockerfile, output, options, console)
+    built, engine, reason = _run_engine(source, plan, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built)
         findings = _judge(images, policy)
         say(f"{sum(len(facts.packages) for _, facts in images)} packages, {len(findings)} findings")
-    _gate(findings, policy, dockerfile, output, console)
+    _gate(findings, policy, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
-        provenance = _provenance(project, plan, dockerfile, built, engine)
-        files = beside.files(plan, dockerfile, images, findings, provenance)
+        provenance = _provenance(source, plan, built, engine)
+        files = beside.files(plan, source.dockerfile, images, findings, provenance)
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
@@ -122,7 +118,7 @@ def _build(spec_path: Path, output: Output, options: Options, console: Console) 
             (folder / "evidence" / name).write_bytes(data)
         record = Record(
             key=key,
-            spec=sha256(project.spec_data),
+            spec=source.spec,
             stack=plan.stack,
             inputs=plan.inputs,
             exclude=plan.exclude,
@@ -154,10 +150,10 @@ def _unchanged(spec_path: Path, root: Path, output: Output, options: Options) ->
     return freshness.unchanged(spec_path.read_bytes(), root, output, _choices(options))
 
 
-def _key(project: Project, plan: BuildPlan, options: Options) -> str:
-    """Take the build's key before anything is read for it: what changes later is built later."""
+def _key(spec_path: Path, plan: BuildPlan, root: Path, options: Options) -> str:
+    """Take the build's key before the engine reads anything: what changes later is built later."""
     return freshness.key(
-        project.spec_data, project.root, plan.inputs, plan.exclude, plan.stack, _choices(options)
+        spec_path.read_bytes(), root, plan.inputs, plan.exclude, plan.stack, _choices(options)
     )
 
 
@@ -176,29 +172,23 @@ def _open_key(options: Options) -> Callable[[], Signer] | None:
     return future.result
 
 
-def _run_engine(  # noqa: PLR0917 - one call, each argument another thing
-    project: Project,
-    plan: BuildPlan,
-    dockerfile: str,
-    output: Output,
-    options: Options,
-    console: Console,
+def _run_engine(
+    source: Compiled, plan: BuildPlan, output: Output, options: Options, console: Console
 ) -> tuple[Built, str, str]:
-    from imgforge import bases, engines
+    from imgforge import engines
     from imgforge.engines.protocol import BuildRequest
 
     name, engine, reason = engines.choose(options.engine, plan)
-    lock = project.read_lock()
-    needed = [lock.runtime]
-    if plan.stages and name != "native":
-        needed.append(lock.base("builder"))
+    needed = {plan.runtime.base}
+    if name != "native":
+        needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = {f"{b.reference}@{b.digest}": bases.ensure(b, say=say) for b in needed}
+        layouts = {base.pin: _base(source, base, say) for base in needed}
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
-            dockerfile=dockerfile,
-            context=project.root,
+            dockerfile=source.dockerfile,
+            context=source.root,
             bases=layouts,
             secrets=options.secrets,
             scratch=output.work(name),
@@ -206,6 +196,18 @@ def _run_engine(  # noqa: PLR0917 - one call, each argument another thing
             say=say,
         )
         return engine.build(request), name, reason
+
+
+def _base(source: Compiled, base: Base, say: Say) -> Path:
+    """Return the base's layout; only one that is not held needs what the lock says of it."""
+    from imgforge import bases, lock, project
+
+    held = bases.held(base.digest)
+    if held is not None:
+        return held
+    locked = lock.read(source.root / project.LOCK)
+    found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
+    return bases.ensure(found[0], say=say)
 
 
 def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
@@ -229,10 +231,10 @@ def _gate(
 ) -> None:
     from imgforge import checks
     from imgforge.evidence import findings_json
-    from imgforge.report import FORMATS
+    from imgforge.report import text
 
     if findings:
-        console.text(FORMATS["text"](findings, colour=console.colour))
+        console.text(text.render(findings, colour=console.colour))
     if not checks.gate_holds(findings, policy):
         files = {"findings.json": findings_json(findings), "Dockerfile": dockerfile.encode()}
         folder = output.reject(files)
@@ -242,16 +244,14 @@ def _gate(
         )
 
 
-def _provenance(
-    project: Project, plan: BuildPlan, dockerfile: str, built: Built, engine: str
-) -> dict[str, object]:
+def _provenance(source: Compiled, plan: BuildPlan, built: Built, engine: str) -> dict[str, object]:
     from imgforge import context, provenance
 
     inputs = provenance.Inputs(
-        spec=sha256(project.spec_data),
-        lock=sha256(project.lock_path.read_bytes()),
-        context=context.fingerprint(project.root, plan.inputs, plan.exclude),
-        dockerfile=sha256(dockerfile.encode()),
+        spec=source.spec,
+        lock=source.lock,
+        context=context.fingerprint(source.root, plan.inputs, plan.exclude),
+        dockerfile=sha256(source.dockerfile.encode()),
     )
     return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import lock as locks
-from imgforge import spec as specs
-from imgforge import stack as stacks
 from imgforge.errors import InvalidInputError
-from imgforge.plan import BuildPlan, compile_plan
 
+if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
+    from imgforge.plan import BuildPlan
+    from imgforge.spec import Spec
+    from imgforge.stack import Choice, LoadedStack
+
+SPEC = "imgforge.toml"
 LOCK = "imgforge.lock"
-POLICY = "policy.toml"
 Say = Callable[[str], None]
 
 
@@ -24,9 +27,9 @@ class Project:
     root: Path
     spec_path: Path
     spec_data: bytes
-    spec: specs.Spec
-    stack: stacks.LoadedStack
-    choice: stacks.Choice
+    spec: Spec
+    stack: LoadedStack
+    choice: Choice
 
     @property
     def lock_path(self) -> Path:
@@ -67,13 +70,15 @@ class Project:
 
     def plan(self, *, epoch: int | None = None) -> BuildPlan:
         """Compile the plan; ``epoch`` in seconds overrides the lock's."""
+        from imgforge.compiler import compile_plan
+
         return compile_plan(self.spec, self.stack, self.choice, self.read_lock(), epoch=epoch)
 
 
 def locate(path: Path) -> Path:
     """Return the spec file that ``path`` (a folder or the file itself) means."""
     if path.is_dir():
-        path /= specs.FILE
+        path /= SPEC
     if not path.is_file():
         raise InvalidInputError(
             f"{path} does not exist",
@@ -84,6 +89,9 @@ def locate(path: Path) -> Path:
 
 def load(path: Path) -> Project:
     """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong."""
+    from imgforge import spec as specs
+    from imgforge import stack as stacks
+
     spec_path = locate(path)
     data, spec = specs.load(spec_path)
     stack = stacks.load(spec.stack.name)

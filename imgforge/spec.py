@@ -14,15 +14,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from imgforge import tomlfile
+from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform
-
-FILE = "imgforge.toml"
+from imgforge.project import SPEC
 
 
 def problem(message: str, hint: str = "") -> PydanticCustomError:
     """Make a validation error whose message and hint reach the user unchanged."""
     escaped = message.replace("{", "(").replace("}", ")")
-    return PydanticCustomError("imgforge", escaped, {"hint": hint})  # type: ignore[arg-type]
+    return PydanticCustomError("imgforge", escaped, {"hint": hint})
 
 
 def _kebab(name: str) -> str:
@@ -334,18 +334,18 @@ class Spec(Table):
         return tuple(dict.fromkeys(Platform.parse(p) for p in self.image.platforms))
 
 
-def parse(data: bytes, name: str = FILE) -> Spec:
+def parse(data: bytes, name: str = SPEC) -> Spec:
     """Read a spec; one InvalidInputError lists every problem with its path and line."""
     table = tomlfile.parse(data, name)
     found = list(_secrets(table))
     try:
         spec = tomlfile.validate(Spec, table, data, name)
-    except tomlfile.InvalidInputError as error:
+    except InvalidInputError as error:
         if not found:
             raise
         more = tomlfile.invalid(name, data, found).details
         details = (*error.details, *more)
-        raise tomlfile.InvalidInputError(
+        raise InvalidInputError(
             f"{name} is not valid: {len(details)} problems", details=details
         ) from error
     found += _conflicts(spec)
@@ -365,7 +365,7 @@ def json_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Spec.model_json_schema(by_alias=True),
-        "title": FILE,
+        "title": SPEC,
     }
 
 

@@ -20,7 +20,7 @@ from imgforge.oci.types import Platform
 if TYPE_CHECKING:
     from imgforge.bases.definitions import Definition
 
-__all__ = ["definition", "ensure", "names", "resolve", "resolve_registry"]
+__all__ = ["definition", "ensure", "held", "names", "resolve", "resolve_registry"]
 
 
 def names() -> tuple[str, ...]:
@@ -84,16 +84,23 @@ def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None
     Instant when it is in the cache; else the base is made again from the locked packages alone (or
     pulled by digest), and BuildFailedError says so if its digest is not the locked one.
     """
-    from imgforge.bases.cached import complete
-
+    found = held(base.digest)
+    if found is not None:
+        return found
     path = cache.directory("bases") / base.digest.removeprefix("sha256:")
-    if complete(path, base.digest):
-        return path
     if base.source == "registry":
         from imgforge.bases import pulled
 
         return pulled.ensure(base, offline=offline, say=say)
     return _rebuilt(base, path, offline=offline, say=say)
+
+
+def held(digest: str) -> Path | None:
+    """Return the layout of the base with this index digest if the cache has it."""
+    from imgforge.bases.cached import complete
+
+    path = cache.directory("bases") / digest.removeprefix("sha256:")
+    return path if complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:

@@ -38,7 +38,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         for image in layout.images(top):
             facts = analyse(layout, image, cache=cache.directory("analysis"))
             findings += checks.run(facts, bounds)
-    print(FORMATS[given.format](findings, colour=False), end="")
+    print(FORMATS[given.format](findings), end="")
     if not checks.gate_holds(findings, bounds):
         raise GateError(f"{top.digest} has findings at or above {bounds.fail_on}")
     return 0

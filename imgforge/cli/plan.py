@@ -24,9 +24,10 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print the plan; say on stderr which engines can serve it and why others can't."""
-    from imgforge import engines, project
+    from imgforge import compiled, engines
+    from imgforge.project import locate
 
-    plan = project.load(given.path).plan(epoch=given.epoch)
+    plan = compiled.load(locate(given.path), epoch=given.epoch).plan
     print(plan.text(), end="")
     if not given.quiet:
         for name, reason in engines.survey(plan).items():

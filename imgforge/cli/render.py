@@ -24,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - every command's
     """Print the Dockerfile that an engine with RUN would build."""
-    from imgforge import project
-    from imgforge.render import render
+    from imgforge import compiled
+    from imgforge.project import locate
 
-    print(render(project.load(given.path).plan(epoch=given.epoch)), end="")
+    print(compiled.load(locate(given.path), epoch=given.epoch).dockerfile, end="")
     return 0

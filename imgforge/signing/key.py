@@ -57,6 +57,10 @@ class PublicKey:
         key._load(place)
         return key
 
+    def to_pem(self) -> bytes:
+        """Return the PEM ``PUBLIC KEY`` that cosign and OpenSSL read."""
+        return _wrap("PUBLIC KEY", self.der)
+
     @property
     def fingerprint(self) -> str:
         """``sha256:<hex>`` of the SubjectPublicKeyInfo."""
@@ -129,7 +133,7 @@ def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
             raise _exists(path)
     _create(private_path, encrypt(key, password), 0o600)
     try:
-        _create(public_path, _wrap("PUBLIC KEY", public(key).der), 0o644)
+        _create(public_path, public(key).to_pem(), 0o644)
     except BaseException:
         private_path.unlink()
         raise

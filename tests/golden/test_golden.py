@@ -14,7 +14,8 @@ import pytest
 
 from imgforge import lock as locks
 from imgforge import project as projects
-from imgforge.plan import BuildPlan, compile_plan
+from imgforge.compiler import compile_plan
+from imgforge.plan import BuildPlan
 from imgforge.render import render
 
 HERE = Path(__file__).parent

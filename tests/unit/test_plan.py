@@ -32,7 +32,7 @@ def test_compiling_and_rendering_touch_neither_clock_nor_network(
 
     monkeypatch.setattr(socket, "socket", forbidden)
     monkeypatch.setattr(time, "time", forbidden)
-    from imgforge.plan import compile_plan
+    from imgforge.compiler import compile_plan
 
     plan = compile_plan(project.spec, project.stack, project.choice, lock)
     assert render(plan).startswith("# Rendered by imgforge")

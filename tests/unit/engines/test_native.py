@@ -15,7 +15,8 @@ from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Entry, write_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import CONFIG, INDEX, MANIFEST, Platform
-from imgforge.plan import BuildPlan, compile_plan
+from imgforge.compiler import compile_plan
+from imgforge.plan import BuildPlan
 
 SPEC = """\
 [image]

@@ -1,0 +1,75 @@
+"""Plans and Dockerfiles kept from earlier runs.
+
+Compiling and rendering are pure, so their result is a function of the spec's, the lock's, the
+stack's and imgforge's own bytes. A hit spares a command the libraries that read specs and
+templates, which cost more than all else that a small change needs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgforge import assets, cache, freshness
+from imgforge.oci.types import canonical_json, sha256
+from imgforge.plan import BuildPlan
+from imgforge.project import LOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan and its Dockerfile; ``spec`` and ``lock`` are the digests of the files they are of."""
+
+    root: Path
+    plan: BuildPlan
+    dockerfile: str
+    spec: str
+    lock: str
+
+
+def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
+    """Compile and render the project of ``spec_path``, or take what was made of the same bytes.
+
+    Raises what :func:`imgforge.project.load` and the compiler raise.
+    """
+    root = spec_path.resolve().parent
+    spec, lock = _digest(spec_path), _digest(root / LOCK)
+    value = [freshness.code(), spec, lock, epoch, assets.fingerprint(*_folders())]
+    path = cache.directory("plans") / sha256(canonical_json(value)).removeprefix("sha256:")
+    found = _recall(path)
+    if found is None:
+        found = _compile(spec_path, epoch)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps([found[0].to_json(), found[1]]), encoding="utf-8")
+        temporary.rename(path)
+    return Compiled(root, *found, spec, lock)
+
+
+def _compile(spec_path: Path, epoch: int | None) -> tuple[BuildPlan, str]:
+    from imgforge import project
+    from imgforge.render import render
+
+    plan = project.load(spec_path).plan(epoch=epoch)
+    return plan, render(plan)
+
+
+def _recall(path: Path) -> tuple[BuildPlan, str] | None:
+    try:
+        plan, dockerfile = json.loads(path.read_bytes())
+        return BuildPlan.from_json(plan), str(dockerfile)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _folders() -> tuple[Path, Path]:
+    return assets.folder("stacks"), assets.folder("templates")
+
+
+def _digest(path: Path) -> str:
+    """Return a file's digest, or empty if it cannot be read: the compiler says why."""
+    try:
+        return sha256(path.read_bytes())
+    except OSError:
+        return ""
