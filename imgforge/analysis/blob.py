@@ -26,6 +26,9 @@ PIECE: Final = 1 << 20
 AHEAD: Final = 4
 """Pieces that are decompressed ahead of their reader."""
 
+_BITE: Final = 1 << 10
+"""Compressed bytes given to zstd at once."""
+
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE: Final = tuple(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60))
@@ -170,17 +173,35 @@ def _unzstd(source: _Rest, limits: Limits) -> Iterator[bytes]:
     import zstandard
 
     decoder = zstandard.ZstdDecompressor(max_window_size=limits.zstd_window)
-    reader = decoder.stream_reader(
-        cast("IO[bytes]", source), read_size=READ, read_across_frames=True
-    )
+    data, stream, begun = memoryview(source.read()), decoder.decompressobj(), False
+    parts: list[bytes] = []
+    at = size = 0
     while True:
+        # A block of four bytes can stand for 128 KiB (RFC 8878, 3.1.1.2), so small bites bound
+        # the output; whole frames have to be told from truncated ones, which a reader hides.
+        bite = data[at : at + _BITE]
         try:
-            piece = reader.read(PIECE)
+            piece = stream.decompress(bite)
         except zstandard.ZstdError as error:
             raise _CompressionError(f"zstd stream is broken: {error}") from error
-        if not piece:
-            return
-        yield piece
+        begun = True
+        at += len(bite)
+        parts.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(parts)
+            parts, size = [], 0
+        if stream.eof:
+            at -= len(stream.unused_data)
+            stream, begun = decoder.decompressobj(), False
+        if at >= len(data):
+            data, at = memoryview(source.read()), 0
+            if not data:
+                break
+    if size:
+        yield b"".join(parts)
+    if begun:
+        raise _CompressionError("zstd stream is truncated")
 
 
 def ahead(source: Iterator[bytes]) -> Iterator[bytes]:

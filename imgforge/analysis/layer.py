@@ -173,7 +173,7 @@ class _Layer:
             lines += data.count(b"\n", 0, step)
             offset += step
             fresh = self._archive.read(self._limits.window)
-            left -= len(fresh)
+            left = left - len(fresh) if fresh else 0
             data = data[step:] + fresh
 
     def _search(self, path: str, data: bytes, offset: int, lines: int, *, last: bool) -> None:

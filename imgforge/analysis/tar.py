@@ -95,11 +95,15 @@ class Archive:
             pass
 
     def read(self, count: int) -> bytes:
-        """Return up to ``count`` bytes of the member's content; fewer only at its end."""
+        """Return up to ``count`` bytes of the member's content; fewer only at its end.
+
+        A truncated archive ends the content early, and then the iteration with a problem.
+        """
         count = min(count, self._left)
-        data = self._take(count)
+        if len(self._buffer) - self._at < count and not self._fill(count):
+            count = len(self._buffer)
         self._left -= count
-        return data
+        return self._take(count)
 
     def _problem(self, detail: str) -> None:
         self.problems.append(Problem("malformed", "", f"tar: {detail}"))
