@@ -52,7 +52,7 @@ def packages(purls: list[str]) -> set[tuple[str, str]]:
     return out
 
 
-def our_packages(example: Example) -> set[str]:
+def our_packages(example: Example) -> set[tuple[str, str]]:
     cyclonedx = json.loads((example.evidence / "sbom.cdx.json").read_text())
     spdx = json.loads((example.evidence / "sbom.spdx.json").read_text())
     ours = packages([c["purl"] for c in cyclonedx["components"] if "purl" in c])
