@@ -114,7 +114,9 @@ def _server(reference: Reference) -> str:
 
 
 def _table(config: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    value = config.get(name) or {}
+    value = config.get(name)
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise InvalidInputError(f"{path}: {name} is not an object")
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import os
 import re
@@ -24,10 +25,14 @@ _HANDSHAKE, _ALERT = b"\x16", b"\x15"  # record types, RFC 8446, section 5.1
 
 def tls_context() -> ssl.SSLContext:
     """Return a verifying context: ``SSL_CERT_FILE``, else the system's authorities."""
+    return _context(os.environ.get("SSL_CERT_FILE") or None)
+
+
+@functools.cache
+def _context(named: str | None) -> ssl.SSLContext:
     import ssl
 
-    named = os.environ.get("SSL_CERT_FILE")
-    if named:
+    if named is not None:
         try:
             return ssl.create_default_context(cafile=named)
         except OSError as error:
@@ -85,7 +90,7 @@ def speaks_tls(place: str) -> bool:
     import httpx
 
     url = httpx.URL(f"https://{place}")
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     hello = ssl.MemoryBIO()

@@ -194,7 +194,6 @@ class Registry:
             "PUT",
             _finished(place, descriptor.digest),
             accept=(_CREATED, 204),
-            headers={"Content-Length": "0"},
         )
 
     def _location(self, answer: Answer) -> str:
@@ -332,14 +331,14 @@ def media_type(data: bytes, header: str | None) -> str:
     value = strictjson.load_object(data)
     sent = (header or "").partition(";")[0].strip().lower()
     media = value.get("mediaType", sent)
-    if media not in MANIFESTS | INDEXES:
+    if not isinstance(media, str) or media not in MANIFESTS | INDEXES:
         raise ValueError(f"its media type is {str(media)[:100]!a}")
     if sent in MANIFESTS | INDEXES and sent != media:
         raise ValueError("it was sent as another media type than it says it has")
     wrong = ("config", "layers") if media in INDEXES else ("manifests", "fsLayers")
     if value.get("schemaVersion") != 2 or any(key in value for key in wrong):  # noqa: PLR2004
         raise ValueError("it is no unambiguous manifest of schema version 2")
-    return str(media)
+    return media
 
 
 def _parts(layout: Layout, top: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:

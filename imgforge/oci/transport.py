@@ -46,7 +46,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 _HUB_HOST = "registry-1.docker.io"
 
-Body = Callable[[], Iterable[bytes]]
+Body = bytes | Callable[[], Iterable[bytes]]
+"""Bytes, or what gives them piece by piece, anew for each try (name their Content-Length)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class Transport:
                 path,
                 accept=accept,
                 headers=headers,
-                body=None if body is None else lambda: (body,),
+                body=body,
                 limit=limit,
             )
         )
@@ -155,7 +156,7 @@ class Transport:
     ) -> Answer:
         """Send one request, with log-in and redirects, and return an answer of status ``accept``.
 
-        ``path`` may be a URL that the registry gave; ``body`` is called anew for each try. Of
+        ``path`` may be a URL that the registry gave. Of
         the answer at most ``limit`` bytes are kept, or given to ``take`` piece by piece if the
         status is accepted. Raises Again, or RegistryError naming registry, method and place.
         """
@@ -242,7 +243,7 @@ class Transport:
         kept: list[bytes] = []
         count = 0
         try:
-            body = None if asked.body is None else asked.body()
+            body = asked.body() if callable(asked.body) else asked.body
             request = self._client.build_request(asked.method, target, headers=sent, content=body)
             response = self._client.send(request, stream=True)
             try:
@@ -260,7 +261,12 @@ class Transport:
                 response.close()
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             raise RegistryError(f"{self.reference.registry}: {place}: {error}") from error
+        except httpx.InvalidURL as error:
+            # httpx reads a Location although it was told not to follow it.
+            raise self._malformed(place, error) from error
         except httpx.TransportError as error:
+            if "location header" in str(error):
+                raise self._malformed(place, error) from error
             self._explain_tls(error)
             raise Again(f"{place}: {str(error) or type(error).__name__}") from error
         answer = Answer(
@@ -270,6 +276,11 @@ class Transport:
             str(target),
         )
         return answer, response.headers.get_list("www-authenticate")
+
+    def _malformed(self, place: str, error: Exception) -> RegistryError:
+        return RegistryError(
+            f"{self.reference.registry}: {place} leads to a malformed place: {str(error)[:200]!a}"
+        )
 
     def _explain_tls(self, error: httpx.TransportError) -> None:
         text = str(error)
@@ -293,9 +304,8 @@ class Transport:
         if asked.form is None:
             url = url.copy_merge_params(asked.query)
         else:
-            form = urlencode(asked.form).encode()
+            body = urlencode(asked.form).encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = lambda: (form,)  # noqa: E731 - called anew for each try
         method = "GET" if asked.form is None else "POST"
 
         def attempt() -> tuple[int, bytes]:

@@ -10,7 +10,7 @@ from imgforge.oci.types import canonical_json
 from imgforge.signing.dsse import Envelope
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-MEDIA_TYPES = frozenset({MEDIA_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3"})
+MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3")
 MAX_SIZE = 64 << 20
 """Bytes; a bundle holds an SBOM, and those of large images reach tens of megabytes."""
 

@@ -10,7 +10,7 @@ from imgforge import strictjson
 from imgforge.oci.types import canonical_json, is_digest
 
 STATEMENT = "https://in-toto.io/Statement/v1"
-STATEMENTS = frozenset({STATEMENT, "https://in-toto.io/Statement/v0.1"})
+STATEMENTS = (STATEMENT, "https://in-toto.io/Statement/v0.1")
 """The types read; ``cosign attest`` still writes v0.1."""
 
 SIGNATURE = "https://sigstore.dev/cosign/sign/v1"

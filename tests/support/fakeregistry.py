@@ -132,6 +132,7 @@ def serve(registry: FakeRegistry, tls: ssl.SSLContext | None = None) -> Iterator
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_one_request(self) -> None:
             with contextlib.suppress(OSError):

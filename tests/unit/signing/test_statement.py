@@ -44,6 +44,7 @@ def test_a_subject_without_name_or_digest_is_not_signed() -> None:
     [
         {"_type": "https://in-toto.io/Statement/v2"},
         {"_type": None},
+        {"_type": []},
         {"predicateType": ""},
         {"predicateType": ["x"]},
         {"subject": []},
