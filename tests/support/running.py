@@ -100,12 +100,14 @@ EXAMPLE_NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/imgforge.to
 
 
 def copy_example(name: str, folder: Path) -> Path:
-    """Copy an example as a clone has it, prepare and lock it; return the copy."""
+    """Copy an example as a clone has it, prepare and lock it; return the copy.
+
+    Locked anew: archives drop packages that were superseded, and a committed lock keeps them.
+    """
     ignored = shutil.ignore_patterns(".imgforge", "__pycache__", "server")
     shutil.copytree(EXAMPLES / name, folder, ignore=ignored)
     expect = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
     if "prepare" in expect:
         run(*expect["prepare"], cwd=folder)
-    if not (folder / "imgforge.lock").exists():
-        imgforge("lock", cwd=folder)
+    imgforge("lock", cwd=folder)
     return folder
