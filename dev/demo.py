@@ -81,7 +81,16 @@ def build(private: Path, unlock: dict[str, str], *flags: str) -> dict[str, Any]:
     """Build the example without an engine; return the result as imgforge tells it."""
     if not (PROJECT / "imgforge.lock").exists():
         call(IMGFORGE, "lock", PROJECT)
-    argv = (IMGFORGE, "build", PROJECT, "--engine", "native", "--key", private, *flags)
+    argv: tuple[str | Path, ...] = (
+        IMGFORGE,
+        "build",
+        PROJECT,
+        "--engine",
+        "native",
+        "--key",
+        private,
+        *flags,
+    )
     try:
         out = call(*argv, "--format", "json", env=unlock)
     except SystemExit as error:
