@@ -10,7 +10,8 @@ from imgforge.oci.types import Descriptor, Platform
 def select(images: Sequence[Descriptor], platforms: Collection[Platform]) -> list[Descriptor]:
     """Return those of ``images`` that are for one of ``platforms``, in their order.
 
-    A platform asked for without a variant is met by any variant. ValueError names the first
+    A platform asked for without a variant is met by any variant, and arm64 has only v8, which
+    some name and some do not. ValueError names the first
     platform that no image is for.
     """
     for asked in sorted(platforms):
@@ -20,8 +21,7 @@ def select(images: Sequence[Descriptor], platforms: Collection[Platform]) -> lis
 
 
 def _meets(have: Platform | None, asked: Platform) -> bool:
-    return (
-        have is not None
-        and (have.os, have.architecture) == (asked.os, asked.architecture)
-        and asked.variant in ("", have.variant)
-    )
+    if have is None or (have.os, have.architecture) != (asked.os, asked.architecture):
+        return False
+    only = "v8" if asked.architecture == "arm64" else ""
+    return not asked.variant or asked.variant == (have.variant or only)
