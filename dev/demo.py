@@ -77,28 +77,26 @@ def key() -> tuple[Path, dict[str, str]]:
     return private, {"IMGFORGE_KEY_PASSWORD": password.read_text(encoding="ascii")}
 
 
+def lock() -> None:
+    """Pin the bases; what verifies the archive's signature is installed where it is missing."""
+    call(ROOT / "dev" / "tools", "lock")
+    call(IMGFORGE, "lock", PROJECT)
+
+
 def build(private: Path, unlock: dict[str, str], *flags: str) -> dict[str, Any]:
     """Build the example without an engine; return the result as imgforge tells it."""
     if not (PROJECT / "imgforge.lock").exists():
-        call(IMGFORGE, "lock", PROJECT)
-    argv: tuple[str | Path, ...] = (
-        IMGFORGE,
-        "build",
-        PROJECT,
-        "--engine",
-        "native",
-        "--key",
-        private,
-        *flags,
-    )
+        lock()
+    argv: list[str | Path] = [IMGFORGE, "build", PROJECT, "--engine", "native"]
+    argv += ["--key", private, "--format", "json", *flags]
     try:
-        out = call(*argv, "--format", "json", env=unlock)
+        out = call(*argv, env=unlock)
     except SystemExit as error:
         if error.code != GONE:
             raise
         say("the lock names packages that the archive no longer has; locking anew")
-        call(IMGFORGE, "lock", PROJECT)
-        out = call(*argv, "--format", "json", env=unlock)
+        lock()
+        out = call(*argv, env=unlock)
     result: dict[str, Any] = json.loads(out)
     return result
 
