@@ -48,11 +48,11 @@ def _problem(image: ImageFacts, who: Identity, program: str) -> str:
         words = line.split()
         program = words[0] if words else "/"
         if program.endswith("/env"):
-            wanted = next((w for w in words[1:] if not w.startswith("-") and "=" not in w), "")
-            problem = _problem(image, who, program) if not wanted else ""
+            problem = _problem(image, who, program)
             if problem:
                 return problem
-            program = wanted or program
+            wanted = (w for w in words[1:] if not w.startswith("-") and "=" not in w)
+            program = next(wanted, program)
         said = f"{program} (interpreter of {said})"
     return f"{said!r} is interpreted by too many scripts"
 

@@ -49,8 +49,8 @@ def basic_auth(secret: bytes) -> bool:
         text = base64.b64decode(secret, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return False
-    user, _, password = text.partition(":")
-    return bool(user) and len(password) >= 4 and not placeholder(password)  # noqa: PLR2004
+    user, _, word = text.partition(":")
+    return bool(user) and len(word) >= 4 and password(word.encode())  # noqa: PLR2004
 
 
 def jwt(secret: bytes) -> bool:

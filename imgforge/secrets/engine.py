@@ -7,6 +7,7 @@ content matches its own digest, is loaded; anything else is compiled anew.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import threading
@@ -20,8 +21,12 @@ from imgforge.secrets.find import FILE_RULES, Candidates, by_keyword
 _DIGEST: Final = 32
 
 
+@functools.cache
 def candidates(cache: Path | None) -> Candidates:
-    """Return the fastest engine there is; ``cache`` is a directory for the compiled rules."""
+    """Return the fastest engine there is; ``cache`` is a directory for the compiled rules.
+
+    Threads may share it.
+    """
     try:
         import hyperscan
     except ImportError:

@@ -20,6 +20,7 @@ _SECRET: Final = listed(
     "password passwd passphrase passcode secret secrets token apikey credential credentials"
     " privatekey secretkey accesskey authtoken pat pwd pass"
 )
+_TAILS: Final = ("password", "passwd", "passphrase", "apikey", "authtoken", "secretkey")
 _LAST_ONLY: Final = frozenset({"pat", "pwd", "pass"})
 _PAIRS: Final = frozenset(
     (first, "key")
@@ -67,6 +68,8 @@ def secret_name(name: str) -> bool:
     if not parts or parts[-1] in _HARMLESS_END or parts[0] in _HARMLESS:
         return False
     if len(parts) > 1 and parts[-1] in _LAST_ONLY and parts[-1] != "pat":
+        return True
+    if any(part.endswith(_TAILS) for part in parts):
         return True
     if any(part in _SECRET and part not in _LAST_ONLY for part in parts):
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import hashlib
 import io
@@ -17,7 +16,6 @@ from imgforge.analysis.layer import read_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, LAYER_TAR, MANIFEST, Descriptor
 from imgforge.secrets.engine import candidates
-from imgforge.secrets.find import Candidates
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -106,9 +104,4 @@ def layer(tmp_path: Path, blob: bytes, limits: Limits | None = None) -> LayerFac
     """Read one blob as a layer."""
     path = tmp_path / "blob"
     path.write_bytes(blob)
-    return read_layer(path, _engine(), limits)
-
-
-@functools.cache
-def _engine() -> Candidates:
-    return candidates(None)
+    return read_layer(path, candidates(None), limits)

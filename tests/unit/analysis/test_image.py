@@ -121,7 +121,12 @@ def test_a_repeated_layer_is_read_once_and_applied_each_time(tmp_path: Path) -> 
     assert facts.files["app/main"].layer == 2
 
 
-DEB = b"Package: %s\nStatus: install ok %s\nVersion: %s\nArchitecture: amd64\nMaintainer: A Team <a@b.c>\n"
+DEB = b"""Package: %s
+Status: install ok %s
+Version: %s
+Architecture: amd64
+Maintainer: A Team <a@b.c>
+"""
 COPYRIGHT = b"""Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 
 Files: *
