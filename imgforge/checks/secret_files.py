@@ -1,7 +1,7 @@
 """IF020: credentials in files of any layer.
 
-A private key below a ``test`` directory of an installed Python package or of ``node_modules`` is
-reported as low: it came from a public archive, so everybody has it and it protects nothing. It is
+A private key below a ``test`` directory of an installed Python package, of Python's own library
+or of ``node_modules`` is reported as low: it came from a public archive, so everybody has it and it protects nothing. It is
 not left out, because a package of one's own may be the exception.
 """
 
@@ -51,5 +51,9 @@ def _published(hit: SecretHit, sites: tuple[str, ...]) -> bool:
     return (
         hit.rule == "private-key"
         and not _TESTS.isdisjoint(folders)
-        and (hit.path.startswith(sites) or "node_modules" in folders)
+        and (
+            hit.path.startswith(sites)
+            or "node_modules" in folders
+            or any(folder.startswith("python3.") for folder in folders)
+        )
     )

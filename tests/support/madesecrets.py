@@ -35,7 +35,9 @@ def pem(kind: str = "RSA ", joint: str = "\n") -> str:
 
 def jwt(**claims: object) -> str:
     """Return a token with a made-up signature."""
-    parts = [{"alg": "HS256", "typ": "JWT"}, {"iss": "acme", "exp": 1893456000, **claims}]
+    body = {"iss": "acme", "exp": 1893456000, **claims}
+    said = {key: value for key, value in body.items() if value is not None}
+    parts = [{"alg": "HS256", "typ": "JWT"}, said]
     coded = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts]
     return ".".join([*coded, letters(43)])
 

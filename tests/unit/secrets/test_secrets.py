@@ -114,6 +114,7 @@ QUIET = [
     "integrity sha512-" + letters(86) + "==",
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + letters(43) + " me@host",
     madesecrets.jwt(sub="1234567890", name="John Doe"),
+    madesecrets.jwt(iss=None, exp=None, k="value"),
     "x" + SAMPLES["github-token"] + "y",
     "gl" + "pat-xxxxxxxxxxxxxxxxxxxx",
     "https://example.org/a?b=c",
@@ -177,9 +178,9 @@ def test_names_of_settings(path: str) -> None:
     "name",
     sorted(
         listed(
-            "DB_PASSWORD PASSWORD MYSQL_ROOT_PASSWORD PGPASSWORD_1 apiToken GITHUB_TOKEN client_secret"
-            " AWS_SECRET_ACCESS_KEY API_KEY STRIPE_SECRET_KEY DB_PASS SMTP_PWD SECRET PRIVATE_KEY"
-            " DJANGO_SECRET_KEY ENCRYPTION_KEY npm.auth.token CREDENTIALS GH_PAT"
+            "DB_PASSWORD PASSWORD MYSQL_ROOT_PASSWORD PGPASSWORD_1 apiToken GITHUB_TOKEN"
+            " client_secret AWS_SECRET_ACCESS_KEY API_KEY STRIPE_SECRET_KEY DB_PASS SMTP_PWD SECRET"
+            " PRIVATE_KEY DJANGO_SECRET_KEY ENCRYPTION_KEY npm.auth.token CREDENTIALS GH_PAT"
         )
     ),
 )
@@ -191,10 +192,10 @@ def test_names_for_secrets(name: str) -> None:
     "name",
     sorted(
         listed(
-            "PASSWORD_FILE DB_PASSWORD_FILE TOKEN_TTL TOKEN_URL PWD GPG_KEY MAX_TOKENS PUBLIC_KEY PATH"
-            " AWS_ACCESS_KEY_ID TOKENIZERS_PARALLELISM SECRET_NAME KEYBOARD PASSWORD_MIN_LENGTH COMPASS"
-            " BYPASS OLDPWD PASSENGER_COUNT SSL_CERT_FILE AUTHOR KEY SESSION_TIMEOUT ACCESS_LOG"
-            " SECRETS_DIR NO_TOKEN PASS PAT"
+            "PASSWORD_FILE DB_PASSWORD_FILE TOKEN_TTL TOKEN_URL PWD GPG_KEY MAX_TOKENS PUBLIC_KEY"
+            " PATH AWS_ACCESS_KEY_ID TOKENIZERS_PARALLELISM SECRET_NAME KEYBOARD COMPASS"
+            " PASSWORD_MIN_LENGTH BYPASS OLDPWD PASSENGER_COUNT SSL_CERT_FILE AUTHOR KEY"
+            " SESSION_TIMEOUT ACCESS_LOG SECRETS_DIR NO_TOKEN PASS PAT"
         )
     ),
 )
