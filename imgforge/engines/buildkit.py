@@ -1,24 +1,33 @@
 """BuildKit through the buildx binary: the rendered Dockerfile exactly as printed.
 
 Bases are handed over as named contexts on OCI layouts, so no registry is asked; the result is
-exported into a lasting OCI layout (``tar=false``), so only new blobs move. What the Docker Engine
+exported into a lasting OCI layout (``tar=false``), so only new blobs move. Its layers are then
+written the way the native engine writes them, each once: BuildKit's own ``rewrite-timestamp``
+does all of them again in every build, and its bytes depend on its version. What the Docker Engine
 can do is probed by feature (its image store), never by version: distributions' builds of BuildKit
 don't know theirs.
 """
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import os
 import shlex
+import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, cast
 
 from imgforge import context, process
-from imgforge.engines import docker
+from imgforge.engines import assembly, docker
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
-from imgforge.oci.layout import Layout
+from imgforge.oci.layer import Layer, rewrite_layer
+from imgforge.oci.layout import Layout, references
+from imgforge.oci.types import LAYER_GZIP, LAYER_TAR, Descriptor, Platform
 from imgforge.plan import MACHINE_SECRETS, BuildPlan
 
 NAME = "buildkit"
@@ -93,22 +102,94 @@ def build(request: BuildRequest) -> Built:
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
         argv += ["--file", work / "Dockerfile"]
-        for pin, layout in request.bases.items():
+        for pin, base in request.bases.items():
             digest = pin.partition("@")[2]
-            argv += ["--build-context", f"{pin}=oci-layout://{layout}@{digest}"]
+            argv += ["--build-context", f"{pin}=oci-layout://{base}@{digest}"]
         for name, path in secrets.items():
             argv += ["--secret", f"id={name},src={path}"]
         if request.no_cache:
             argv.append("--no-cache")
-        argv += ["--output", f"type=oci,tar=false,dest={output},rewrite-timestamp=true"]
+        argv += ["--output", f"type=oci,tar=false,dest={output},compression=uncompressed"]
         argv.append(request.context)
         _run(argv, request)
     result = Layout.open(output)
-    images = result.index()
-    if len(images) != 1:
-        raise BuildFailedError(f"BuildKit left {len(images)} images where one was expected")
+    images = [image for top in result.index() for image in result.images(top)]
+    layout = Layout.create(request.scratch / "image")
+    made = [_image(request, layout, result, images, p) for p in plan.platform_list()]
     result.prune()
-    return Built(result, images[0], _tools(binary))
+    return Built(layout, assembly.finish(layout, made), _tools(binary))
+
+
+def _image(
+    request: BuildRequest,
+    layout: Layout,
+    result: Layout,
+    images: list[Descriptor],
+    platform: Platform,
+) -> Descriptor:
+    """Take one platform's layers, after seeing that BuildKit did what the plan says."""
+    base = assembly.open_base(request, platform)
+    found = [i for i in images if i.platform and assembly.same(i.platform, platform)]
+    if len(found) != 1:
+        raise BuildFailedError(f"BuildKit left {len(found)} images for {platform}")
+    config, *blobs = references(result.read_json(found[0]))
+    value = result.read_json(config)
+    diff_ids = list(value["rootfs"]["diff_ids"])
+    below = len(base.diff_ids)
+    if diff_ids[:below] != base.diff_ids or len(blobs) != len(diff_ids):
+        raise BuildFailedError("BuildKit's image does not stand on the pinned base")
+    wanted = assembly.configuration(base.config.get("config") or {}, request.plan.runtime)
+    got = value.get("config") or {}
+    if wrong := [key for key in wanted if got.get(key) != wanted[key]]:
+        raise BuildFailedError(f"BuildKit's image is not as planned: {', '.join(wrong)} differ")
+    layers = [_layer(request, layout, result, d) for d in blobs[below:]]
+    kept = [layer for layer in layers if layer is not None]
+    if len(kept) != len(request.plan.runtime.copies):
+        raise BuildFailedError(f"BuildKit made {len(kept)} layers with content, not as planned")
+    return assembly.assemble(layout, request.plan, platform, base, kept)
+
+
+def _layer(request: BuildRequest, layout: Layout, result: Layout, blob: Descriptor) -> Layer | None:
+    """Write a layer as imgforge writes layers, so that it depends on no engine's version."""
+    if blob.media_type not in {LAYER_TAR, LAYER_GZIP}:
+        raise BuildFailedError(f"BuildKit made a layer of type {blob.media_type}")
+    epoch = request.plan.epoch
+
+    def make(store: Layout) -> Layer | None:
+        with result.blob_path(blob.digest).open("rb") as file:
+            reader = _Hashing(file)
+            raw = cast("IO[bytes]", reader)
+            if blob.media_type == LAYER_GZIP:  # BuildKit reuses what it compressed before
+                raw = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+            try:
+                layer = rewrite_layer(store, raw, epoch=epoch)
+            except (ValueError, EOFError, OSError, zlib.error, tarfile.TarError) as error:
+                raise BuildFailedError(f"BuildKit's layer {blob.digest}: {error}") from error
+            if reader.finish() != blob.digest:
+                raise BuildFailedError(f"BuildKit's layer {blob.digest} has another digest")
+        return layer
+
+    return assembly.stored(layout, {"layer": blob.digest, "epoch": epoch}, make)
+
+
+class _Hashing:
+    """A file that hashes all that is read from it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read and hash."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def finish(self) -> str:
+        """Read what is left; return the digest of the whole."""
+        while self.read(1 << 20):
+            pass
+        return "sha256:" + self._hash.hexdigest()
 
 
 def _run(argv: list[str | Path], request: BuildRequest) -> None:

@@ -3,17 +3,20 @@
 Compression is libdeflate's (package ``deflate``, pinned exactly), in gzip members of 4 MiB: fast,
 the same bytes on every CPU, and no dependence on the zlib an interpreter was linked with.
 Every entry has the build's epoch as mtime and no user names; a PAX header appears only where the
-ustar fields cannot hold a path, a link target or a size (POSIX.1-2017 pax, OCI image-spec layer.md).
+ustar fields cannot hold a path, a link target or a size (POSIX.1-2017 pax; image-spec, layer.md).
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO
 
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import LAYER_GZIP, Descriptor
@@ -27,7 +30,9 @@ ENCODER = f"libdeflate-0.9.0/{LEVEL}/{MEMBER}"
 
 _READ = 1 << 20
 _BLOCK = 512
-_REGULAR, _SYMLINK, _DIRECTORY, _PAX = b"0", b"2", b"5", b"x"
+_REGULAR, _HARDLINK, _SYMLINK, _DIRECTORY, _PAX = b"0", b"1", b"2", b"5", b"x"
+_KINDS = {b"0": _REGULAR, b"\0": _REGULAR, b"1": _HARDLINK, b"2": _SYMLINK, b"5": _DIRECTORY}
+_XATTR = "SCHILY.xattr."
 _NAME, _PREFIX, _LINK, _USTAR_SIZE = 100, 155, 100, 8 << 30
 
 
@@ -54,6 +59,16 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Owner:
+    """The fields of a header that say whose an object is and since when."""
+
+    mode: int
+    uid: int
+    gid: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A stored layer: its blob's descriptor and the digest of its uncompressed tar."""
 
@@ -67,6 +82,23 @@ def write_layer(layout: Layout, entries: Iterable[Entry], *, epoch: int) -> Laye
     Raises OSError if a source file cannot be read or changes its size underway, ValueError for an
     entry that no tar can hold (an absolute, empty or escaping path).
     """
+    return _store(layout, _tar(entries, epoch))
+
+
+def rewrite_layer(layout: Layout, source: IO[bytes], *, epoch: int) -> Layer | None:
+    """Write another tool's uncompressed layer the way :func:`write_layer` writes.
+
+    Kept are order, names, kinds, modes, owners, links, extended attributes and contents; times
+    become ``epoch`` and names of owners go, so the bytes no longer depend on the tool or the day.
+    Returns None if the layer holds nothing. Raises ValueError for a device, pipe or sparse file
+    and for paths no image has, tarfile.TarError or OSError for a broken archive.
+    """
+    pieces = _rewritten(source, epoch)
+    first = next(pieces, None)
+    return None if first is None else _store(layout, itertools.chain([first], pieces))
+
+
+def _store(layout: Layout, pieces: Iterable[bytes]) -> Layer:
     import deflate
 
     plain, packed, size = hashlib.sha256(), hashlib.sha256(), 0
@@ -81,7 +113,7 @@ def write_layer(layout: Layout, entries: Iterable[Entry], *, epoch: int) -> Laye
                 file.write(blob)
                 size += len(blob)
 
-        for member in _members(entries, epoch):
+        for member in _members(pieces):
             pending.append(pool.submit(deflate.gzip_compress, member, LEVEL))
             plain.update(member)
             drain(keep=2)
@@ -91,9 +123,9 @@ def write_layer(layout: Layout, entries: Iterable[Entry], *, epoch: int) -> Laye
     return Layer(Descriptor(LAYER_GZIP, digest, size), "sha256:" + plain.hexdigest())
 
 
-def _members(entries: Iterable[Entry], epoch: int) -> Iterator[bytes]:
+def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:
     buffer = bytearray()
-    for piece in _tar(entries, epoch):
+    for piece in pieces:
         buffer += piece
         while len(buffer) >= MEMBER:
             yield bytes(buffer[:MEMBER])
@@ -104,27 +136,25 @@ def _members(entries: Iterable[Entry], epoch: int) -> Iterator[bytes]:
 
 def _tar(entries: Iterable[Entry], epoch: int) -> Iterator[bytes]:
     for entry in entries:
-        name = entry.path.encode("utf-8", "surrogateescape")
-        if not name or name.startswith(b"/") or b"\0" in name or b".." in name.split(b"/"):
-            raise ValueError(f"not a path inside an image: {entry.path!r}")
+        name = _checked(entry.path)
+        owner = _Owner(entry.mode, entry.uid, entry.gid, epoch)
         if entry.is_directory:
-            yield _header(name + b"/", entry, 0, _DIRECTORY, epoch)
+            yield _header(name + b"/", _DIRECTORY, owner)
         elif entry.link is not None:
-            target = entry.link.encode("utf-8", "surrogateescape")
-            yield _header(name, entry, 0, _SYMLINK, epoch, target)
+            yield _header(name, _SYMLINK, owner, link=_bytes(entry.link))
         elif entry.data is not None:
-            yield _header(name, entry, len(entry.data), _REGULAR, epoch)
+            yield _header(name, _REGULAR, owner, size=len(entry.data))
             yield entry.data
             yield bytes(-len(entry.data) % _BLOCK)
         elif entry.source is not None:
-            yield from _file(name, entry, entry.source, epoch)
+            yield from _file(name, owner, entry.source)
     yield bytes(2 * _BLOCK)
 
 
-def _file(name: bytes, entry: Entry, source: Path, epoch: int) -> Iterator[bytes]:
+def _file(name: bytes, owner: _Owner, source: Path) -> Iterator[bytes]:
     with source.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
-        yield _header(name, entry, size, _REGULAR, epoch)
+        yield _header(name, _REGULAR, owner, size=size)
         left = size
         while left:
             piece = file.read(min(left, _READ))
@@ -137,10 +167,56 @@ def _file(name: bytes, entry: Entry, source: Path, epoch: int) -> Iterator[bytes
     yield bytes(-size % _BLOCK)
 
 
-def _header(  # noqa: PLR0917 - the fields of a tar header
-    name: bytes, entry: Entry, size: int, kind: bytes, epoch: int, link: bytes = b""
+def _rewritten(source: IO[bytes], epoch: int) -> Iterator[bytes]:
+    import tarfile
+
+    empty = True
+    with tarfile.open(fileobj=source, mode="r|", errorlevel=2) as tar:
+        for member in tar:
+            kind = _KINDS.get(member.type)
+            if kind is None or member.issparse():
+                raise ValueError(f"{member.name!r} is a special file")
+            empty = False
+            slash = b"/" if kind == _DIRECTORY else b""
+            attributes = {k: v for k, v in member.pax_headers.items() if k.startswith(_XATTR)}
+            yield _header(
+                _checked(member.name) + slash,
+                kind,
+                _Owner(member.mode, member.uid, member.gid, epoch),
+                size=member.size if kind == _REGULAR else 0,
+                link=_bytes(member.linkname),
+                attributes=attributes,
+            )
+            reader = tar.extractfile(member) if kind == _REGULAR else None
+            while reader is not None and (piece := reader.read(_READ)):
+                yield piece
+            if kind == _REGULAR:
+                yield bytes(-member.size % _BLOCK)
+    if not empty:
+        yield bytes(2 * _BLOCK)
+
+
+def _checked(path: str) -> bytes:
+    name = _bytes(path)
+    if not name or name.startswith(b"/") or b"\0" in name or b".." in name.split(b"/"):
+        raise ValueError(f"not a path inside an image: {path!r}")
+    return name
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _header(
+    name: bytes,
+    kind: bytes,
+    owner: _Owner,
+    *,
+    size: int = 0,
+    link: bytes = b"",
+    attributes: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    records = b""
+    records = b"".join(_record(_bytes(k), _bytes(v)) for k, v in sorted(attributes.items()))
     short, prefix = name, b""
     if len(name) > _NAME or not name.isascii():
         cut = name.rfind(b"/", 0, min(len(name) - 1, _PREFIX + 1))
@@ -154,11 +230,11 @@ def _header(  # noqa: PLR0917 - the fields of a tar header
         link = link[:_LINK]
     if size >= _USTAR_SIZE:
         records += _record(b"size", b"%d" % size)
-    fixed = _ustar(short, prefix, entry, min(size, _USTAR_SIZE - 1), kind, epoch, link)
+    fixed = _ustar(short, prefix, kind, owner, min(size, _USTAR_SIZE - 1), link)
     if not records:
         return fixed
-    owner = Entry("", 0o644)
-    head = _ustar(b"PaxHeaders/x", b"", owner, len(records), _PAX, epoch, b"")
+    plain = _Owner(0o644, 0, 0, owner.epoch)
+    head = _ustar(b"PaxHeaders/x", b"", _PAX, plain, len(records), b"")
     return head + records + bytes(-len(records) % _BLOCK) + fixed
 
 
@@ -169,16 +245,16 @@ def _record(key: bytes, value: bytes) -> bytes:
     return b"%d %s=%s\n" % (length, key, value)
 
 
-def _ustar(  # noqa: PLR0917
-    name: bytes, prefix: bytes, entry: Entry, size: int, kind: bytes, epoch: int, link: bytes
+def _ustar(  # noqa: PLR0917 - the fields of a header, in their order
+    name: bytes, prefix: bytes, kind: bytes, owner: _Owner, size: int, link: bytes
 ) -> bytes:
     block = b"%s%07o\0%07o\0%07o\0%011o\0%011o\0        %s%s%s%s%s%s%s" % (
         name.ljust(100, b"\0"),
-        (0o777 if kind == _SYMLINK else entry.mode) & 0o7777,
-        entry.uid,
-        entry.gid,
+        (0o777 if kind == _SYMLINK else owner.mode) & 0o7777,
+        owner.uid,
+        owner.gid,
         size,
-        epoch,
+        owner.epoch,
         kind,
         link.ljust(100, b"\0"),
         b"ustar\x0000",

@@ -129,6 +129,7 @@ def test_both_engines_make_the_same_files_and_configuration(
     left, right = flatten(buildkit.layout, buildkit.image), flatten(native.layout, native.image)
     assert left == right
     assert config(buildkit.layout, buildkit.image) == config(native.layout, native.image)
+    assert buildkit.image.digest == native.image.digest
     assert right["app/web/run me.sh"][1] == "0o555"
     assert right["data"][1:4] == ("0o700", 65532, 65532)
     assert "app/web/.env" not in right

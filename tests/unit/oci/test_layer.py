@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgforge.oci.layer import MEMBER, Entry, Layer, write_layer
+from imgforge.oci.layer import MEMBER, Entry, Layer, rewrite_layer, write_layer
 from imgforge.oci.layout import Layout
 
 EPOCH = 1_700_000_000
@@ -115,3 +115,82 @@ def test_nothing_depends_on_umask_locale_or_directory(
     finally:
         os.umask(old)
     assert first == second
+
+
+def other_tools_layer(
+    *members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FORMAT
+) -> io.BytesIO:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as tar:
+        for member, data in members:
+            member.size = len(data)
+            member.mtime, member.uname, member.gname = 123.5, "someone", "some"
+            tar.addfile(member, io.BytesIO(data))
+    out.seek(0)
+    return out
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_another_tools_layer_becomes_the_bytes_we_would_write(tmp_path: Path, form: int) -> None:
+    long = "d/" + "n" * 150
+    source = other_tools_layer(
+        (member("d", tarfile.DIRTYPE, mode=0o755), b""),
+        (member(long, mode=0o555, uid=1, gid=2), b"content"),
+        (member("d/é", mode=0o644), b""),
+        (member("d/link", tarfile.SYMTYPE, linkname="t" * 120), b""),
+        form=form,
+    )
+    rewritten = rewrite_layer(Layout.create(tmp_path / "a"), source, epoch=EPOCH)
+    ours, _, _ = written(
+        tmp_path / "b",
+        [
+            Entry("d", 0o755),
+            Entry(long, 0o555, 1, 2, data=b"content"),
+            Entry("d/é", 0o644, data=b""),
+            Entry("d/link", 0, link="t" * 120),
+        ],
+    )
+    assert rewritten == ours
+
+
+def test_hard_links_and_attributes_survive(tmp_path: Path) -> None:
+    attributes = {"SCHILY.xattr.user.note": "x", "mtime": "1.5", "comment": "gone"}
+    source = other_tools_layer(
+        (member("a", pax_headers=attributes), b"x"),
+        (member("b", tarfile.LNKTYPE, linkname="a"), b""),
+    )
+    layout = Layout.create(tmp_path)
+    layer = rewrite_layer(layout, source, epoch=EPOCH)
+    assert layer is not None
+    raw = gzip.decompress(layout.blob_path(layer.descriptor.digest).read_bytes())
+    first, second = members(raw)
+    assert first.pax_headers == {"SCHILY.xattr.user.note": "x"}
+    assert (second.islnk(), second.linkname) == (True, "a")
+    assert {first.mtime, second.mtime} == {EPOCH}
+    assert first.uname == ""
+
+
+def test_a_layer_without_content_is_none(tmp_path: Path) -> None:
+    assert rewrite_layer(Layout.create(tmp_path), other_tools_layer(), epoch=EPOCH) is None
+
+
+@pytest.mark.parametrize("kind", [tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_special_files_of_other_tools_are_refused(tmp_path: Path, kind: bytes) -> None:
+    with pytest.raises(ValueError, match="special file"):
+        rewrite_layer(Layout.create(tmp_path), other_tools_layer((member("x", kind), b"")), epoch=1)
+
+
+@pytest.mark.parametrize("cut", [100, 512, 700])
+def test_a_truncated_layer_of_another_tool_is_an_error(tmp_path: Path, cut: int) -> None:
+    data = other_tools_layer((member("x"), b"y" * 600)).getvalue()[:cut]
+    with pytest.raises((tarfile.TarError, OSError)):
+        rewrite_layer(Layout.create(tmp_path), io.BytesIO(data), epoch=1)
+    assert not list((tmp_path / "blobs/sha256").iterdir())

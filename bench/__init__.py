@@ -1,0 +1,1 @@
+"""Repeatable comparisons with other tools; see __main__."""
