@@ -1,8 +1,8 @@
 """IF020: credentials in files of any layer.
 
 A private key below a ``test`` directory of an installed Python package, of Python's own library
-or of ``node_modules`` is reported as low: it came from a public archive, so everybody has it and it protects nothing. It is
-not left out, because a package of one's own may be the exception.
+or of ``node_modules`` is reported as low: it came from a public archive, so everybody has it and
+it protects nothing. It is not left out, because a package of one's own may be the exception.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 import zstandard
 
 from imgforge.analysis import analyse
+from imgforge.analysis.layer import read_layer
 from imgforge.analysis.store import load, path_of
 from imgforge.oci.layout import CorruptLayoutError, Layout
 from imgforge.oci.types import Platform
 from imgforge.oci.types import sha256 as digest_of
+from imgforge.secrets.engine import candidates
+from imgforge.secrets.find import by_keyword
 
 FILES = [made.folder("app"), made.file("app/main", b"#!/usr/bin/env -S python3\n" * 9, 0o755)]
 
@@ -43,6 +47,22 @@ def test_every_compression_gives_the_same_facts(
     assert list(facts.files) == ["app", "app/main"]
     assert facts.layers[0].diff_id == digest_of(made.tar(*FILES))
     assert facts.interpreter(facts.files["app/main"]) == "/usr/bin/env -S python3"
+
+
+def test_the_slower_libraries_give_the_same_facts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = made.tar(*FILES, made.file("x.env", b"DB_PASSWORD=Xk29fjw8s0\n"))
+    fast = made.layer(tmp_path, gzip_members(raw))
+    for name in ("isal", "hyperscan"):
+        monkeypatch.setitem(sys.modules, name, None)
+    blob = tmp_path / "again"
+    blob.write_bytes(gzip_members(raw))
+    slow = read_layer(blob, candidates.__wrapped__(None))
+    assert slow.secrets
+    assert slow == fast
+    blob.write_bytes(gzip_members(raw)[:-12])
+    assert [p.kind for p in read_layer(blob, by_keyword).problems] == ["malformed"]
 
 
 def test_facts_of_the_whole(tmp_path: Path) -> None:
