@@ -51,13 +51,10 @@ class Workplace:
 
     def buildx(self) -> None:
         """Build the hand-written Dockerfile as its author would: into the image store."""
-        run(
-            ["docker", "buildx", "build", "--quiet", "--tag", "bench/notes:1", "--provenance=false"]
-            + ["--build-context", f"runtime=oci-layout://{self.runtime}"]
-            + ["--build-context", f"builder=oci-layout://{self.builder}"]
-            + _ca_secret()
-            + ["--file", str(HERE / "Dockerfile"), str(self.app)]
-        )
+        argv = ["docker", "buildx", "build", "--quiet", "--tag", "bench/notes:1"]
+        argv += ["--build-context", f"runtime=oci-layout://{self.runtime}"]
+        argv += ["--build-context", f"builder=oci-layout://{self.builder}"]
+        run([*argv, *_ca_secret(), "--file", str(HERE / "Dockerfile"), str(self.app)])
 
     def touch(self) -> None:
         """Change one file of the application."""
@@ -196,6 +193,7 @@ def main() -> int:
     names = sys.argv[1:] or list(BENCHES)
     os.environ["IMGFORGE_KEY_PASSWORD"] = "bench"  # noqa: S105 - of a key that lives a minute
     os.environ["IMGFORGE_QUIET"] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its bytecode
     with tempfile.TemporaryDirectory(prefix="imgforge-bench-") as folder:
         place = prepare(Path(folder))
         print(f"{os.cpu_count()} CPUs, {RUNS} pairs each; left imgforge, right the other\n")

@@ -6,6 +6,7 @@ They stand at the top of the repository for the people who read them and inside 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Literal
@@ -27,8 +28,9 @@ def folder(name: Folder) -> Path:
     raise ImgforgeError(f"this installation of imgforge lacks its {name} folder", hint="reinstall")
 
 
+@functools.cache
 def fingerprint(*folders: Path) -> str:
-    """Digest over the names and contents of all files in ``folders``."""
+    """Digest over the names and contents of all files in ``folders``, taken once."""
     total = hashlib.sha256()
     for folder_ in folders:
         for path in sorted(p for p in folder_.rglob("*") if p.is_file()):

@@ -7,6 +7,7 @@ build does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,24 +30,20 @@ class Choices:
     secrets: Collection[str]
 
 
-def key(  # noqa: PLR0917 - one call, each argument another thing
-    spec: bytes,
-    root: Path,
-    inputs: Sequence[str],
-    exclude: Sequence[str],
-    stack: str,
-    asked: Choices,
-) -> str:
-    """Return the digest over everything that decides a build's result and its gate."""
+def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
+    """Return the digest over everything that decides a build's result and its gate.
+
+    ``spec`` is the spec's digest, ``content`` the fingerprint of the context.
+    """
     folders = [assets.folder("templates"), assets.folder("stacks") / stack.partition("@")[0]]
     policy = _read(asked.policy) if asked.policy else b""
     value = {
         "imgforge": __version__,
         "code": code(),
-        "spec": sha256(spec),
+        "spec": spec,
         "lock": sha256(_read(root / "imgforge.lock")),
         "stack": assets.fingerprint(*folders),
-        "context": context.fingerprint(root, inputs, exclude),
+        "context": content,
         "policy": sha256(policy),
         "day": _today() if b"expires" in policy else "",
         "engine": asked.engine,
@@ -58,19 +55,26 @@ def key(  # noqa: PLR0917 - one call, each argument another thing
     return sha256(canonical_json(value))
 
 
-def unchanged(spec: bytes, root: Path, output: Output, asked: Choices) -> Record | None:
-    """Return the stored build if nothing that decides it changed and all of it still verifies."""
+def unchanged(
+    spec: str, root: Path, output: Output, asked: Choices
+) -> tuple[Record | None, str | None]:
+    """Return the stored build if nothing that decides it changed and all of it still verifies.
+
+    Beside it, the fingerprint of the context as far as it was taken, so that it is taken once.
+    """
     record = output.record()
-    if record is None or sha256(spec) != record.spec:
-        return None
+    if record is None or spec != record.spec:
+        return None, None
+    content = None
     try:
-        if key(spec, root, record.inputs, record.exclude, record.stack, asked) != record.key:
-            return None
+        content = context.fingerprint(root, record.inputs, record.exclude)
+        if key(spec, root, content, record.stack, asked) != record.key:
+            return None, content
         _verify(output, record, asked.key)
     except (ImgforgeError, OSError):
         # Whatever is wrong with the old build, a new one says it better or mends it.
-        return None
-    return record
+        return None, content
+    return record, content
 
 
 def public_path(private: Path) -> Path:
@@ -115,6 +119,7 @@ def _read(path: Path) -> bytes:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
 
 
+@functools.cache
 def code() -> str:
     """Say which code this is: in a checkout it changes without its version."""
     package = Path(__file__).parent

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import cache, freshness
+from imgforge import cache, context, freshness
 from imgforge.console import Console, Say
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.oci.layout import Layout
@@ -72,10 +72,13 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
-        record = None if options.no_cache else _unchanged(spec_path, root, output, options)
+        record, content = None, None
+        if not options.no_cache:
+            spec = sha256(spec_path.read_bytes())
+            record, content = freshness.unchanged(spec, root, output, _choices(options))
         unchanged = record is not None
         if record is None:
-            record = _build(spec_path, output, options, console)
+            record = _build(spec_path, content, output, options, console)
         else:
             console.note("nothing changed; the stored image and its evidence hold")
         if options.load:
@@ -85,17 +88,22 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
     return Result(record, output.path, unchanged, pushed)
 
 
-def _build(spec_path: Path, output: Output, options: Options, console: Console) -> Record:
+def _build(
+    spec_path: Path, content: str | None, output: Output, options: Options, console: Console
+) -> Record:
     from imgforge import compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
 
+    signer = _open_key(options)
     policy = policies.load(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = replace(source.plan, tags=options.tags) if options.tags else source.plan
     _check_secrets(plan, options.secrets)
-    key = _key(spec_path, plan, source.root, options)
-    signer = _open_key(options)
+    # The fingerprint and key come before the engine reads anything: what changes meanwhile is
+    # built the next time.
+    content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
+    key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
     built, engine, reason = _run_engine(source, plan, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built)
@@ -103,7 +111,7 @@ def _build(spec_path: Path, output: Output, options: Options, console: Console) 
         say(f"{sum(len(facts.packages) for _, facts in images)} packages, {len(findings)} findings")
     _gate(findings, policy, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
-        provenance = _provenance(source, plan, built, engine)
+        provenance = _provenance(source, plan, content, built, engine)
         files = beside.files(plan, source.dockerfile, images, findings, provenance)
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
@@ -143,17 +151,6 @@ def _choices(options: Options) -> freshness.Choices:
         options.policy,
         options.key,
         options.secrets.keys(),
-    )
-
-
-def _unchanged(spec_path: Path, root: Path, output: Output, options: Options) -> Record | None:
-    return freshness.unchanged(spec_path.read_bytes(), root, output, _choices(options))
-
-
-def _key(spec_path: Path, plan: BuildPlan, root: Path, options: Options) -> str:
-    """Take the build's key before the engine reads anything: what changes later is built later."""
-    return freshness.key(
-        spec_path.read_bytes(), root, plan.inputs, plan.exclude, plan.stack, _choices(options)
     )
 
 
@@ -244,15 +241,13 @@ def _gate(
         )
 
 
-def _provenance(source: Compiled, plan: BuildPlan, built: Built, engine: str) -> dict[str, object]:
-    from imgforge import context, provenance
+def _provenance(
+    source: Compiled, plan: BuildPlan, content: str, built: Built, engine: str
+) -> dict[str, object]:
+    from imgforge import provenance
 
-    inputs = provenance.Inputs(
-        spec=source.spec,
-        lock=source.lock,
-        context=context.fingerprint(source.root, plan.inputs, plan.exclude),
-        dockerfile=sha256(source.dockerfile.encode()),
-    )
+    dockerfile = sha256(source.dockerfile.encode())
+    inputs = provenance.Inputs(source.spec, source.lock, content, dockerfile)
     return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import sys
-import tempfile
-import traceback
-from pathlib import Path
 
-from imgforge import __version__, process
+from imgforge import __version__
 from imgforge.cli import COMMANDS
 from imgforge.console import Console
 from imgforge.errors import ImgforgeError, InvalidInputError
@@ -54,7 +50,10 @@ def _run(arguments: list[str], console: Console) -> int:
         raise InvalidInputError(f"there is no command {name!r}", hint=hint)
     module = importlib.import_module(f"imgforge.cli.{name}")
     options = module.parser().parse_args(rest)
-    process.verbose = getattr(options, "verbose", False)
+    if getattr(options, "verbose", False):
+        from imgforge import process
+
+        process.verbose = True
     code: int = module.run(options, console)
     return code
 
@@ -77,14 +76,17 @@ to stdout, everything else to stderr; --format json is for programs."""
 
 
 def _bug(console: Console) -> int:
+    import tempfile
+    import traceback
+
     fd, name = tempfile.mkstemp(prefix="imgforge-bug-", suffix=".log")
-    with os.fdopen(fd, "w") as file, contextlib.suppress(OSError):
+    with os.fdopen(fd, "w") as file:
         file.write(f"imgforge {__version__}, Python {sys.version}\n{traceback.format_exc()}")
     console.error(
         ImgforgeError(
             "imgforge failed in a way it does not understand",
             details=[traceback.format_exc().strip().splitlines()[-1]],
-            hint=f"please report {Path(name)}",
+            hint=f"please report {name}",
         )
     )
     return ImgforgeError.exit_code

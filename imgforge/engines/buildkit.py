@@ -10,6 +10,7 @@ don't know theirs.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -21,13 +22,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from imgforge import context, process
+from imgforge import cache, context, process
 from imgforge.engines import assembly, docker
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Layer, rewrite_layer
 from imgforge.oci.layout import Layout, references
-from imgforge.oci.types import LAYER_GZIP, LAYER_TAR, Descriptor, Platform
+from imgforge.oci.types import LAYER_GZIP, LAYER_TAR, Descriptor, Platform, sha256
 from imgforge.plan import MACHINE_SECRETS, BuildPlan
 
 NAME = "buildkit"
@@ -239,8 +240,22 @@ def _machine_secrets(plan: BuildPlan, work: Path) -> dict[str, Path]:
 
 
 def _tools(binary: Path) -> dict[str, str]:
-    version = process.run([binary, "version"]).stdout.decode(errors="replace").split()
-    tools = {"buildx": version[1] if len(version) > 1 else "unknown"}
+    tools = {"buildx": _version(binary)}
     if not os.environ.get("BUILDX_BUILDER"):
         tools["docker-engine"] = docker.probe().version
     return tools
+
+
+def _version(binary: Path) -> str:
+    """Ask the binary its version, once for as long as it is the same file."""
+    status = binary.stat()
+    identity = sha256(f"{binary} {status.st_ino} {status.st_size} {status.st_mtime_ns}".encode())
+    note = cache.directory("engines") / identity.removeprefix("sha256:")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return note.read_text()
+    words = process.run([binary, "version"]).stdout.decode(errors="replace").split()
+    version = words[1] if len(words) > 1 else "unknown"
+    temporary = note.with_suffix(f".{os.getpid()}")
+    temporary.write_text(version)
+    temporary.rename(note)
+    return version

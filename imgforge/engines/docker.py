@@ -7,16 +7,18 @@ import functools
 import io
 import json
 import os
+import socket
 import tarfile
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from imgforge import cache
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layout import Layout, references
-from imgforge.oci.types import INDEX, INDEXES, Descriptor, canonical_json
+from imgforge.oci.types import INDEX, INDEXES, Descriptor, canonical_json, sha256
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -41,7 +43,7 @@ def client() -> Iterator[DockerClient]:
     import docker
     from docker.errors import DockerException
 
-    host = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    host = _host()
     if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
         raise ToolMissingError(f"there is no Docker Engine at {host}", hint=HINT)
     try:
@@ -58,7 +60,41 @@ def client() -> Iterator[DockerClient]:
 
 @functools.cache
 def probe() -> EngineInfo:
-    """Ask the engine about itself (once per process); ToolMissingError if none is reachable."""
+    """Ask the engine about itself; ToolMissingError if none is reachable.
+
+    The answer of a local engine is kept for as long as its socket is the same file: an engine
+    that restarts makes a new one.
+    """
+    host = _host()
+    path = Path(host.removeprefix("unix://"))
+    if not host.startswith("unix://") or not path.is_socket():
+        return _ask()
+    status = path.stat()
+    identity = sha256(f"{host} {status.st_dev} {status.st_ino} {status.st_ctime_ns}".encode())
+    note = cache.directory("engines") / identity.removeprefix("sha256:")
+    try:
+        _answers(path)
+        return EngineInfo(**json.loads(note.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        info = _ask()
+        temporary = note.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(asdict(info)))
+        temporary.rename(note)
+        return info
+
+
+def _answers(path: Path) -> None:
+    """Connect to a socket and leave; OSError if nobody listens."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(path))
+
+
+def _host() -> str:
+    return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+
+
+def _ask() -> EngineInfo:
     with client() as connection:
         info = connection.info()
     status = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)  # noqa: PLR2004

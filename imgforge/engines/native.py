@@ -8,6 +8,8 @@ and folders that the destination needs and the image lacks get them too.
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -84,16 +86,28 @@ class _Tree:
 
 def _image(request: BuildRequest, layout: Layout, platform: Platform) -> Descriptor:
     base = assembly.open_base(request, platform)
-    seen = analyse(base.layout, base.image, cache=cache.directory("analysis")).files
-    tree = _Tree(
-        {p: Entry(p, f.mode, f.uid, f.gid) for p, f in seen.items() if f.kind == facts.DIRECTORY},
-        {p: f.link for p, f in seen.items() if f.kind == facts.SYMLINK},
-    )
+    tree = _tree(base)
     layers = []
     for copy in request.plan.runtime.copies:
         request.say(f"{platform}: {assembly.describe(copy)}")
         layers.append(_layer(request, layout, platform, copy, tree))
     return assembly.assemble(layout, request.plan, platform, base, layers)
+
+
+def _tree(base: assembly.BaseImage) -> _Tree:
+    """Return the base's folders and links: kept by its digest, since an analysis has far more."""
+    path = cache.directory("trees") / f"{base.image.digest.removeprefix('sha256:')}.json"
+    try:
+        folders, links = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        seen = analyse(base.layout, base.image, cache=cache.directory("analysis")).files
+        found = [f for f in seen.values() if f.kind == facts.DIRECTORY]
+        folders = [[f.path, f.mode, f.uid, f.gid] for f in found]
+        links = {p: f.link for p, f in seen.items() if f.kind == facts.SYMLINK}
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps([folders, links]))
+        temporary.rename(path)
+    return _Tree({name: Entry(name, *rest) for name, *rest in folders}, dict(links))
 
 
 def _layer(

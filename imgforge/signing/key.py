@@ -243,7 +243,12 @@ def decode64(value: object) -> bytes:
 
 
 def _derive(password: bytes, salt: bytes, work: int) -> bytes:
-    return hashlib.scrypt(password, salt=salt, n=work, r=8, p=1, dklen=32, maxmem=_SCRYPT_MEMORY)
+    # libsodium's is vectorised: two thirds of OpenSSL's time.
+    from nacl.bindings import crypto_pwhash_scryptsalsa208sha256_ll
+
+    return bytes(
+        crypto_pwhash_scryptsalsa208sha256_ll(password, salt, work, 8, 1, 32, _SCRYPT_MEMORY)
+    )
 
 
 def _wrap(label: str, body: bytes) -> bytes:
