@@ -10,7 +10,6 @@ machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd i
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -174,18 +173,20 @@ def memory(place: Workplace) -> bool:
         '[app]\nsource = ["data"]\nentrypoint = ["/app/data/part0"]\n'
     )
     place.imgforge("lock", str(big))
-    seconds = timed(
-        lambda: place.imgforge("build", str(big), "--engine", "native", "--key", str(place.key))
-    )
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
+    arguments = ["build", str(big), "--engine", "native", "--key", str(place.key)]
+    start = time.perf_counter()
+    child = os.posix_spawn(IMGFORGE, [str(IMGFORGE), *arguments], os.environ)
+    _, status, usage = os.wait4(child, 0)
+    seconds, peak = time.perf_counter() - start, usage.ru_maxrss >> 10
+    if status:
+        sys.exit("the build of the large image failed")
     held = peak <= 200  # noqa: PLR2004 - the bound
     verdict = "ok" if held else "OVER"
     print(f"{'500 MB image, native':<44} {seconds:7.2f} s   peak {peak} MB (bound 200) {verdict}")
     return held
 
 
-BENCHES = {"memory": memory, "render": render, "change": change, "unchanged": unchanged}
-"""Memory first: its figure is the largest child's so far."""
+BENCHES = {"render": render, "change": change, "unchanged": unchanged, "memory": memory}
 
 
 def main() -> int:

@@ -19,6 +19,9 @@ Level = Literal["info", "low", "medium", "high", "critical"]
 MAX_SIZE: Final = 1 << 20
 """Bytes of a policy file."""
 
+INTEGRITY: Final = "IF04"
+"""The checks of this group tell that an image is not what it says; no policy excuses that."""
+
 _CHECK: Final = re.compile(r"IF[0-9]{3}")
 _IGNORE: Final = frozenset({"check", "path", "reason", "expires"})
 
@@ -87,14 +90,14 @@ def load(path: Path | None) -> Policy:
 
 
 def _policy(value: dict[str, Any], problems: list[str]) -> Policy:
-    flags = ("allow_shell", "allow_package_manager", "allow_root")
-    problems += [f"{key}: unknown key" for key in value if key not in {"fail_on", "ignore", *flags}]
+    flags = ("allow-shell", "allow-package-manager", "allow-root")
+    problems += [f"{key}: unknown key" for key in value if key not in {"fail-on", "ignore", *flags}]
     for key in flags:
         if not isinstance(value.get(key, False), bool):
             problems.append(f"{key}: not true or false")
-    fail_on = value.get("fail_on", "high")
+    fail_on = value.get("fail-on", "high")
     if fail_on not in get_args(Level):
-        problems.append(f"fail_on: not one of {', '.join(get_args(Level))}")
+        problems.append(f"fail-on: not one of {', '.join(get_args(Level))}")
     tables = value.get("ignore", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append("ignore: not a list of tables")
@@ -102,7 +105,7 @@ def _policy(value: dict[str, Any], problems: list[str]) -> Policy:
     return Policy(
         fail_on=fail_on,
         ignore=tuple(_ignore(table, f"ignore[{i}]", problems) for i, table in enumerate(tables)),
-        **{key: value.get(key, False) for key in flags},
+        **{key.replace("-", "_"): value.get(key, False) for key in flags},
     )
 
 
@@ -117,6 +120,8 @@ def _ignore(table: dict[str, Any], place: str, problems: list[str]) -> Ignore:
     check = str(texts.get("check", ""))
     if check.strip() and not _CHECK.fullmatch(check):
         problems.append(f"{place}.check: not the id of a check such as IF010")
+    if check.startswith(INTEGRITY):
+        problems.append(f"{place}.check: an image that is not what it says cannot be excused")
     expires = table.get("expires")
     if expires is not None and type(expires) is not dt.date:
         problems.append(f"{place}.expires: not a date such as 2030-01-31")

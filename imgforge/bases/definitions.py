@@ -44,8 +44,14 @@ ImagePath = Annotated[str, AfterValidator(_path)]
 Mode = Annotated[str, AfterValidator(_mode)]
 
 
+def _kebab(name: str) -> str:
+    return name.replace("_", "-")
+
+
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, alias_generator=_kebab, populate_by_name=True
+    )
 
 
 class File(_Table):

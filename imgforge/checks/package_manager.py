@@ -13,7 +13,7 @@ from imgforge.policy import Policy
 ID: Final = "IF031"
 SEVERITY: Final = Severity.MEDIUM
 TITLE: Final = "The image has a package manager"
-REMEDY: Final = "Install in a build stage and copy the result, or set allow_package_manager."
+REMEDY: Final = "Install in a build stage and copy the result, or set allow-package-manager."
 REFERENCES: Final = ("CIS Docker Benchmark 4.3",)
 
 MANAGERS: Final = frozenset(

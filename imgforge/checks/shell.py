@@ -13,7 +13,7 @@ from imgforge.policy import Policy
 ID: Final = "IF030"
 SEVERITY: Final = Severity.MEDIUM
 TITLE: Final = "The image has a shell"
-REMEDY: Final = "Use a base without a shell, or allow it in the policy (allow_shell)."
+REMEDY: Final = "Use a base without a shell, or allow it in the policy (allow-shell)."
 REFERENCES: Final = ("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2")
 
 SHELLS: Final = frozenset(

@@ -18,7 +18,8 @@ BROKEN_PIPE = 141
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
-    console = Console(quiet=any(a in {"-q", "--quiet"} for a in arguments))
+    quiet = any(a in {"-q", "--quiet"} for a in arguments)
+    console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
     try:
         return _run(arguments, console)
     except ImgforgeError as error:

@@ -102,7 +102,7 @@ class PublicKey:
             return key
         raise EvidenceError(
             f"{place} is of a kind that imgforge does not accept",
-            hint="use ECDSA on P-256 (imgforge key generate makes that) or RSA of 2048 bits or more",
+            hint="use ECDSA on P-256 (imgforge key generate makes it) or RSA of 2048 bits or more",
         )
 
 

@@ -18,7 +18,7 @@ def test_no_file_is_the_default() -> None:
 def test_reads_everything(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(
-        'fail_on = "medium"\nallow_shell = true\nallow_package_manager = true\nallow_root = true\n'
+        'fail-on = "medium"\nallow_shell = true\nallow_package_manager = true\nallow_root = true\n'
         '[[ignore]]\ncheck = "IF010"\npath = "usr/bin/*"\nreason = "r"\nexpires = 2030-01-31\n'
         '[[ignore]]\ncheck = "IF003"\nreason = "s"\n'
     )
@@ -29,16 +29,16 @@ def test_reads_everything(tmp_path: Path) -> None:
 def test_lists_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(
-        'fail_on = "never"\nallow_shell = "yes"\nalow_root = true\n'
+        'fail-on = "never"\nallow_shell = "yes"\nalow_root = true\n'
         '[[ignore]]\ncheck = "shell"\npath = 1\nexpires = "2030-01-31"\nwhy = "x"\n'
         '[[ignore]]\nreason = " "\n'
     )
     with pytest.raises(InvalidInputError) as error:
         load(path)
     assert [line.partition(":")[0] for line in error.value.details] == [
-        "alow_root",
-        "allow_shell",
-        "fail_on",
+        "alow-root",
+        "allow-shell",
+        "fail-on",
         "ignore[0].why",
         "ignore[0].path",
         "ignore[0].reason",
@@ -54,9 +54,10 @@ def test_lists_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     [
         "ignore = 1",
         "ignore = [1]",
-        "fail_on = ['high']",
-        "allow_root = 1",
+        "fail-on = ['high']",
+        "allow-root = 1",
         "[[ignore]]\ncheck='IF001'\nreason='x'\nexpires=2030-01-31T00:00:00Z",
+        "[[ignore]]\ncheck='IF040'\nreason='the digest is fine'",
         "not toml",
         "\x00",
     ],
@@ -77,6 +78,6 @@ def test_refuses_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="over"):
         load(large)
     latin = tmp_path / "latin.toml"
-    latin.write_bytes(b'fail_on = "\xff"')
+    latin.write_bytes(b'fail-on = "\xff"')
     with pytest.raises(InvalidInputError):
         load(latin)

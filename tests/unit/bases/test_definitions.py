@@ -14,7 +14,7 @@ TEXT = """\
 name = "demo"
 summary = "A demonstration"
 suite = "trixie"
-end_of_life = 2030-06-30
+end-of-life = 2030-06-30
 packages = ["libc6"]
 
 [[step]]
@@ -98,7 +98,7 @@ def test_words_do_not_change_the_digest_but_content_does() -> None:
         ('suite = "trixie"', 'suite = "../trixie"', "suite"),
         ('summary = "A demonstration"', "", "summary"),
         ("[[file]]", "[[files]]", "files"),
-        ("2030-06-30", '"2030-06-30"', "end_of_life"),
+        ("2030-06-30", '"2030-06-30"', "end-of-life"),
     ],
 )
 def test_mistakes_are_named_with_their_line(old: str, new: str, place: str) -> None:

@@ -14,7 +14,7 @@ PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def defined(text: str = "") -> Definition:
-    head = 'name = "demo"\nsummary = ""\nsuite = "trixie"\nend_of_life = 2030-01-01\n'
+    head = 'name = "demo"\nsummary = ""\nsuite = "trixie"\nend-of-life = 2030-01-01\n'
     return parse(b"", tomllib.loads(head + text), "demo.toml")
 
 
