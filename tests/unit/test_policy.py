@@ -18,7 +18,7 @@ def test_no_file_is_the_default() -> None:
 def test_reads_everything(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(
-        'fail-on = "medium"\nallow_shell = true\nallow_package_manager = true\nallow_root = true\n'
+        'fail-on = "medium"\nallow-shell = true\nallow-package-manager = true\nallow-root = true\n'
         '[[ignore]]\ncheck = "IF010"\npath = "usr/bin/*"\nreason = "r"\nexpires = 2030-01-31\n'
         '[[ignore]]\ncheck = "IF003"\nreason = "s"\n'
     )
@@ -29,7 +29,7 @@ def test_reads_everything(tmp_path: Path) -> None:
 def test_lists_everything_that_is_wrong_at_once(tmp_path: Path) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(
-        'fail-on = "never"\nallow_shell = "yes"\nalow_root = true\n'
+        'fail-on = "never"\nallow-shell = "yes"\nalow-root = true\n'
         '[[ignore]]\ncheck = "shell"\npath = 1\nexpires = "2030-01-31"\nwhy = "x"\n'
         '[[ignore]]\nreason = " "\n'
     )
