@@ -76,12 +76,14 @@ def ask(port: int, probe: Mapping[str, Any], known: Mapping[str, str]) -> tuple[
 def wait_until_well(name: str, port: int, example: Example) -> None:
     """Ask the image's own health check, inside, until it agrees, and HTTP from outside."""
     end = time.monotonic() + 20
-    while time.monotonic() < end:
-        if docker("exec", name, *example.spec["health"]["command"], code=None).returncode == 0:
+    while True:
+        health = docker("exec", name, *example.spec["health"]["command"], code=None)
+        if health.returncode == 0:
             ask(port, example.expect["probes"][0], {})
             return
+        if time.monotonic() > end:
+            pytest.fail(f"{example.name} is not well: {health}\n{docker('logs', name).stdout}")
         time.sleep(0.1)
-    pytest.fail(f"{example.name} is not well:\n{docker('logs', name).stdout}")
 
 
 def test_runs_confined_answers_and_stops_when_asked(example: Example, tmp_path: Path) -> None:
@@ -138,6 +140,11 @@ def test_builds_again_to_the_same_digest(example: Example, tmp_path: Path) -> No
         cwd=again,
     )
     assert json.loads(out.stdout)["digest"] == example.digest
+
+
+@pytest.mark.parametrize("name", EXAMPLE_NAMES)
+def test_every_engine_makes_the_same_digest(name: str, built: Built) -> None:
+    assert len({built(name, engine).digest for engine in ENGINES}) == 1
 
 
 @pytest.mark.parametrize("name", TESTED)
