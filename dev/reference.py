@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import os
@@ -51,12 +52,28 @@ def cli() -> str:
 
     for name in [n for n in os.environ if n.startswith(("IMGFORGE_", "SOURCE_DATE_EPOCH"))]:
         del os.environ[name]
-    os.environ["COLUMNS"] = "100"
     out = f"# Commands\n\n{NOTE}```\n{overview()}\n```\n"
+    out += "\nEvery flag can also be given in the environment, as its last column says.\n"
     for name in COMMANDS:
-        module = importlib.import_module(f"imgforge.cli.{name}")
-        out += f"\n## imgforge {name}\n\n```\n{module.parser().format_help().rstrip()}\n```\n"
+        parser = importlib.import_module(f"imgforge.cli.{name}").parser()
+        examples = "\n".join(line.strip() for line in parser.usage.strip().splitlines())
+        out += f"\n## imgforge {name}\n\n{parser.description}\n\n```sh\n{examples}\n```\n\n"
+        out += "| argument | meaning | environment |\n| --- | --- | --- |\n"
+        out += "".join(map(_row, parser._actions[1:]))  # noqa: SLF001 - argparse offers no other way
     return out
+
+
+def _row(action: argparse.Action) -> str:
+    """Write one argument; argparse's own layout differs between Python versions."""
+    value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else "")
+    if action.option_strings and action.nargs != 0:
+        value = value or action.dest.upper()
+    name = ", ".join(action.option_strings) or (value or action.dest)
+    shown = f"{name} {value}".strip() if action.option_strings else name
+    found = re.fullmatch(r"(.*?)(?: \[(\w+)\])?", action.help or "")
+    about, variable = (found[1], found[2] or "") if found else ("", "")
+    cells = (f"`{shown}`", about, f"`{variable}`" if variable else "")
+    return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |\n"
 
 
 def spec() -> str:

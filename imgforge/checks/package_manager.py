@@ -11,7 +11,7 @@ from imgforge.checks.programs import programs
 from imgforge.policy import Policy
 
 ID: Final = "IF031"
-SEVERITY: Final = Severity.MEDIUM
+SEVERITY: Final = Severity.HIGH
 TITLE: Final = "The image has a package manager"
 REMEDY: Final = "Install in a build stage and copy the result, or set allow-package-manager."
 REFERENCES: Final = ("CIS Docker Benchmark 4.3",)

@@ -11,7 +11,7 @@ from imgforge.checks.programs import programs
 from imgforge.policy import Policy
 
 ID: Final = "IF030"
-SEVERITY: Final = Severity.MEDIUM
+SEVERITY: Final = Severity.HIGH
 TITLE: Final = "The image has a shell"
 REMEDY: Final = "Use a base without a shell, or allow it in the policy (allow-shell)."
 REFERENCES: Final = ("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2")
