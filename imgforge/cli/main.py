@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 from imgforge import __version__
@@ -17,6 +18,9 @@ BROKEN_PIPE = 141
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
+    if argv is None:
+        # Asked to end, clean up as for Ctrl-C: containers and CI runners send SIGTERM.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = sys.argv[1:] if argv is None else argv
     quiet = any(a in {"-q", "--quiet"} for a in arguments)
     console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
