@@ -10,6 +10,7 @@ import pytest
 
 from imgforge.cli import COMMANDS
 from imgforge.cli.main import main
+from imgforge.engines import docker
 from imgforge.project import Project
 
 Capture = pytest.CaptureFixture[str]
@@ -94,6 +95,7 @@ def test_an_impossible_engine_is_exit_3_with_what_to_install(
     make_project: Callable[..., Project], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    docker.probe.cache_clear()  # integration tests in the same process found an able one
     assert main(["build", str(make_project().root), "--engine", "buildkit"]) == 3
     assert "install Docker Engine" in capsys.readouterr().err
 
