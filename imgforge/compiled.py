@@ -8,14 +8,13 @@ templates, which cost more than all else that a small change needs.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgforge import assets, cache, freshness
+from imgforge.files import LOCK
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.plan import BuildPlan
-from imgforge.project import LOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,7 @@ def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
     found = _recall(path)
     if found is None:
         found = _compile(spec_path, epoch)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps([found[0].to_json(), found[1]]), encoding="utf-8")
-        temporary.rename(path)
+        cache.write(path, json.dumps([found[0].to_json(), found[1]]).encode())
     return Compiled(root, *found, spec, lock)
 
 

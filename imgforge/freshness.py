@@ -14,6 +14,7 @@ from pathlib import Path
 
 from imgforge import __version__, assets, context
 from imgforge.errors import ImgforgeError, InvalidInputError
+from imgforge.files import LOCK
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.output import Output, Record
 
@@ -41,7 +42,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "imgforge": __version__,
         "code": code(),
         "spec": spec,
-        "lock": sha256(_read(root / "imgforge.lock")),
+        "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
         "policy": sha256(policy),

@@ -197,12 +197,12 @@ def _run_engine(
 
 def _base(source: Compiled, base: Base, say: Say) -> Path:
     """Return the base's layout; only one that is not held needs what the lock says of it."""
-    from imgforge import bases, lock, project
+    from imgforge import bases, files, lock
 
     held = bases.held(base.digest)
     if held is not None:
         return held
-    locked = lock.read(source.root / project.LOCK)
+    locked = lock.read(source.root / files.LOCK)
     found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
     return bases.ensure(found[0], say=say)
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
+from imgforge.files import LOCK, locate
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
     from imgforge.plan import BuildPlan
     from imgforge.spec import Spec
     from imgforge.stack import Choice, LoadedStack
 
-SPEC = "imgforge.toml"
-LOCK = "imgforge.lock"
 Say = Callable[[str], None]
 
 
@@ -73,18 +72,6 @@ class Project:
         from imgforge.compiler import compile_plan
 
         return compile_plan(self.spec, self.stack, self.choice, self.read_lock(), epoch=epoch)
-
-
-def locate(path: Path) -> Path:
-    """Return the spec file that ``path`` (a folder or the file itself) means."""
-    if path.is_dir():
-        path /= SPEC
-    if not path.is_file():
-        raise InvalidInputError(
-            f"{path} does not exist",
-            hint="name a folder that holds an imgforge.toml; imgforge schema describes it",
-        )
-    return path
 
 
 def load(path: Path) -> Project:

@@ -15,8 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
+from imgforge.files import SPEC
 from imgforge.oci.types import Platform
-from imgforge.project import SPEC
 
 
 def problem(message: str, hint: str = "") -> PydanticCustomError:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.facts import Entry, LayerFacts, Package, Problem, SecretHit
+from imgforge.cache import write
 from imgforge.oci.types import is_digest
 
 VERSION: Final = 1
@@ -55,14 +55,7 @@ def load(cache: Path, digest: str) -> LayerFacts | None:
 def save(cache: Path, facts: LayerFacts) -> None:
     """Keep ``facts`` in one step, for this user alone."""
     data = json.dumps(to_json(facts), separators=(",", ":")).encode()
-    fd, name = tempfile.mkstemp(prefix=".incoming-", dir=cache)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-        Path(name).rename(path_of(cache, facts.digest))
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write(path_of(cache, facts.digest), data)
 
 
 def to_json(facts: LayerFacts) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -171,7 +170,4 @@ def _cached(into: Layout, key: str) -> Layer | None:
 
 def _remember(key: str, layer: Layer) -> None:
     value = {"layer": layer.descriptor.to_json(), "diff_id": layer.diff_id}
-    folder = cache.directory("layers", "keys")
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".incoming-", delete=False) as file:
-        file.write(canonical_json(value))
-    Path(file.name).rename(folder / key)
+    cache.write(cache.directory("layers", "keys") / key, canonical_json(value))

@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, console: Console) -> int:
     """Build; print the image's reference by digest, or all of the result as JSON."""
     from imgforge import pipeline
-    from imgforge.project import locate
+    from imgforge.files import locate
 
     with _secrets(given.secret) as secrets:
         result = pipeline.build(

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print the plan; say on stderr which engines can serve it and why others can't."""
     from imgforge import compiled, engines
-    from imgforge.project import locate
+    from imgforge.files import locate
 
     plan = compiled.load(locate(given.path), epoch=given.epoch).plan
     print(plan.text(), end="")

@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - every command's
     """Print the Dockerfile that an engine with RUN would build."""
     from imgforge import compiled
-    from imgforge.project import locate
+    from imgforge.files import locate
 
     print(compiled.load(locate(given.path), epoch=given.epoch).dockerfile, end="")
     return 0

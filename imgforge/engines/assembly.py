@@ -7,7 +7,6 @@ the pinned base alone. So an image depends neither on the engine nor on its vers
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,9 +133,7 @@ def stored(
     except LookupError:
         layer = make(store)
         value = layer and {"layer": layer.descriptor.to_json(), "diff_id": layer.diff_id}
-        temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(canonical_json(value))
-        temporary.rename(note)
+        cache.write(note, canonical_json(value))
     if layer is not None:
         layout.import_blob(store, layer.descriptor)
     return layer

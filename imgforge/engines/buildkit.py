@@ -255,7 +255,5 @@ def _version(binary: Path) -> str:
         return note.read_text()
     words = process.run([binary, "version"]).stdout.decode(errors="replace").split()
     version = words[1] if len(words) > 1 else "unknown"
-    temporary = note.with_suffix(f".{os.getpid()}")
-    temporary.write_text(version)
-    temporary.rename(note)
+    cache.write(note, version.encode())
     return version

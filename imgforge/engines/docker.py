@@ -77,9 +77,7 @@ def probe() -> EngineInfo:
         return EngineInfo(**json.loads(note.read_bytes()))
     except (OSError, ValueError, TypeError):
         info = _ask()
-        temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(asdict(info)))
-        temporary.rename(note)
+        cache.write(note, json.dumps(asdict(info)).encode())
         return info
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -104,9 +103,7 @@ def _tree(base: assembly.BaseImage) -> _Tree:
         found = [f for f in seen.values() if f.kind == facts.DIRECTORY]
         folders = [[f.path, f.mode, f.uid, f.gid] for f in found]
         links = {p: f.link for p, f in seen.items() if f.kind == facts.SYMLINK}
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps([folders, links]))
-        temporary.rename(path)
+        cache.write(path, json.dumps([folders, links]).encode())
     return _Tree({name: Entry(name, *rest) for name, *rest in folders}, dict(links))
 
 

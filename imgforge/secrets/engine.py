@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from imgforge.cache import write
 from imgforge.secrets.catalogue import Rule
 from imgforge.secrets.find import FILE_RULES, Candidates, by_keyword
 
@@ -96,13 +97,4 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    import tempfile
-
-    fd, name = tempfile.mkstemp(prefix=".incoming-", dir=path.parent)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        Path(name).rename(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write(path, hashlib.sha256(content).digest() + content)

@@ -1,0 +1,22 @@
+"""What the files of a project are called, and where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgforge.errors import InvalidInputError
+
+SPEC = "imgforge.toml"
+LOCK = "imgforge.lock"
+
+
+def locate(path: Path) -> Path:
+    """Return the spec file that ``path`` (a folder or the file itself) means."""
+    if path.is_dir():
+        path /= SPEC
+    if not path.is_file():
+        raise InvalidInputError(
+            f"{path} does not exist",
+            hint=f"name a folder that holds an {SPEC}; imgforge schema describes it",
+        )
+    return path
