@@ -14,13 +14,15 @@ from imgforge.errors import ImgforgeError, InvalidInputError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+GRACE = 10
+"""Seconds that cleaning up may take after an interrupt."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if argv is None:
-        # Asked to end, clean up as for Ctrl-C: containers and CI runners send SIGTERM.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv
     quiet = any(a in {"-q", "--quiet"} for a in arguments)
     console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
@@ -37,6 +39,17 @@ def main(argv: list[str] | None = None) -> int:
         return BROKEN_PIPE
     except Exception:  # noqa: BLE001 - the one place where a bug is reported
         return _bug(console)
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's
+    """Unwind as Ctrl-C does, and end for certain soon after.
+
+    An interrupt can be lost: raised in a callback, or while Python holds its import lock, it
+    vanishes and may leave the lock taken. What was half done is of no consequence by then.
+    """
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(GRACE)
+    raise KeyboardInterrupt
 
 
 def _run(arguments: list[str], console: Console) -> int:

@@ -58,7 +58,7 @@ def test_a_killed_build_leaves_old_or_new(
         child = start(copy, key)
         time.sleep(0.04 * (number + 1))
         child.send_signal(sent)
-        code = child.wait(30)
+        code = child.wait(30)  # fails if an interrupt was lost and nothing ended it
         after = state(copy, key)
         if code == 0:
             known = {after}
