@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
     from imgforge.compiled import Compiled
-    from imgforge.engines.protocol import Built
+    from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import Base, BuildPlan
     from imgforge.policy import Policy
     from imgforge.signing.signer import Signer
@@ -38,7 +38,7 @@ class Options:
     no_cache: bool = False
     key: Path | None = None
     password: Callable[[], bytes] = bytes
-    secrets: Mapping[str, Path] = field(default_factory=dict)
+    secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
     policy: Path | None = None
     output: Path | None = None
     push: tuple[str, ...] = ()
@@ -260,7 +260,7 @@ def _plain(image: Descriptor) -> Descriptor:
     return Descriptor(image.media_type, image.digest, image.size, platform=image.platform)
 
 
-def _check_secrets(plan: BuildPlan, given: Mapping[str, Path]) -> None:
+def _check_secrets(plan: BuildPlan, given: Mapping[str, BuildSecret]) -> None:
     wanted = {name for stage in plan.stages for name in stage.secrets}
     details = [
         *(

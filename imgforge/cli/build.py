@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
 from imgforge.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from imgforge.engines.protocol import BuildSecret
 
 EXAMPLES = """\
   imgforge build                                build what ./imgforge.toml says
@@ -68,24 +69,23 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge import pipeline
     from imgforge.files import locate
 
-    with _secrets(given.secret) as secrets:
-        result = pipeline.build(
-            locate(given.path),
-            pipeline.Options(
-                engine=given.engine,
-                tags=tuple(dict.fromkeys(given.tag)),
-                epoch=given.epoch,
-                no_cache=given.no_cache,
-                key=given.key,
-                password=lambda: _password(given.password_file),
-                secrets=secrets,
-                policy=given.policy,
-                output=given.output,
-                push=tuple(given.push),
-                load=given.load,
-            ),
-            console,
-        )
+    result = pipeline.build(
+        locate(given.path),
+        pipeline.Options(
+            engine=given.engine,
+            tags=tuple(dict.fromkeys(given.tag)),
+            epoch=given.epoch,
+            no_cache=given.no_cache,
+            key=given.key,
+            password=lambda: _password(given.password_file),
+            secrets=_secrets(given.secret),
+            policy=given.policy,
+            output=given.output,
+            push=tuple(given.push),
+            load=given.load,
+        ),
+        console,
+    )
     record = result.record
     if given.key is None:
         console.note("not signed: imgforge key generate, then build --key imgforge.key")
@@ -116,30 +116,25 @@ def _password(file: Path | None) -> bytes:
     return password.read(file)
 
 
-@contextlib.contextmanager
-def _secrets(given: list[str]) -> Iterator[dict[str, Path]]:
-    """Turn ``id=…,src=…`` and ``id=…,env=…`` into files that live as long as the build."""
-    with tempfile.TemporaryDirectory(prefix="imgforge-secrets-") as folder:
-        found: dict[str, Path] = {}
-        for text in given:
-            fields = dict(part.partition("=")[::2] for part in text.split(","))
-            name = fields.pop("id", "")
-            source, variable = fields.pop("src", ""), fields.pop("env", "")
-            if not name or fields or bool(source) == bool(variable):
-                raise InvalidInputError(
-                    f"--secret {text.partition(',')[0]},… is malformed",
-                    hint="write id=NAME,src=FILE or id=NAME,env=VARIABLE",
-                )
-            found[name] = Path(source).resolve() if source else _file(folder, name, variable)
-            if not found[name].is_file():
-                raise InvalidInputError(f"secret {name}: {source} is not a file")
-        yield found
+def _secrets(given: list[str]) -> dict[str, BuildSecret]:
+    """Read ``id=…,src=…`` and ``id=…,env=…``."""
+    if not given:
+        return {}
+    from imgforge.engines.protocol import BuildSecret
 
-
-def _file(folder: str, name: str, variable: str) -> Path:
-    if variable not in os.environ:
-        raise InvalidInputError(f"secret {name}: the variable {variable} is not set")
-    path = Path(folder) / str(len(os.listdir(folder)))  # noqa: PTH208 - a count
-    path.touch(mode=0o600)
-    path.write_text(os.environ[variable], encoding="utf-8")
-    return path
+    found = {}
+    for text in given:
+        fields = dict(part.partition("=")[::2] for part in text.split(","))
+        name = fields.pop("id", "")
+        source, variable = fields.pop("src", ""), fields.pop("env", "")
+        if not name or fields or bool(source) == bool(variable):
+            raise InvalidInputError(
+                f"--secret {text.partition(',')[0]},… is malformed",
+                hint="write id=NAME,src=FILE or id=NAME,env=VARIABLE",
+            )
+        if source and not Path(source).is_file():
+            raise InvalidInputError(f"secret {name}: {source} is not a file")
+        if variable and variable not in os.environ:
+            raise InvalidInputError(f"secret {name}: the variable {variable} is not set")
+        found[name] = BuildSecret(Path(source).resolve() if source else None, variable)
+    return found

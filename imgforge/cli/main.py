@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+from types import FrameType
 
 from imgforge import __version__
 from imgforge.cli import COMMANDS
@@ -14,8 +15,12 @@ from imgforge.errors import ImgforgeError, InvalidInputError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-GRACE = 10
+GRACE = 5
 """Seconds that cleaning up may take after an interrupt."""
+
+
+_asked_to_end: list[int] = []
+"""The signals that came; an exception after one is the interrupt in disguise."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,25 +33,42 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
     try:
         return _run(arguments, console)
+    except KeyboardInterrupt:
+        return _interrupted(console)
     except ImgforgeError as error:
+        if _asked_to_end:
+            return _interrupted(console)
         console.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        console.warn("interrupted: what was there before is still there")
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception:  # noqa: BLE001 - the one place where a bug is reported
-        return _bug(console)
+        return _interrupted(console) if _asked_to_end else _bug(console)
 
 
-def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001 - a signal handler's
+def _interrupted(console: Console) -> int:
+    console.warn("interrupted: what was there before is still there")
+    if _asked_to_end:
+        # Python's own end would wait for threads, and one may wait for a lock that the interrupt
+        # took with it.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+    return INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """Unwind as Ctrl-C does, and end for certain soon after.
 
-    An interrupt can be lost: raised in a callback, or while Python holds its import lock, it
-    vanishes and may leave the lock taken. What was half done is of no consequence by then.
+    Raised inside Python's import machinery, an exception can vanish and leave the import lock
+    taken, so it waits until that is left. If it is lost all the same, the alarm ends the process:
+    what was half done is of no consequence, since nothing takes effect before it is whole.
     """
+    if frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        signal.signal(signal.SIGALRM, _interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.005)
+        return
+    _asked_to_end.append(number)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(GRACE)
     raise KeyboardInterrupt

@@ -24,7 +24,7 @@ from typing import IO, cast
 
 from imgforge import cache, context, process
 from imgforge.engines import assembly, docker
-from imgforge.engines.protocol import BuildRequest, Built
+from imgforge.engines.protocol import BuildRequest, BuildSecret, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Layer, rewrite_layer
 from imgforge.oci.layout import Layout, references
@@ -42,6 +42,7 @@ CLIENT_ENV = (
     "BUILDX_BUILDER",
     "BUILDX_CONFIG",
 )
+INDEX_VARIABLE = "IMGFORGE_INDEX_SETTINGS"
 LINE = 100
 """Characters of BuildKit's own progress that are shown of a step."""
 
@@ -99,15 +100,16 @@ def build(request: BuildRequest) -> Built:
         (work / "Dockerfile.dockerignore").write_text(
             context.ignore_file(plan.inputs, plan.exclude), encoding="utf-8"
         )
-        secrets = {**_machine_secrets(plan, work), **request.secrets}
+        secrets = {**_machine_secrets(plan), **request.secrets}
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
         argv += ["--file", work / "Dockerfile"]
         for pin, base in request.bases.items():
             digest = pin.partition("@")[2]
             argv += ["--build-context", f"{pin}=oci-layout://{base}@{digest}"]
-        for name, path in secrets.items():
-            argv += ["--secret", f"id={name},src={path}"]
+        for name, secret in secrets.items():
+            source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
+            argv += ["--secret", f"id={name},{source}"]
         if request.no_cache:
             argv.append("--no-cache")
         argv += ["--output", f"type=oci,tar=false,dest={output},compression=uncompressed"]
@@ -195,8 +197,10 @@ class _Hashing:
 
 def _run(argv: list[str | Path], request: BuildRequest) -> None:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
-    env["SOURCE_DATE_EPOCH"] = str(request.plan.epoch)
-    values = [p.read_text(errors="replace").strip() for p in request.secrets.values()]
+    given = [secret.variable for secret in request.secrets.values() if secret.variable]
+    env |= {name: os.environ[name] for name in given}
+    env |= {"SOURCE_DATE_EPOCH": str(request.plan.epoch), INDEX_VARIABLE: _index_settings()}
+    values = [secret.value().strip() for secret in request.secrets.values()]
     try:
         process.run(argv, env=env, secrets=values, on_line=_narrate(request))
     except BuildFailedError as error:
@@ -222,21 +226,24 @@ def _relevant(lines: tuple[str, ...]) -> list[str]:
     return [line for line in lines if line.strip() and " DONE " not in line][-25:]
 
 
-def _machine_secrets(plan: BuildPlan, work: Path) -> dict[str, Path]:
+def _machine_secrets(plan: BuildPlan) -> dict[str, BuildSecret]:
+    """Return the optional mounts by which a step that installs reaches the machine's indexes."""
     if not plan.stages:
         return {}
-    found: dict[str, Path] = {}
+    found: dict[str, BuildSecret] = {}
     authority, index = MACHINE_SECRETS
     bundle = os.environ.get("SSL_CERT_FILE")
     if bundle and Path(bundle).is_file():
-        found[authority] = Path(bundle)
-    settings = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
-    if settings:
-        path = work / "index"
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{k}={shlex.quote(v)}\n" for k, v in settings.items()))
-        found[index] = path
+        found[authority] = BuildSecret(Path(bundle))
+    if _index_settings():
+        found[index] = BuildSecret(variable=INDEX_VARIABLE)
     return found
+
+
+def _index_settings() -> str:
+    """Write the machine's index settings as shell assignments; they may hold credentials."""
+    settings = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
 
 
 def _tools(binary: Path) -> dict[str, str]:

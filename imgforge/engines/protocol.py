@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,34 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class BuildSecret:
+    """Where the value of a build secret is: a file, or one of this process's variables.
+
+    It is handed on from there and never written anywhere.
+    """
+
+    file: Path | None = None
+    variable: str = ""
+
+    def value(self) -> str:
+        """Return the value, to take it out of what is printed."""
+        if self.file is None:
+            return os.environ.get(self.variable, "")
+        return self.file.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
 class BuildRequest:
     """All that an engine is given.
 
-    ``bases`` maps a base's pin to its layout directory;
-    ``secrets`` maps a build secret's id to the file that holds its value.
+    ``bases`` maps a base's pin to its layout directory, ``secrets`` a build secret's id to it.
     """
 
     plan: BuildPlan
     dockerfile: str
     context: Path
     bases: Mapping[str, Path]
-    secrets: Mapping[str, Path]
+    secrets: Mapping[str, BuildSecret]
     scratch: Path
     """A lasting directory of the engine's own, for what makes the next build quicker."""
     no_cache: bool
