@@ -100,13 +100,14 @@ def _stage(
         f"--mount=type=secret,id={name},target=/run/secrets/{name},required=true"
         for name in secrets
     ]
-    needs_run, fill = "", None
+    needs_run, fill, crosses = "", None, False
     if declared.native is None:
         needs_run = f"step {declared.name!r} runs commands in the builder"
     else:
         for name, value in declared.native.when.items():
             if choice.parameters[name] != value:
                 needs_run = f"parameter {name} = {json.dumps(choice.parameters[name])} needs RUN"
+        crosses = not needs_run
         if secrets:
             needs_run = f"step {declared.name!r} reads build secrets"
         if not needs_run:
@@ -131,6 +132,7 @@ def _stage(
         secrets,
         fill,
         needs_run,
+        crosses,
     )
 
 

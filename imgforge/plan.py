@@ -73,6 +73,8 @@ class Stage:
     fill: Fill | None
     needs_run: str
     """Why only an engine with RUN can fill it; empty if ``fill`` is given."""
+    crosses: bool
+    """Whether its commands make any platform's output on the building machine's own platform."""
 
 
 @dataclass(frozen=True, slots=True)

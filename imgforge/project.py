@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK, locate
+from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
     from imgforge.plan import BuildPlan
@@ -93,7 +94,11 @@ def lock(project: Project, say: Say) -> locks.Lock:
     choice, platforms = project.choice, project.spec.platforms
     packages = tuple(project.spec.stack.packages)
     runtime = bases.resolve(choice.runtime, platforms, packages=packages, say=say)
-    builder = bases.resolve(choice.builder, platforms, say=say) if choice.builder else None
+    builder = None
+    if choice.builder:
+        # Steps that cross build run on the machine's own platform, most often this one.
+        native = (*platforms, Platform("linux", "amd64"))
+        builder = bases.resolve(choice.builder, tuple(dict.fromkeys(native)), say=say)
     made = locks.Lock(project.lock_inputs(), runtime, builder)
     locks.write(made, project.lock_path)
     return made

@@ -46,6 +46,9 @@ INDEX_VARIABLE = "IMGFORGE_INDEX_SETTINGS"
 LINE = 100
 """Characters of BuildKit's own progress that are shown of a step."""
 
+SAID = 20
+"""Lines of a failed step's own output that the error shows."""
+
 PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 INDEX_ENV = (
     "PIP_INDEX_URL",
@@ -110,6 +113,7 @@ def build(request: BuildRequest) -> Built:
         for name, secret in secrets.items():
             source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
             argv += ["--secret", f"id={name},{source}"]
+        argv += _build_platform(request)
         if request.no_cache:
             argv.append("--no-cache")
         argv += ["--output", f"type=oci,tar=false,dest={output},compression=uncompressed"]
@@ -195,6 +199,18 @@ class _Hashing:
         return "sha256:" + self._hash.hexdigest()
 
 
+def _build_platform(request: BuildRequest) -> list[str]:
+    """Name a platform for crossing steps if the builder has no image for the engine's own."""
+    if os.environ.get("BUILDX_BUILDER") or not any(s.crosses for s in request.plan.stages):
+        return []
+    layout = Layout.open(request.bases[request.plan.stages[0].base.pin])
+    images = [image for top in layout.index() for image in layout.images(top)]
+    offered = [str(image.platform) for image in images if image.platform]
+    if not offered or f"linux/{docker.probe().architecture}" in offered:
+        return []
+    return ["--build-arg", f"BUILDPLATFORM={offered[0]}"]
+
+
 def _run(argv: list[str | Path], request: BuildRequest) -> None:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
     given = [secret.variable for secret in request.secrets.values() if secret.variable]
@@ -207,7 +223,7 @@ def _run(argv: list[str | Path], request: BuildRequest) -> None:
         raise BuildFailedError(
             "BuildKit could not build the image",
             details=_relevant(error.details),
-            hint="imgforge render prints the Dockerfile; -v shows the whole log",
+            hint=_advice("\n".join(error.details)),
         ) from error
 
 
@@ -222,8 +238,22 @@ def _narrate(request: BuildRequest) -> Callable[[str], None]:
     return line
 
 
+def _advice(log: str) -> str:
+    if "exec format error" in log or "no support for running" in log:
+        return (
+            "this machine cannot run commands of that platform: install qemu-user-static (binfmt), "
+            "or build with --engine native where the plan allows"
+        )
+    return "imgforge render prints the Dockerfile; -v shows the whole log"
+
+
 def _relevant(lines: tuple[str, ...]) -> list[str]:
-    return [line for line in lines if line.strip() and " DONE " not in line][-25:]
+    """Pick what the failing step said: buildx repeats it between two rules, then the error."""
+    rules = [i for i, line in enumerate(lines) if set(line) == {"-"}]
+    said = list(lines[rules[0] + 1 : rules[1]]) if len(rules) > 1 else []
+    error = next((line for line in reversed(lines) if line.startswith("ERROR:")), "")
+    kept = [*said[-SAID:], error] if said or error else list(lines[-SAID:])
+    return [" ".join(line.split())[: 2 * LINE] for line in kept if line.strip()]
 
 
 def _machine_secrets(plan: BuildPlan) -> dict[str, BuildSecret]:

@@ -34,6 +34,7 @@ class EngineInfo:
     """What was found out about the engine."""
 
     version: str
+    architecture: str
     containerd_store: bool
 
 
@@ -97,7 +98,9 @@ def _ask() -> EngineInfo:
         info = connection.info()
     status = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)  # noqa: PLR2004
     store = str(status.get("driver-type", "")).startswith("io.containerd.snapshotter")
-    return EngineInfo(str(info.get("ServerVersion", "unknown")), store)
+    machine = str(info.get("Architecture", ""))
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    return EngineInfo(str(info.get("ServerVersion", "unknown")), architecture, store)
 
 
 def load(layout: Layout, image: Descriptor, names: list[str]) -> None:

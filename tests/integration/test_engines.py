@@ -176,6 +176,29 @@ def test_hostile_text_reaches_the_configuration_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("engine")
+def test_both_platforms_are_built_without_emulation_to_one_digest(
+    project: projects.Project, tmp_path: Path
+) -> None:
+    root = tmp_path / "both"
+    shutil.copytree(project.root, root, symlinks=True)
+    path = root / "imgforge.toml"
+    both = 'name = "acme/parity"\nplatforms = ["linux/amd64", "linux/arm64"]'
+    path.write_text(path.read_text().replace('name = "acme/parity"', both))
+    made = projects.load(root)
+    projects.lock(made, print)
+    native, buildkit = (build(made, name, tmp_path / name) for name in ("native", "buildkit"))
+    assert native.image.digest == buildkit.image.digest
+    images = native.layout.images(native.image)
+    assert [str(image.platform) for image in images] == ["linux/amd64", "linux/arm64"]
+    speedups = [
+        next(name for name in flatten(native.layout, image) if "_speedups.cpython" in name)
+        for image in images
+    ]
+    assert "x86_64" in speedups[0]
+    assert "aarch64" in speedups[1]
+
+
+@pytest.mark.usefixtures("engine")
 def test_a_lock_that_does_not_hold_fails_on_both_engines(
     project: projects.Project, tmp_path: Path
 ) -> None:
