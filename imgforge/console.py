@@ -38,8 +38,8 @@ class Console:
         finally:
             self._clear()
             if not self.quiet:
-                mark = self.paint("ok", "32") if done else self.paint("failed", "31")
-                self._line(f"{mark:>6} {title} ({time.monotonic() - start:.1f}s)")
+                mark = self.paint("    ok", "32") if done else self.paint("failed", "31")
+                self._line(f"{mark} {title} ({time.monotonic() - start:.1f}s)")
 
     def note(self, text: str) -> None:
         """Say something worth knowing."""

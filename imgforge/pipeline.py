@@ -105,10 +105,11 @@ def _build(
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
     built, engine, reason = _run_engine(source, plan, output, options, console)
-    with console.step("analyse and check") as say:
+    with console.step("analyse and check"):
         images = _analyse(built)
         findings = _judge(images, policy)
-        say(f"{sum(len(facts.packages) for _, facts in images)} packages, {len(findings)} findings")
+    packages = sum(len(facts.packages) for _, facts in images)
+    console.note(f"{packages} packages, {len(findings)} findings")
     _gate(findings, policy, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
         provenance = _provenance(source, plan, content, built, engine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         locate(given.path),
         pipeline.Options(
             engine=given.engine,
-            tags=tuple(dict.fromkeys(given.tag)),
+            tags=_tags(given.tag),
             epoch=given.epoch,
             no_cache=given.no_cache,
             key=given.key,
@@ -108,6 +109,16 @@ def run(given: argparse.Namespace, console: Console) -> int:
     else:
         print(result.reference)
     return 0
+
+
+def _tags(given: list[str]) -> tuple[str, ...]:
+    for tag in given:
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", tag):
+            raise InvalidInputError(
+                f"--tag {tag!r} is not a tag",
+                hint="the repository is named in the spec, and in a registry by --push",
+            )
+    return tuple(dict.fromkeys(given))
 
 
 def _password(file: Path | None) -> bytes:

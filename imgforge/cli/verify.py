@@ -16,6 +16,7 @@ EXAMPLES = """\
   imgforge verify --key imgforge.pub ./layout --require spdx --require provenance
 """
 TYPES = ("spdx", "cyclonedx", "provenance", "findings")
+SIGNATURE = "signature"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
         out,
         "--require",
         action="append",
-        choices=TYPES,
-        help="evidence that must be there and signed; repeatable (default: all of them)",
+        choices=(*TYPES, SIGNATURE),
+        help="evidence that must be signed too; repeatable (default: all; signature: none)",
     )
     options.common(out, "text", "json")
     return out
@@ -52,7 +53,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         "provenance": statement.PROVENANCE,
         "findings": statement.FINDINGS,
     }
-    wanted = frozenset(kinds[name] for name in given.require or TYPES)
+    wanted = frozenset(kinds[n] for n in given.require or TYPES if n != SIGNATURE)
     key = load_public(given.key)
     with console.step("verify"):
         if options.is_local(given.image):
