@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
 
 Level = Literal["info", "low", "medium", "high", "critical"]
-MAX_SIZE: Final = 1 << 20
-"""Bytes of a policy file."""
 
 INTEGRITY: Final = "IF04"
 """The checks of this group tell that an image is not what it says; no policy excuses that."""
@@ -71,17 +69,7 @@ def load(path: Path | None) -> Policy:
     """
     if path is None:
         return Policy()
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SIZE + 1)
-    except OSError as error:
-        raise InvalidInputError(f"cannot read the policy {path}: {error.strerror}") from error
-    if len(data) > MAX_SIZE:
-        raise InvalidInputError(f"the policy {path} is over {MAX_SIZE} bytes")
-    try:
-        value = tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f"{path} is not TOML: {error}") from error
+    _, value = tomlfile.read(path)
     problems: list[str] = []
     policy = _policy(value, problems)
     if problems:

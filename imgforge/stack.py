@@ -17,7 +17,8 @@ from pydantic import AfterValidator, Field
 
 from imgforge import assets, tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.spec import EnvName, ImagePath, Parameter, Spec, Table, Text, problem
+from imgforge.fields import EnvName, ImagePath, Parameter, Table, Text, problem
+from imgforge.spec import Spec
 
 FILE = "stack.toml"
 _TYPES: dict[str, type | tuple[type, ...]] = {

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from imgforge.errors import InvalidInputError
-from imgforge.policy import MAX_SIZE, Ignore, Policy, load
+from imgforge.policy import Ignore, Policy, load
+from imgforge.tomlfile import MAX_BYTES
 
 
 def test_no_file_is_the_default() -> None:
@@ -74,7 +75,7 @@ def test_refuses_what_cannot_be_read(tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError, match="cannot read"):
             load(path)
     large = tmp_path / "large.toml"
-    large.write_bytes(b"#" * (MAX_SIZE + 1))
+    large.write_bytes(b"#" * (MAX_BYTES + 1))
     with pytest.raises(InvalidInputError, match="over"):
         load(large)
     latin = tmp_path / "latin.toml"
