@@ -6,6 +6,8 @@ before every gate held.
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -177,6 +179,7 @@ def _run_engine(
     from imgforge.engines.protocol import BuildRequest
 
     name, engine, reason = engines.choose(options.engine, plan)
+    threading.Thread(target=_preload, args=(options,), daemon=True).start()
     needed = {plan.runtime.base}
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
@@ -206,6 +209,16 @@ def _base(source: Compiled, base: Base, say: Say) -> Path:
     locked = lock.read(source.root / files.LOCK)
     found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
     return bases.ensure(found[0], say=say)
+
+
+def _preload(options: Options) -> None:
+    """Load what the steps after the engine need while the engine works: most of their time."""
+    names = ["imgforge.analysis.layer", "imgforge.checks", "imgforge.provenance"]
+    names += ["imgforge.sbom.spdx", "imgforge.sbom.cyclonedx", "imgforge.secrets.engine"]
+    if options.key is not None:
+        names.append("imgforge.signing.bundle")
+    for name in names:
+        importlib.import_module(name)
 
 
 def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
