@@ -35,7 +35,7 @@ def make(
         layout = Layout.create(staging)
         manifests, platforms = [], []
         for locked in base.platforms:
-            made = layers.make(base, chain, locked, sources=sources, offline=offline, say=say)
+            made = layers.make(chain, locked, sources=sources, offline=offline, say=say)
             manifests.append(_manifest(layout, base, chain, locked, made))
             platforms.append(dataclasses.replace(locked, digest=manifests[-1].digest))
         index = {

@@ -1,6 +1,6 @@
 """The layers of a locked base, out of packages alone.
 
-A layer is a function of its packages, definitions, architecture and epoch, so it is kept in the
+A layer is a function of its packages, definitions, and architecture, so it is kept in the
 cache (``layers``) under a key over these, and shared by every base that stands on it.
 """
 
@@ -18,7 +18,7 @@ from imgforge.bases import tree as trees
 from imgforge.bases.definitions import Definition, digest
 from imgforge.bases.sources import Sources
 from imgforge.errors import BuildFailedError, InvalidInputError
-from imgforge.lock import LockedBase, LockedLayer, LockedPlatform
+from imgforge.lock import LockedLayer, LockedPlatform
 from imgforge.oci.layer import ENCODER, Layer, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, Platform, canonical_json, is_digest, sha256
@@ -48,7 +48,6 @@ def store() -> Layout:
 
 
 def make(
-    base: LockedBase,
     chain: Sequence[Definition],
     locked: LockedPlatform,
     *,
@@ -65,7 +64,7 @@ def make(
     blobs = functools.cache(lambda: _blobs(locked, sources, offline=offline, say=say))
     arch = architecture(locked.platform)
     for number, definition in enumerate(chain):
-        key = _key(base, chain[: number + 1], locked.layers[: number + 1], arch)
+        key = _key(chain[: number + 1], locked.layers[: number + 1], arch)
         layer = _cached(into, key)
         if layer is None:
             while len(grown) <= number:
@@ -75,7 +74,7 @@ def make(
                 )
             say(f"{locked.platform}: packing {definition.name}")
             entries = trees.completed(grown[number], trees.over(grown[:number]))
-            layer = write_layer(into, entries, epoch=base.epoch)
+            layer = write_layer(into, entries)
             _remember(key, layer)
         made.append(layer)
     return made
@@ -143,13 +142,10 @@ def _debs(layer: LockedLayer, blobs: Mapping[str, Path]) -> dict[str, deb.Deb]:
         return {p.name: d for p, d in zip(layer.packages, read, strict=True)}
 
 
-def _key(
-    base: LockedBase, chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str
-) -> str:
+def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) -> str:
     key = {
         "format": FORMAT,
         "encoder": ENCODER,
-        "epoch": base.epoch,
         "architecture": arch,
         "definitions": digest(chain),
         "packages": [[[p.name, p.sha256] for p in layer.packages] for layer in layers],

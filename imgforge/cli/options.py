@@ -89,7 +89,7 @@ def epoch(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=int(default) if default else None,
         metavar="SECONDS",
-        help="time of everything in the image (default: the lock's) [SOURCE_DATE_EPOCH]",
+        help="when the image says it was made (default: the lock's time) [SOURCE_DATE_EPOCH]",
     )
 
 

@@ -149,18 +149,17 @@ def _image(
     got = value.get("config") or {}
     if wrong := [key for key in wanted if got.get(key) != wanted[key]]:
         raise BuildFailedError(f"BuildKit's image is not as planned: {', '.join(wrong)} differ")
-    layers = [_layer(request, layout, result, d) for d in blobs[below:]]
+    layers = [_layer(layout, result, d) for d in blobs[below:]]
     kept = [layer for layer in layers if layer is not None]
     if len(kept) != len(request.plan.runtime.copies):
         raise BuildFailedError(f"BuildKit made {len(kept)} layers with content, not as planned")
     return assembly.assemble(layout, request.plan, platform, base, kept)
 
 
-def _layer(request: BuildRequest, layout: Layout, result: Layout, blob: Descriptor) -> Layer | None:
+def _layer(layout: Layout, result: Layout, blob: Descriptor) -> Layer | None:
     """Write a layer as imgforge writes layers, so that it depends on no engine's version."""
     if blob.media_type not in {LAYER_TAR, LAYER_GZIP}:
         raise BuildFailedError(f"BuildKit made a layer of type {blob.media_type}")
-    epoch = request.plan.epoch
 
     def make(store: Layout) -> Layer | None:
         with result.blob_path(blob.digest).open("rb") as file:
@@ -169,14 +168,14 @@ def _layer(request: BuildRequest, layout: Layout, result: Layout, blob: Descript
             if blob.media_type == LAYER_GZIP:  # BuildKit reuses what it compressed before
                 raw = cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
             try:
-                layer = rewrite_layer(store, raw, epoch=epoch)
+                layer = rewrite_layer(store, raw)
             except (ValueError, EOFError, OSError, zlib.error, tarfile.TarError) as error:
                 raise BuildFailedError(f"BuildKit's layer {blob.digest}: {error}") from error
             if reader.finish() != blob.digest:
                 raise BuildFailedError(f"BuildKit's layer {blob.digest} has another digest")
         return layer
 
-    return assembly.stored(layout, {"layer": blob.digest, "epoch": epoch}, make)
+    return assembly.stored(layout, {"layer": blob.digest}, make)
 
 
 class _Hashing:

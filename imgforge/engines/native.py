@@ -111,12 +111,11 @@ def _layer(
     request: BuildRequest, layout: Layout, platform: Platform, copy: Copy, tree: _Tree
 ) -> Layer:
     destination = tree.resolve(copy.destination.strip("/"))
-    epoch = request.plan.epoch
     if copy.origin == "empty":
-        return write_layer(layout, _directories(copy, tree, destination), epoch=epoch)
+        return write_layer(layout, _directories(copy, tree, destination))
     if copy.origin == "context":
         entries = _context_entries(request, copy, tree, destination)
-        return write_layer(layout, entries, epoch=epoch)
+        return write_layer(layout, entries)
     stage = next(s for s in request.plan.stages if s.name == copy.origin)
     return _filled(request, layout, platform, stage, copy, tree)
 
@@ -142,10 +141,9 @@ def _filled(  # noqa: PLR0917 - one call, each argument another thing
             request.say(f"{platform}: {module.describe(fill)}")
             module.fill(fill, platform, request, Path(name))
             entries = [*folders, *_tree_entries(copy, Path(name), destination)]
-            return write_layer(store, entries, epoch=request.plan.epoch)
+            return write_layer(store, entries)
 
     inputs = {
-        "epoch": request.plan.epoch,
         "platform": str(platform),
         "copy": [copy.destination, copy.owner, copy.mode],
         "folders": [[e.path, e.mode, e.uid, e.gid] for e in folders],

@@ -2,8 +2,11 @@
 
 Compression is libdeflate's (package ``deflate``, pinned exactly), in gzip members of 4 MiB: fast,
 the same bytes on every CPU, and no dependence on the zlib an interpreter was linked with.
-Every entry has the build's epoch as mtime and no user names; a PAX header appears only where the
-ustar fields cannot hold a path, a link target or a size (POSIX.1-2017 pax; image-spec, layer.md).
+Every entry has one constant mtime and no user names; a PAX header appears only where the ustar
+fields cannot hold a path, a link target or a size (POSIX.1-2017 pax; image-spec, layer.md). So a
+layer is a function of its files alone: locked again, or in another application's image, the same
+files are the same blob, and registries and hosts keep it once. When an image was made stands in its
+configuration.
 """
 
 from __future__ import annotations
@@ -24,9 +27,12 @@ from imgforge.oci.types import LAYER_GZIP, Descriptor
 MEMBER = 4 << 20
 """Bytes of tar in one gzip member."""
 
+MTIME = 946_684_800
+"""Seconds: 2000-01-01, the time of every file. A zip archive could not hold 1970."""
+
 LEVEL = 3
-ENCODER = f"libdeflate-0.9.0/{LEVEL}/{MEMBER}"
-"""Names everything that decides the compressed bytes: part of cache keys and provenance."""
+ENCODER = f"libdeflate-0.9.0/{LEVEL}/{MEMBER}/{MTIME}"
+"""Names all but the entries that decides a layer's bytes: part of cache keys and provenance."""
 
 _READ = 1 << 20
 _BLOCK = 512
@@ -60,12 +66,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """The fields of a header that say whose an object is and since when."""
+    """The fields of a header that say whose an object is."""
 
     mode: int
     uid: int
     gid: int
-    epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +81,24 @@ class Layer:
     diff_id: str
 
 
-def write_layer(layout: Layout, entries: Iterable[Entry], *, epoch: int) -> Layer:
+def write_layer(layout: Layout, entries: Iterable[Entry]) -> Layer:
     """Write ``entries`` in the order given into ``layout``; memory use is a few gzip members.
 
     Raises OSError if a source file cannot be read or changes its size underway, ValueError for an
     entry that no tar can hold (an absolute, empty or escaping path).
     """
-    return _store(layout, _tar(entries, epoch))
+    return _store(layout, _tar(entries))
 
 
-def rewrite_layer(layout: Layout, source: IO[bytes], *, epoch: int) -> Layer | None:
+def rewrite_layer(layout: Layout, source: IO[bytes]) -> Layer | None:
     """Write another tool's uncompressed layer the way :func:`write_layer` writes.
 
     Kept are order, names, kinds, modes, owners, links, extended attributes and contents; times
-    become ``epoch`` and names of owners go, so the bytes no longer depend on the tool or the day.
+    become ours and names of owners go, so the bytes no longer depend on the tool or the day.
     Returns None if the layer holds nothing. Raises ValueError for a device, pipe or sparse file
     and for paths no image has, tarfile.TarError or OSError for a broken archive.
     """
-    pieces = _rewritten(source, epoch)
+    pieces = _rewritten(source)
     first = next(pieces, None)
     return None if first is None else _store(layout, itertools.chain([first], pieces))
 
@@ -134,10 +139,10 @@ def _members(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield bytes(buffer)
 
 
-def _tar(entries: Iterable[Entry], epoch: int) -> Iterator[bytes]:
+def _tar(entries: Iterable[Entry]) -> Iterator[bytes]:
     for entry in entries:
         name = _checked(entry.path)
-        owner = _Owner(entry.mode, entry.uid, entry.gid, epoch)
+        owner = _Owner(entry.mode, entry.uid, entry.gid)
         if entry.is_directory:
             yield _header(name + b"/", _DIRECTORY, owner)
         elif entry.link is not None:
@@ -167,7 +172,7 @@ def _file(name: bytes, owner: _Owner, source: Path) -> Iterator[bytes]:
     yield bytes(-size % _BLOCK)
 
 
-def _rewritten(source: IO[bytes], epoch: int) -> Iterator[bytes]:
+def _rewritten(source: IO[bytes]) -> Iterator[bytes]:
     import tarfile
 
     empty = True
@@ -182,7 +187,7 @@ def _rewritten(source: IO[bytes], epoch: int) -> Iterator[bytes]:
             yield _header(
                 _checked(member.name) + slash,
                 kind,
-                _Owner(member.mode, member.uid, member.gid, epoch),
+                _Owner(member.mode, member.uid, member.gid),
                 size=member.size if kind == _REGULAR else 0,
                 link=_bytes(member.linkname),
                 attributes=attributes,
@@ -233,7 +238,7 @@ def _header(
     fixed = _ustar(short, prefix, kind, owner, min(size, _USTAR_SIZE - 1), link)
     if not records:
         return fixed
-    plain = _Owner(0o644, 0, 0, owner.epoch)
+    plain = _Owner(0o644, 0, 0)
     head = _ustar(b"PaxHeaders/x", b"", _PAX, plain, len(records), b"")
     return head + records + bytes(-len(records) % _BLOCK) + fixed
 
@@ -254,7 +259,7 @@ def _ustar(  # noqa: PLR0917 - the fields of a header, in their order
         owner.uid,
         owner.gid,
         size,
-        owner.epoch,
+        MTIME,
         kind,
         link.ljust(100, b"\0"),
         b"ustar\x0000",

@@ -26,7 +26,7 @@ def quiet(_: str) -> None:
 def origin(tmp_path: Path) -> tuple[Layout, Descriptor]:
     """Make an index of two images: linux/amd64 and linux/arm64/v8."""
     layout = Layout.create(tmp_path / "origin")
-    layer = write_layer(layout, [Entry("hello", 0o644, data=b"hello")], epoch=0)
+    layer = write_layer(layout, [Entry("hello", 0o644, data=b"hello")])
     images = []
     for platform in (AMD64, Platform("linux", "arm64", "v8")):
         config = {

@@ -54,7 +54,7 @@ def base_layout(folder: Path, platforms: tuple[Platform, ...]) -> Layout:
     layout = Layout.create(folder)
     images = []
     for platform in platforms:
-        layer = write_layer(layout, BASE, epoch=1)
+        layer = write_layer(layout, BASE)
         config = {
             "architecture": platform.architecture,
             "os": platform.os,
