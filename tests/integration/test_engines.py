@@ -176,6 +176,23 @@ def test_hostile_text_reaches_the_configuration_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("engine")
+def test_pip_ships_the_files_that_uv_ships(project: projects.Project, tmp_path: Path) -> None:
+    root = tmp_path / "pip"
+    shutil.copytree(project.root, root, symlinks=True)
+    path = root / "imgforge.toml"
+    chosen = 'name = "python"\nparameters = { installer = "pip" }'
+    path.write_text(path.read_text().replace('name = "python"', chosen))
+    pip = build(projects.load(root), "buildkit", tmp_path / "by-pip")
+    uv = build(project, "native", tmp_path / "by-uv")
+    own_notes = ("INSTALLER", "RECORD", "REQUESTED")
+    by_pip, by_uv = (
+        {p: v for p, v in flatten(b.layout, b.image).items() if not p.endswith(own_notes)}
+        for b in (pip, uv)
+    )
+    assert by_pip == by_uv
+
+
+@pytest.mark.usefixtures("engine")
 def test_both_platforms_are_built_without_emulation_to_one_digest(
     project: projects.Project, tmp_path: Path
 ) -> None:
