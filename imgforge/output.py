@@ -110,6 +110,7 @@ class Output:
                 raise TransientError(
                     f"another build is writing {self.path}", hint="wait for it, or give --output"
                 ) from error
+            self._sweep()
             yield
 
     @contextlib.contextmanager
@@ -150,6 +151,12 @@ class Output:
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
         return folder
+
+    def _sweep(self) -> None:
+        """Delete what killed builds left half made; the caller holds the directory."""
+        for pattern in ("builds/new-*", "rejected-*"):
+            for stale in self.path.glob(pattern):
+                shutil.rmtree(stale, ignore_errors=True)
 
     def _point(self, name: str, target: str) -> None:
         link = self.path / name

@@ -29,7 +29,7 @@ PASSED = (
 )
 """Variables of ours that a child sees; everything else is named by the caller."""
 
-TAIL = 40
+TAIL = 200
 """Lines of a failed child's stderr that the error carries."""
 
 

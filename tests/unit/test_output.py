@@ -52,6 +52,17 @@ def test_a_build_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
     assert not list((tmp_path / "builds").glob("new-*"))
 
 
+def test_what_a_killed_build_left_is_swept_away(tmp_path: Path) -> None:
+    output = Output(tmp_path)
+    stage(output)
+    (tmp_path / "builds/new-stale/image").mkdir(parents=True)
+    (tmp_path / "rejected-stale").mkdir()
+    with output.exclusive():
+        assert not (tmp_path / "builds/new-stale").exists()
+        assert not (tmp_path / "rejected-stale").exists()
+    assert output.record() == RECORD
+
+
 def test_two_builds_at_once_are_refused(tmp_path: Path) -> None:
     output = Output(tmp_path)
     with output.exclusive(), pytest.raises(TransientError, match="another build"):

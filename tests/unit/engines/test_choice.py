@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from imgforge import engines
+from imgforge import engines, process
 from imgforge.engines import buildkit, docker
 from imgforge.errors import ToolMissingError
 from imgforge.plan import BuildPlan
@@ -64,6 +64,11 @@ def test_a_failed_step_shows_what_it_said_and_the_error() -> None:
         "0.101 error: Hash mismatch",
         "ERROR: failed to build: exit code 1",
     ]
+
+
+def test_a_long_instruction_does_not_push_out_what_the_step_said() -> None:
+    long = [*LOG[:5], "Dockerfile:5", "-" * 20, *(f"  {i} | line" for i in range(60)), LOG[-1]]
+    assert "0.101 error: Hash mismatch" in buildkit._relevant(tuple(long[-process.TAIL :]))
 
 
 def test_a_log_of_another_form_is_shown_as_it_ends() -> None:
