@@ -48,7 +48,9 @@ def client() -> Iterator[DockerClient]:
     if host.startswith("unix://") and not Path(host.removeprefix("unix://")).is_socket():
         raise ToolMissingError(f"there is no Docker Engine at {host}", hint=HINT)
     try:
-        connection = docker.from_env(timeout=TIMEOUT)
+        connection = docker.from_env(
+            timeout=TIMEOUT, environment={**os.environ, "DOCKER_HOST": host}
+        )
     except (DockerException, ValueError) as error:
         raise ToolMissingError(f"DOCKER_HOST is not usable: {error}", hint=HINT) from error
     with contextlib.closing(connection):
@@ -90,7 +92,33 @@ def _answers(path: Path) -> None:
 
 
 def _host() -> str:
-    return os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    """Find the engine as the docker command does: DOCKER_HOST, then the chosen context."""
+    return os.environ.get("DOCKER_HOST") or _context_host() or "unix:///var/run/docker.sock"
+
+
+def _context_host() -> str:
+    """Return the address of the context that DOCKER_CONTEXT or Docker's configuration chose.
+
+    Rootless engines and desktop applications listen elsewhere than the default and say so in a
+    context. Empty if none is chosen; ToolMissingError if it cannot be read.
+    """
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    name = os.environ.get("DOCKER_CONTEXT", "")
+    if not name:
+        try:
+            name = str(json.loads((folder / "config.json").read_bytes()).get("currentContext", ""))
+        except (OSError, ValueError, AttributeError):
+            return ""
+    if name in {"", "default"}:
+        return ""
+    digest = sha256(name.encode()).removeprefix("sha256:")
+    try:
+        meta = json.loads((folder / "contexts" / "meta" / digest / "meta.json").read_bytes())
+        return str(meta["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToolMissingError(
+            f"the Docker context {name!r} cannot be read", hint="name the engine in DOCKER_HOST"
+        ) from error
 
 
 def _ask() -> EngineInfo:
