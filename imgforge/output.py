@@ -90,9 +90,11 @@ class Output:
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             return None
 
-    def work(self, engine: str) -> Path:
-        """Return (and make) the lasting directory of an engine."""
+    def work(self, engine: str, *, fresh: bool = False) -> Path:
+        """Return (and make) the lasting directory of an engine, emptied if it is to be fresh."""
         path = self.path / "work" / engine
+        if fresh:
+            shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True, exist_ok=True)
         return path
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgforge import cache, context, freshness
 from imgforge.console import Console, Say
-from imgforge.errors import GateError, InvalidInputError
+from imgforge.errors import EvidenceError, GateError, InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
@@ -119,6 +119,7 @@ def _build(
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
+        _verify_blobs(layout, built.image)
         referrers: list[Descriptor] = []
         if signer is not None:
             with console.step("sign"):
@@ -192,7 +193,7 @@ def _run_engine(
             context=source.root,
             bases=layouts,
             secrets=options.secrets,
-            scratch=output.work(name),
+            scratch=output.work(name, fresh=options.no_cache),
             no_cache=options.no_cache,
             say=say,
         )
@@ -263,6 +264,19 @@ def _provenance(
     dockerfile = sha256(source.dockerfile.encode())
     inputs = provenance.Inputs(source.spec, source.lock, content, dockerfile)
     return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
+
+
+def _verify_blobs(layout: Layout, image: Descriptor) -> None:
+    """Hash every blob: layers come from caches, and what was found in them is kept by digest."""
+    from imgforge import verify
+
+    try:
+        verify.verify_blobs(layout, image)
+    except EvidenceError as error:
+        raise EvidenceError(
+            f"{error.message}; the cache it came from is spoiled",
+            hint="build with --no-cache, or delete the cache (imgforge doctor says where it is)",
+        ) from error
 
 
 def _tagged(image: Descriptor, tags: tuple[str, ...]) -> list[Descriptor]:

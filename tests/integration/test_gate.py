@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 from running import Key, copy_example, imgforge
+
+from imgforge import cache
 
 LEAK = 'KEY = "AKIA4HJ7K3LMNPQRSTUV"\nSECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzQ1pLk8vTs"\n'
 
@@ -92,6 +96,28 @@ def test_a_stored_build_is_believed_only_while_it_verifies(
     again = json.loads(build(project, key=key))
     assert again["unchanged"] is (what == "nothing")
     assert again["digest"] == first["digest"]
+    imgforge("verify", "--key", key.public, cwd=project)
+
+
+def test_a_spoiled_cache_is_noticed_before_anything_is_signed(
+    project: Path, key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "cache"
+    shutil.copytree(cache.directory(), mine, copy_function=os.link)
+    mine.chmod(0o700)
+    monkeypatch.setenv("IMGFORGE_CACHE", str(mine))
+    build(project, key=key)
+    before = digest(project)
+    for blob in (mine / "layers/blobs/sha256").iterdir():
+        data = bytearray(blob.read_bytes())
+        data[len(data) // 2] ^= 1
+        blob.unlink()  # a hard link: the other caches' stays whole
+        blob.write_bytes(data)
+    (project / "notes/extra.py").write_text("")
+    shutil.rmtree(project / ".imgforge/work")
+    assert "the cache it came from is spoiled" in build(project, code=5, key=key)
+    assert digest(project) == before
+    build(project, "--no-cache", key=key)
     imgforge("verify", "--key", key.public, cwd=project)
 
 
