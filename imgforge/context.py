@@ -74,8 +74,11 @@ def fingerprint(root: Path, inputs: Sequence[str], exclude: Sequence[str]) -> st
         for item in walk(root, source, exclude):
             total.update(f"{item.kind}\0{item.path}\0{item.link}\0".encode())
             if item.kind == "file":
-                with (root / item.path).open("rb") as file:
-                    total.update(hashlib.file_digest(file, "sha256").digest())
+                try:
+                    with (root / item.path).open("rb") as file:
+                        total.update(hashlib.file_digest(file, "sha256").digest())
+                except OSError as error:
+                    raise InvalidInputError(f"cannot read {item.path}: {error.strerror}") from error
     return "sha256:" + total.hexdigest()
 
 

@@ -2,7 +2,7 @@
 
     OUT/current -> builds/ID   the only thing that ever changes, by one rename
     OUT/image, OUT/evidence, OUT/build.json -> current/…
-    OUT/work/ENGINE            lasting directories of the engines
+    OUT/work                   a lasting directory per engine
 
 A build is written into a new directory under ``builds`` and becomes current in one step, so at
 any moment there is the old result or the new one, each whole.

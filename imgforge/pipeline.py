@@ -164,11 +164,22 @@ def _open_key(options: Options) -> Callable[[], Signer] | None:
         return None
     from concurrent.futures import ThreadPoolExecutor
 
-    from imgforge.signing import KeySigner, load_private
+    from imgforge.signing import KeySigner, load_private, load_public
 
     path, password = options.key, options.password()
+
+    def opened() -> Signer:
+        signer = KeySigner(load_private(path, password))
+        public = freshness.public_path(path)
+        if signer.public_key.der != load_public(public).der:
+            raise InvalidInputError(
+                f"{public} is not the public half of {path}",
+                hint=f"imgforge key public {path} prints the right one",
+            )
+        return signer
+
     pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(lambda: KeySigner(load_private(path, password)))
+    future = pool.submit(opened)
     pool.shutdown(wait=False)
     return future.result
 
@@ -231,11 +242,15 @@ def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
 
 
 def _judge(images: list[tuple[Descriptor, ImageFacts]], policy: Policy) -> list[Finding]:
-    """Run every check on every platform; a finding that several share is kept once."""
+    """Run every check on every platform; only what is the same in every respect is kept once.
+
+    A fingerprint is no reason to drop a finding: one path may be harmless in one layer and hold a
+    credential in another.
+    """
     from imgforge import checks
 
-    found = [finding for _, facts in images for finding in checks.run(facts, policy)]
-    return list({finding.fingerprint: finding for finding in found}.values())
+    found = (finding for _, facts in images for finding in checks.run(facts, policy))
+    return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
 def _gate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -11,10 +12,13 @@ from types import FrameType
 from imgforge import __version__
 from imgforge.cli import COMMANDS
 from imgforge.console import Console
-from imgforge.errors import ImgforgeError, InvalidInputError
+from imgforge.errors import BuildFailedError, ImgforgeError, InvalidInputError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EIO}
+"""Errors of the system that are the machine's state and no bug of ours."""
+
 GRACE = 5
 """Seconds that cleaning up may take after an interrupt."""
 
@@ -33,18 +37,24 @@ def main(argv: list[str] | None = None) -> int:
     console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
     try:
         return _run(arguments, console)
-    except KeyboardInterrupt:
-        return _interrupted(console)
-    except ImgforgeError as error:
-        if _asked_to_end:
-            return _interrupted(console)
-        console.error(error)
-        return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except Exception:  # noqa: BLE001 - the one place where a bug is reported
-        return _interrupted(console) if _asked_to_end else _bug(console)
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the one place that catches
+        if _asked_to_end or isinstance(error, KeyboardInterrupt):
+            return _interrupted(console)
+        return _explain(error, console)
+
+
+def _explain(error: Exception, console: Console) -> int:
+    """Print what failed; return its exit code."""
+    if isinstance(error, OSError) and error.errno in MACHINE:
+        place = f"{error.filename}: " if error.filename else ""
+        error = BuildFailedError(f"{place}{error.strerror}", hint="nothing was changed")
+    if not isinstance(error, ImgforgeError):
+        return _bug(console)
+    console.error(error)
+    return error.exit_code
 
 
 def _interrupted(console: Console) -> int:

@@ -34,7 +34,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
     layout, top = options.open_image(given.image)
     images = layout.images(top)
     if given.platform:
-        wanted = Platform.parse(given.platform)
+        try:
+            wanted = Platform.parse(given.platform)
+        except ValueError as error:
+            raise InvalidInputError(f"--platform: {error}", hint="such as linux/arm64") from error
         images = [i for i in images if i.platform == wanted]
     if len(images) != 1:
         raise InvalidInputError(

@@ -109,7 +109,10 @@ class Layout:
         return self._manifests(self.read_json(index), index.digest)
 
     def images(self, top: Descriptor) -> list[Descriptor]:
-        """Return the image manifests under ``top`` (itself, or an index's, nested ones too)."""
+        """Return the image manifests under ``top`` (itself, or an index's, nested ones too).
+
+        There is at least one: of nothing, every check would hold and every demand be met.
+        """
         if top.media_type in MANIFESTS:
             return [top]
         if top.media_type not in INDEXES:
@@ -126,6 +129,8 @@ class Layout:
                     pending.append(child)
                 elif child.media_type in MANIFESTS:
                     found.append(child)
+        if not found:
+            raise CorruptLayoutError(f"the index {top.digest} holds no image")
         return found
 
     def referrers(self, digest: str) -> list[Descriptor]:

@@ -49,6 +49,21 @@ def test_a_credential_in_the_source_is_refused_and_the_old_image_stays(project: 
     assert all("AKIA4HJ7K3LMNPQRSTUV" not in json.dumps(f) for f in rejected["findings"])
 
 
+def test_a_key_pair_that_does_not_belong_together_is_refused(
+    project: Path, key: Key, tmp_path: Path
+) -> None:
+    imgforge("key", "generate", tmp_path / "other", cwd=tmp_path, env=key.env)
+    shutil.copy(key.public, tmp_path / "other.pub")
+    done = imgforge(
+        *("build", "--engine", "native", "--key", tmp_path / "other.key"),
+        cwd=project,
+        env=key.env,
+        code=2,
+    )
+    assert "is not the public half" in done.stderr
+    assert not (project / ".imgforge/build.json").exists()
+
+
 def test_a_policy_accepts_with_a_reason_until_it_expires(project: Path) -> None:
     (project / "notes/leak.py").write_text(LEAK)
     policy = project / "policy.toml"

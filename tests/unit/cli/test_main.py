@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,6 +144,26 @@ def test_a_bug_is_exit_1_with_a_log(capsys: Capture, monkeypatch: pytest.MonkeyP
     log = next(w for w in captured.split() if w.endswith(".log"))
     assert "ZeroDivisionError" in Path(log).read_text()
     Path(log).unlink()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, 4), (errno.EACCES, 4), (errno.EINVAL, 1)]
+)
+def test_a_full_disk_is_no_bug(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    from imgforge.cli import schema
+
+    def broken(*_: object) -> int:
+        raise OSError(number, os.strerror(number), "/some/where")
+
+    monkeypatch.setattr(schema, "run", broken)
+    assert main(["schema"]) == code
+    captured = capsys.readouterr().err
+    assert ("/some/where: " in captured) is (code == 4)
+    for word in captured.split():
+        if word.endswith(".log"):
+            Path(word).unlink()
 
 
 HEAVY = ("pydantic", "jinja2", "docker", "httpx", "cryptography", "hyperscan", "sigstore")
