@@ -164,8 +164,10 @@ def bases() -> str:
     out += "| --- | --- | --- | --- | --- | --- |\n"
     for name in all_bases.names():
         d = all_bases.definition(name)
-        cells = (name, d.parent or "", d.suite, ", ".join(d.packages), d.end_of_life, d.summary)
-        out += f"| {' | '.join(map(str, cells))} |\n"
+        for suite, made in d.suite.items():
+            packages = ", ".join((*d.packages, *made.packages))
+            cells = (name, d.parent or "", suite, packages, made.end_of_life, d.summary)
+            out += f"| {' | '.join(map(str, cells))} |\n"
     return out
 
 

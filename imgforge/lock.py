@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform, canonical_json, sha256
 
-VERSION = 1
+VERSION = 2
 """Of the file's format."""
 
 _T = TypeVar("_T")
@@ -42,6 +42,8 @@ Version = Annotated[str, re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")]
 PoolPath = Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9][A-Za-z0-9._+~%/-]*")]
 Word = Annotated[str, re.compile(_WORD)]
 Date = Annotated[str, re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")]
+NpmName = Annotated[str, re.compile(r"(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*")]
+Line = Annotated[str, re.compile(r"[^\x00-\x1f\x7f]*")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,28 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A Python distribution; ``hashes`` are the sha256 (hex) of the files that may be used."""
+    """A Python distribution; ``hashes`` are the sha256 (hex) of the files that may be used.
+
+    ``sha256`` and ``size`` are those of the one file that the base takes out of it.
+    """
 
     name: Version
     version: Version
     hashes: tuple[Hex, ...]
+    sha256: Hex
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tarball:
+    """A package of the npm registry; ``path`` is relative to the registry's root."""
+
+    name: NpmName
+    version: Version
+    sha256: Hex
+    size: int
+    """Bytes of the tarball."""
+    path: Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9@][A-Za-z0-9@._+~%/-]*")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +96,7 @@ class LockedLayer:
     name: Name
     packages: tuple[Package, ...]
     wheels: tuple[Wheel, ...]
+    tarballs: tuple[Tarball, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,14 @@ class LockedBase:
     definition: Annotated[str, re.compile(rf"(?:{_DIGEST})?")]
     archives: tuple[Archive, ...]
     platforms: tuple[LockedPlatform, ...]
+    abi: Line = ""
+    """What applications depend on, such as ``debian13 python3.13``; empty if it is not known."""
+    tag: Annotated[str, re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?")] = ""
+    """The tag that gave the digest; empty for a base made here or pinned by hand."""
+    upstream: Annotated[str, re.compile(rf"(?:{_DIGEST})?")] = ""
+    """What the registry has where ``digest`` is of an image made from it, flattened."""
+    trust: Line = ""
+    """Why a registry's base was believed: who signed it, or the exemption and its reason."""
 
     def on(self, platform: Platform) -> LockedPlatform:
         """Return the image for ``platform``; InvalidInputError if there is none."""
@@ -235,8 +263,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any field of the records above
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        named = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: _plain(item) for name, item in named if item is not None}
+        named = ((f, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {f.name: _plain(item) for f, item in named if item != f.default}
     return value
 
 

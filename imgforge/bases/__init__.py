@@ -65,7 +65,7 @@ def resolve(
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
     found = sources.find()
-    base = archive.resolve(definitions, platforms, packages, found, say)
+    base = archive.resolve(name, definitions, platforms, packages, found, say)
     return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
 
 

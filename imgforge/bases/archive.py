@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from imgforge.bases import fetch, layers, release, wheels
 from imgforge.bases.closure import close
-from imgforge.bases.definitions import PACKAGES, Definition, digest
+from imgforge.bases.definitions import PACKAGES, Definition, abi, digest
 from imgforge.bases.index import Candidate, Index, load
 from imgforge.bases.sources import Sources, Suite
 from imgforge.errors import RegistryError
@@ -27,18 +27,18 @@ class _Read:
 
 
 def resolve(
+    name: str,
     chain: Sequence[Definition],
     platforms: Sequence[Platform],
     packages: Sequence[str],
     sources: Sources,
     say: Callable[[str], None],
 ) -> LockedBase:
-    """Return the base that ``chain`` describes today, its digests still empty.
+    """Return the base ``name`` that ``chain`` describes today, its digests still empty.
 
     ``packages`` go into the chain's last layer. Raises what the archives and uv give cause for.
     """
-    top = [d for d in chain if d.name != PACKAGES][-1]
-    suite = top.suite
+    suite = chain[-1].suite_name
     say(f"reading the archives of {suite}")
     reads = _releases(sources, suite)
     wheel = {w.requirement: wheels.lock(w) for d in chain for w in d.wheel}
@@ -49,9 +49,9 @@ def resolve(
         for p in sorted(platforms)
     )
     return LockedBase(
-        name=top.name,
+        name=name,
         source="packages",
-        reference=f"imgforge/{top.name}",
+        reference=f"imgforge/{name}",
         digest="",
         epoch=max(int(r.release.date.timestamp()) for r in reads),
         definition=digest(chain),
@@ -62,6 +62,7 @@ def resolve(
             for r in reads
         ),
         platforms=locked,
+        abi=abi(chain),
     )
 
 

@@ -1,7 +1,9 @@
 """Definitions of bases: ``bases/NAME.toml``, data that platform teams edit.
 
-A base is one layer on its parent. Package exclusions, drop and keep patterns and the environment
-add to the parent's; everything else of the image configuration replaces it.
+A base is one layer on its parent. Package exclusions, drop and keep patterns, the contract and the
+environment add to the parent's; everything else of the image configuration replaces it. A
+definition lists the suites it can be made of, the first being what its plain name means; ``cc`` of
+bookworm is called ``cc-bookworm``. Whatever stands on a definition takes it on its own suite.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -72,7 +74,7 @@ class Directory(_Table):
 
 
 class Link(_Table):
-    """A symbolic link."""
+    """A symbolic link; ``{architecture}`` and ``{triplet}`` in the target are Debian's words."""
 
     path: ImagePath
     target: Annotated[str, Field(min_length=1)]
@@ -98,6 +100,18 @@ class LdSoCache(_Table):
     directories: tuple[ImagePath, ...] = ("usr/local/lib", "usr/lib/{triplet}", "usr/lib")
 
 
+class JavaKeystore(_Table):
+    """Write the certificates of ``bundle`` as a Java key store (JKS), as ca-certificates-java would.
+
+    The bundle may lie in this layer or beneath; at least ``minimum`` certificates must be in it.
+    """
+
+    kind: Literal["java-keystore"]
+    bundle: ImagePath = "etc/ssl/certs/ca-certificates.crt"
+    path: ImagePath = "etc/ssl/certs/java/cacerts"
+    minimum: Annotated[int, Field(ge=1)]
+
+
 class PythonBytecode(_Table):
     """Compile ``directory`` with the base's own interpreter: start-up is several times faster.
 
@@ -111,7 +125,19 @@ class PythonBytecode(_Table):
     architectures: tuple[str, ...] = ("amd64",)
 
 
-Step = Annotated[CaBundle | LdSoCache | PythonBytecode, Field(discriminator="kind")]
+Step = Annotated[CaBundle | LdSoCache | JavaKeystore | PythonBytecode, Field(discriminator="kind")]
+
+
+class Suite(_Table):
+    """What a base is on one suite: packages besides the common ones, and how long it is patched.
+
+    ``abi`` names what applications are built against (``debian13``); with the definitions' own it
+    is the base's ABI line. Nothing may be moved from one line to another without a build.
+    """
+
+    end_of_life: dt.date
+    packages: tuple[PackageName, ...] = ()
+    abi: str = ""
 
 
 class WheelFile(_Table):
@@ -121,6 +147,34 @@ class WheelFile(_Table):
     python: Annotated[str, Field(pattern=r"^3\.[0-9]+$")]
     file: ImagePath
     path: ImagePath
+
+
+class NpmPackage(_Table):
+    """Files out of a package of the npm registry, pinned like everything else.
+
+    ``package`` is a name or, where each architecture has its own, a table of names; ``version`` a
+    version or the beginning of one (``22``: the newest 22.x). ``paths`` maps files and folders of
+    the package to their places in the image.
+    """
+
+    package: str | dict[str, str]
+    version: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+){0,2}$")]
+    paths: dict[ImagePath, ImagePath]
+
+    def named(self, architecture: str) -> str | None:
+        """Return the package's name for ``architecture``; None if it has none there."""
+        return self.package if isinstance(self.package, str) else self.package.get(architecture)
+
+
+class Contract(_Table):
+    """What applications and stacks may rely on, wherever the base comes from.
+
+    ``paths`` are there (links followed); every base has besides what :mod:`imgforge.bases.contract`
+    names. ``abi`` is this definition's part of the ABI line (``python3.13``).
+    """
+
+    paths: tuple[ImagePath, ...] = ()
+    abi: str = ""
 
 
 class Config(_Table):
@@ -139,8 +193,9 @@ class Definition(_Table):
     name: Name
     summary: str
     parent: Name | None = None
-    suite: Annotated[str, Field(pattern=r"^[a-z]+$")]
-    end_of_life: dt.date
+    suite: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z]+$")], Suite], Field(min_length=1)]
+    registry: str | None = None
+    """A reference with tag or digest: the base is taken from there in place of the packages."""
     shell: bool = False
     packages: tuple[PackageName, ...] = ()
     exclude: tuple[PackageName, ...] = ()
@@ -152,6 +207,30 @@ class Definition(_Table):
     link: tuple[Link, ...] = ()
     file: tuple[File, ...] = ()
     wheel: tuple[WheelFile, ...] = ()
+    npm: tuple[NpmPackage, ...] = ()
+    contract: Contract = Contract()
+
+    @property
+    def suite_name(self) -> str:
+        """The suite that this definition is for: the only one after :meth:`on`, else the first."""
+        return next(iter(self.suite))
+
+    @property
+    def end_of_life(self) -> dt.date:
+        """The last day with security support on :attr:`suite_name`."""
+        return self.suite[self.suite_name].end_of_life
+
+    def on(self, suite: str) -> Definition:
+        """Return this definition for one suite, the suite's packages among its own."""
+        here = self.suite.get(suite)
+        if here is None:
+            raise InvalidInputError(
+                f"base {self.name!r} cannot be made of {suite}",
+                hint="its suites: " + ", ".join(self.suite),
+            )
+        only = here.model_copy(update={"packages": ()})
+        packages = (*self.packages, *here.packages)
+        return self.model_copy(update={"suite": {suite: only}, "packages": packages})
 
 
 def names() -> tuple[str, ...]:
@@ -189,19 +268,36 @@ def _tuples(value: object) -> dict[str, object]:
     return walked
 
 
+def find(name: str) -> tuple[Definition, str]:
+    """Return the definition and suite that ``name`` means; InvalidInputError if there is none."""
+    if name in names():
+        found = load(name)
+        return found, found.suite_name
+    stem, _, suite = name.rpartition("-")
+    if stem in names() and suite in load(stem).suite:
+        return load(stem), suite
+    hint = "one of: " + ", ".join(names()) + "; with a suite: cc-bookworm"
+    raise InvalidInputError(f"there is no base {name!r}", hint=hint)
+
+
 def chain(name: str, *, packages: bool = False) -> tuple[Definition, ...]:
-    """Return the definitions that make ``name``, lowest first; with ``packages`` that layer too."""
-    found: list[Definition] = []
-    here: str | None = name
-    while here is not None:
-        if len(found) == _CHAIN or here in {d.name for d in found}:
+    """Return the definitions that make ``name``, lowest first; with ``packages`` that layer too.
+
+    All are for the one suite that ``name`` means.
+    """
+    top, suite = find(name)
+    found = [top.on(suite)]
+    while (parent := found[0].parent) is not None:
+        if len(found) == _CHAIN or parent in {d.name for d in found}:
             raise InvalidInputError(f"the parents of base {name!r} have no end")
-        found.insert(0, load(here))
-        here = found[0].parent
-    suites = {d.suite for d in found}
-    if len(suites) > 1:
-        raise InvalidInputError(f"base {name!r} mixes suites: {', '.join(sorted(suites))}")
+        found.insert(0, load(parent).on(suite))
     return (*found, _extra(found[-1])) if packages else tuple(found)
+
+
+def abi(definitions: Iterable[Definition]) -> str:
+    """Return the ABI line of a chain, such as ``debian13 python3.13``."""
+    words = (w for d in definitions for w in (d.suite[d.suite_name].abi, d.contract.abi))
+    return " ".join(dict.fromkeys(w for w in words if w))
 
 
 def _extra(top: Definition) -> Definition:
@@ -211,7 +307,6 @@ def _extra(top: Definition) -> Definition:
         summary="Packages that the spec adds",
         parent=top.name,
         suite=top.suite,
-        end_of_life=top.end_of_life,
         shell=True,
         keep=("usr/bin/*", "usr/sbin/*"),
         step=(LdSoCache(kind="ld-so-cache"),),
@@ -220,5 +315,5 @@ def _extra(top: Definition) -> Definition:
 
 def digest(definitions: Iterable[Definition]) -> str:
     """Return the digest over everything in ``definitions`` that decides bytes."""
-    words = {"summary", "end_of_life"}
+    words: Any = {"summary": True, "contract": True, "suite": {"__all__": {"end_of_life", "abi"}}}
     return sha256(canonical_json([d.model_dump(mode="json", exclude=words) for d in definitions]))

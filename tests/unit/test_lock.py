@@ -44,7 +44,7 @@ BASE = LockedBase(
             "sha256:" + "e" * 64,
             (
                 LockedLayer("static", (LIBC,), ()),
-                LockedLayer("tools", (), (Wheel("uv", "0.9.1", ("f" * 64,)),)),
+                LockedLayer("tools", (), (Wheel("uv", "0.9.1", ("f" * 64,), "1" * 64, 12),)),
             ),
         ),
     ),

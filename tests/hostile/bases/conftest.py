@@ -180,7 +180,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "bases"
     folder.mkdir()
     (folder / "demo.toml").write_text(
-        'name = "demo"\nsummary = "x"\nsuite = "trixie"\nend-of-life = 2100-01-01\n'
-        'packages = ["demo"]\n[config]\nuser = "65532:65532"\n'
+        'name = "demo"\nsummary = "x"\npackages = ["demo"]\n'
+        '[suite.trixie]\nend-of-life = 2100-01-01\n[config]\nuser = "65532:65532"\n'
     )
     monkeypatch.setattr(assets, "folder", lambda _: folder)

@@ -13,9 +13,10 @@ from imgforge.errors import InvalidInputError
 TEXT = """\
 name = "demo"
 summary = "A demonstration"
-suite = "trixie"
-end-of-life = 2030-06-30
 packages = ["libc6"]
+
+[suite.trixie]
+end-of-life = 2030-06-30
 
 [[step]]
 kind = "ld-so-cache"
