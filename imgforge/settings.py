@@ -42,6 +42,17 @@ class Archive(Table):
     check_valid_until: bool = Field(default=True, description="Refuse an expired Release file.")
 
 
+class Npm(Table):
+    """Where packages of the npm registry come from."""
+
+    registry: Url | None = Field(
+        default=None, description="The registry; npm's own configuration where absent."
+    )
+    unsigned: bool = Field(
+        default=False, description="Accept a registry that leaves npm's signatures out."
+    )
+
+
 class Registry(Table):
     """How registries are reached."""
 
@@ -63,6 +74,7 @@ class Settings(Table):
     bases: list[str] = Field(default=[], description="Folders with further base definitions.")
     debian: Archive = Archive()
     ubuntu: Archive = Archive()
+    npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from imgforge.bases import fetch, layers, release, wheels
+from imgforge.bases import fetch, layers, npm, release, wheels
 from imgforge.bases.closure import close
 from imgforge.bases.definitions import PACKAGES, Definition, abi, digest
 from imgforge.bases.index import Candidate, Index, load
 from imgforge.bases.sources import Sources, Suite
 from imgforge.errors import RegistryError
-from imgforge.lock import Archive, LockedBase, LockedLayer, LockedPlatform, Wheel
+from imgforge.lock import Archive, LockedBase, LockedLayer, LockedPlatform, Tarball, Wheel
 from imgforge.oci.types import Platform, sha256
 
 
@@ -26,7 +26,15 @@ class _Read:
     sha256: str
 
 
-def resolve(
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """What one layer holds besides packages of the distribution."""
+
+    wheels: tuple[Wheel, ...]
+    tarballs: tuple[Tarball, ...]
+
+
+def resolve(  # noqa: PLR0917 - the same arguments for every base
     name: str,
     chain: Sequence[Definition],
     platforms: Sequence[Platform],
@@ -41,12 +49,13 @@ def resolve(
     suite = chain[-1].suite_name
     say(f"reading the archives of {suite}")
     reads = _releases(sources, suite)
-    wheel = {w.requirement: wheels.lock(w) for d in chain for w in d.wheel}
     architectures = {p: layers.architecture(p) for p in platforms}
-    indexes = _indexes(reads, sorted(set(architectures.values())))
+    named = sorted(set(architectures.values()))
+    indexes = _indexes(reads, named)
+    others = {d.name: _others(d, named, say) for d in chain}
     locked = tuple(
-        LockedPlatform(p, "", _layers(chain, indexes[architectures[p]], packages, wheel))
-        for p in sorted(platforms)
+        LockedPlatform(p, "", _layers(chain, indexes[arch], packages, arch, others))
+        for p, arch in sorted(architectures.items())
     )
     return LockedBase(
         name=name,
@@ -103,11 +112,24 @@ def _indexes(reads: Sequence[_Read], architectures: Sequence[str]) -> dict[str, 
     }
 
 
+def _others(
+    definition: Definition, architectures: Sequence[str], say: Callable[[str], None]
+) -> dict[str, _Others]:
+    """Pin what a definition takes from elsewhere than the distribution, by architecture."""
+    found = [wheels.lock(wheel, architectures) for wheel in definition.wheel]
+    out = {}
+    for name in architectures:
+        tarballs = [npm.lock(wanted, name, say) for wanted in definition.npm]
+        out[name] = _Others(tuple(w[name] for w in found), tuple(t for t in tarballs if t))
+    return out
+
+
 def _layers(
     chain: Sequence[Definition],
     index: Index,
     packages: Sequence[str],
-    wheel: dict[str, Wheel],
+    architecture: str,
+    others: Mapping[str, Mapping[str, _Others]],
 ) -> tuple[LockedLayer, ...]:
     below: list[Candidate] = []
     exclude: set[str] = set()
@@ -117,6 +139,10 @@ def _layers(
         wanted = packages if definition.name == PACKAGES else definition.packages
         found = close(index, wanted, below=below, exclude=exclude)
         below += found
-        wheels_ = tuple(wheel[w.requirement] for w in definition.wheel)
-        out.append(LockedLayer(definition.name, tuple(c.package for c in found), wheels_))
+        other = others[definition.name][architecture]
+        out.append(
+            LockedLayer(
+                definition.name, tuple(c.package for c in found), other.wheels, other.tarballs
+            )
+        )
     return tuple(out)

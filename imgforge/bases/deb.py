@@ -1,4 +1,4 @@
-"""Binary packages (deb(5)): read in memory, bounded, and never laid out on disk as they say.
+"""Binary packages (deb(5)): read as streams, bounded, and never laid out on disk as they say.
 
 Owners are not taken over: everything belongs to root, as image files should, and a package's own
 users would be made by its maintainer scripts, which are never run.
@@ -6,15 +6,18 @@ users would be made by its maintainer scripts, which are never run.
 
 from __future__ import annotations
 
-import io
+import contextlib
 import lzma
+import os
 import re
 import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, NamedTuple
 
+from imgforge.bases.unpack import Unpacked
 from imgforge.errors import RegistryError
 from imgforge.oci.layer import Entry
 
@@ -23,7 +26,6 @@ MAX_UNPACKED = 1 << 30
 
 MAX_CONTROL = 16 << 20
 MAX_ENTRIES = 200_000
-_LZMA_MEMORY = 256 << 20
 _MAGIC = b"!<arch>\n"
 _HEADER = re.compile(rb"(.{16})(\d+) *(\d+) *(\d+) *[0-7]+ *(\d+) *`\n", re.DOTALL)
 _MERGED = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin"}
@@ -42,10 +44,11 @@ class Deb:
 def read(path: Path, place: str) -> Deb:
     """Read a package file; ``place`` names it in the RegistryError that any defect raises."""
     try:
-        return _read(path.read_bytes(), place)
-    except (tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        with path.open("rb") as file:
+            return _read(file, place)
+    except (tarfile.TarError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise RegistryError(f"{place} is malformed: {error}") from error
-    except (EOFError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+    except (EOFError, OverflowError, RecursionError, MemoryError) as error:
         raise RegistryError(f"{place} is malformed: {type(error).__name__}") from error
 
 
@@ -64,79 +67,74 @@ def canonical(name: str, place: str) -> str:
     return "/".join(parts)
 
 
-def _read(data: bytes, place: str) -> Deb:
-    members = list(_members(data, place))
-    names = [name for name, _ in members]
-    if names[:1] != ["debian-binary"] or bytes(members[0][1][:2]) != b"2.":
+def _read(file: IO[bytes], place: str) -> Deb:
+    members = list(_members(file, place))
+    names = [member.name for member in members]
+    if names[:1] != ["debian-binary"] or _Part(file, members[0]).read(2) != b"2.":
         raise RegistryError(f"{place} is not a Debian package of version 2")
-    control, payload = (_one(members, kind, place) for kind in ("control.tar", "data.tar"))
     texts: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(_unpack(*control, MAX_CONTROL, place)), mode="r:") as tar:
+    with _archive(file, members, "control.tar", MAX_CONTROL, place) as tar:
         for member in tar:
             name = member.name.removeprefix("./")
             if name in {"control", "md5sums"} and member.isreg():
                 texts[name] = _content(tar, member)
     if "control" not in texts:
         raise RegistryError(f"{place} has no control file")
-    with tarfile.open(fileobj=io.BytesIO(_unpack(*payload, MAX_UNPACKED, place)), mode="r:") as tar:
+    with _archive(file, members, "data.tar", MAX_UNPACKED, place) as tar:
         entries = tuple(_entries(tar, place))
     return Deb(texts["control"], texts.get("md5sums", b""), entries)
 
 
-def _members(data: bytes, place: str) -> Iterator[tuple[str, memoryview]]:
-    if not data.startswith(_MAGIC):
+class _Member(NamedTuple):
+    """A member of the ar archive: its name, and where its content lies in the file."""
+
+    name: str
+    start: int
+    size: int
+
+
+class _Part:
+    """The bytes of one member, read in place."""
+
+    def __init__(self, file: IO[bytes], member: _Member) -> None:
+        self._file, self._at, self._left = file, member.start, member.size
+
+    def read(self, size: int) -> bytes:
+        """Return the next ``size`` bytes, fewer only at the end."""
+        self._file.seek(self._at)
+        data = self._file.read(min(size, self._left))
+        self._at += len(data)
+        self._left -= len(data)
+        return data
+
+
+def _members(file: IO[bytes], place: str) -> Iterator[_Member]:
+    if file.read(len(_MAGIC)) != _MAGIC:
         raise RegistryError(f"{place} is not a Debian package")
-    view, offset = memoryview(data), len(_MAGIC)
-    while offset < len(data):
-        header = _HEADER.fullmatch(data[offset : offset + 60])
+    end, offset = os.fstat(file.fileno()).st_size, len(_MAGIC)
+    while offset < end:
+        file.seek(offset)
+        header = _HEADER.fullmatch(file.read(60))
         size = int(header[5]) if header else 0
         offset += 60
-        if not header or offset + size > len(data):
+        if not header or offset + size > end:
             raise RegistryError(f"{place} is cut off or malformed")
-        yield header[1].decode("ascii").rstrip().removesuffix("/"), view[offset : offset + size]
+        yield _Member(header[1].decode("ascii").rstrip().removesuffix("/"), offset, size)
         offset += size + size % 2
 
 
-def _one(members: list[tuple[str, memoryview]], kind: str, place: str) -> tuple[str, memoryview]:
-    found = [m for m in members if m[0] == kind or m[0].startswith(kind + ".")]
+@contextlib.contextmanager
+def _archive(
+    file: IO[bytes], members: list[_Member], kind: str, limit: int, place: str
+) -> Iterator[tarfile.TarFile]:
+    """Open the one member ``kind`` as a tar stream; after its end nothing may be missing."""
+    found = [m for m in members if m.name == kind or m.name.startswith(kind + ".")]
     if len(found) != 1:
         raise RegistryError(f"{place} has {len(found)} members {kind}")
-    return found[0]
-
-
-def _unpack(name: str, data: memoryview, limit: int, place: str) -> bytes:
-    kind = name.rsplit(".", 1)[-1]
-    complete = True
-    if kind == "xz":
-        xz = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY)
-        out = xz.decompress(data, limit + 1)
-        complete = xz.eof
-    elif kind == "gz":
-        gz = zlib.decompressobj(wbits=31)
-        out = gz.decompress(data, limit + 1)
-        complete = gz.eof
-    elif kind == "zst":
-        out = _zstd(data, limit)
-    elif kind == "tar":
-        out = bytes(data)
-    else:
-        raise RegistryError(f"{place} is compressed as {kind!r}, which is not known")
-    if len(out) > limit:
-        raise RegistryError(f"{place}: {name} unpacks to over {limit} bytes")
-    if not complete:
-        raise RegistryError(f"{place}: {name} is cut off")
-    return out
-
-
-def _zstd(data: memoryview, limit: int) -> bytes:
-    import zstandard
-
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_LZMA_MEMORY)
-    try:
-        with unpacker.stream_reader(data) as reader:
-            return reader.read(limit + 1)
-    except zstandard.ZstdError as error:
-        raise ValueError("zstd") from error
+    unpacked = Unpacked(_Part(file, found[0]), found[0].name.rsplit(".", 1)[-1], limit)
+    with unpacked.tar() as tar:
+        yield tar
+    unpacked.drain()
 
 
 def _entries(tar: tarfile.TarFile, place: str) -> Iterator[Entry]:

@@ -101,7 +101,7 @@ class LdSoCache(_Table):
 
 
 class JavaKeystore(_Table):
-    """Write the certificates of ``bundle`` as a Java key store (JKS), as ca-certificates-java would.
+    """Write the certificates of ``bundle`` as a Java key store, as ca-certificates-java would.
 
     The bundle may lie in this layer or beneath; at least ``minimum`` certificates must be in it.
     """
@@ -115,14 +115,13 @@ class JavaKeystore(_Table):
 class PythonBytecode(_Table):
     """Compile ``directory`` with the base's own interpreter: start-up is several times faster.
 
-    That can run only on its own architecture, and a digest may not depend on the machine: so it is
-    demanded on ``architectures`` and always left out elsewhere.
+    What it writes does not depend on its architecture, so one that runs on the machine at hand
+    serves all platforms.
     """
 
     kind: Literal["python-bytecode"]
     version: Annotated[str, Field(pattern=r"^3\.[0-9]+$")]
     directory: ImagePath
-    architectures: tuple[str, ...] = ("amd64",)
 
 
 Step = Annotated[CaBundle | LdSoCache | JavaKeystore | PythonBytecode, Field(discriminator="kind")]
@@ -315,5 +314,5 @@ def _extra(top: Definition) -> Definition:
 
 def digest(definitions: Iterable[Definition]) -> str:
     """Return the digest over everything in ``definitions`` that decides bytes."""
-    words: Any = {"summary": True, "contract": True, "suite": {"__all__": {"end_of_life", "abi"}}}
+    words: Any = {"summary": True, "suite": {"__all__": {"end_of_life", "abi"}}}
     return sha256(canonical_json([d.model_dump(mode="json", exclude=words) for d in definitions]))

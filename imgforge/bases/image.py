@@ -20,6 +20,9 @@ from imgforge.oci.layer import Layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, INDEX, MANIFEST, Descriptor
 
+ABI = "dev.imgforge.base.abi"
+"""Annotation of a base's manifests: its ABI line."""
+
 
 def make(
     base: LockedBase,
@@ -34,9 +37,9 @@ def make(
     try:
         layout = Layout.create(staging)
         manifests, platforms = [], []
-        for locked in base.platforms:
-            made = layers.make(chain, locked, sources=sources, offline=offline, say=say)
-            manifests.append(_manifest(layout, base, chain, locked, made))
+        made = layers.make(chain, base.platforms, sources=sources, offline=offline, say=say)
+        for locked, stack in zip(base.platforms, made, strict=True):
+            manifests.append(_manifest(layout, base, chain, locked, stack))
             platforms.append(dataclasses.replace(locked, digest=manifests[-1].digest))
         index = {
             "schemaVersion": 2,
@@ -79,6 +82,7 @@ def _manifest(
         "config": layout.add_json(config, CONFIG).to_json(),
         "layers": [layer.descriptor.to_json() for layer in made],
         "annotations": {
+            ABI: base.abi,
             "org.opencontainers.image.title": base.reference,
             "org.opencontainers.image.created": created,
         },

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgforge import cache
-from imgforge.bases import deb, fetch, steps, wheels
+from imgforge.bases import contract, deb, fetch, npm, steps, wheels
 from imgforge.bases import tree as trees
-from imgforge.bases.definitions import Definition, digest
+from imgforge.bases.definitions import Definition, PythonBytecode, digest
 from imgforge.bases.sources import Sources
 from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.lock import LockedLayer, LockedPlatform
@@ -23,18 +23,15 @@ from imgforge.oci.layer import ENCODER, Layer, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, Platform, canonical_json, is_digest, sha256
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when the same packages and definitions are to give other bytes."""
 
 _READERS = 4
 
-Blobs = Callable[[], Mapping[str, Path]]
-"""Gives the package files of a platform by their sha256."""
-
 
 def architecture(platform: Platform) -> str:
     """Return Debian's name for it; InvalidInputError if bases cannot be made for ``platform``."""
-    known = platform.architecture in steps.TRIPLETS
+    known = platform.architecture in trees.TRIPLETS
     if platform.os != "linux" or not known or platform.variant not in {"", "v8"}:
         raise InvalidInputError(
             f"bases cannot be made for {platform}", hint="linux/amd64 and linux/arm64 can be had"
@@ -49,35 +46,113 @@ def store() -> Layout:
 
 def make(
     chain: Sequence[Definition],
-    locked: LockedPlatform,
+    platforms: Sequence[LockedPlatform],
     *,
     sources: Callable[[], Sources],
     offline: bool,
     say: Callable[[str], None],
-) -> list[Layer]:
-    """Return the layers of ``locked``, lowest first, all in :func:`store`.
+) -> list[list[Layer]]:
+    """Return the layers of each platform, lowest first, all in :func:`store`.
 
     Packages are unpacked only if some layer is not in the cache, and ``sources`` is asked only if
     one must be downloaded. Raises what the steps it takes raise.
     """
-    into, grown, made = store(), list[trees.Tree](), list[Layer]()
-    blobs = functools.cache(lambda: _blobs(locked, sources, offline=offline, say=say))
-    arch = architecture(locked.platform)
+    growing = [Growth(chain, p, sources, offline=offline, say=say) for p in platforms]
+    by_architecture = {g.architecture: g for g in growing}
+    compiled = any(isinstance(step, PythonBytecode) for d in chain for step in d.step)
+    made = []
+    for growth in growing:
+        made.append(_made(growth, by_architecture, say))
+        if not (compiled and growth.architecture == steps.machine()):
+            growth.forget()
+    return made
+
+
+def _made(growth: Growth, growing: Mapping[str, Growth], say: Callable[[str], None]) -> list[Layer]:
+    into, made = store(), []
+    chain, locked = growth.chain, growth.locked
     for number, definition in enumerate(chain):
-        key = _key(chain[: number + 1], locked.layers[: number + 1], arch)
+        key = _key(chain[: number + 1], locked.layers[: number + 1], growth.architecture)
         layer = _cached(into, key)
         if layer is None:
-            while len(grown) <= number:
-                i = len(grown)
-                grown.append(
-                    _tree(chain[: i + 1], locked.layers[i], arch, grown, blobs, offline=offline)
-                )
             say(f"{locked.platform}: packing {definition.name}")
-            entries = trees.completed(grown[number], trees.over(grown[:number]))
-            layer = write_layer(into, entries)
+            tree = growth.tree(number, growing)
+            layer = write_layer(into, trees.completed(tree, trees.over(growth.below(number))))
             _remember(key, layer)
         made.append(layer)
     return made
+
+
+class Growth:
+    """The trees of one platform, grown from the lowest up, only as far as they are asked for."""
+
+    def __init__(
+        self,
+        chain: Sequence[Definition],
+        locked: LockedPlatform,
+        sources: Callable[[], Sources],
+        *,
+        offline: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self.chain = chain
+        self.locked = locked
+        self.architecture = architecture(locked.platform)
+        self._offline = offline
+        self._blobs = functools.cache(lambda: _blobs(locked, sources, offline=offline, say=say))
+        self._grown: list[trees.Tree] = []
+
+    def tree(self, number: int, growing: Mapping[str, Growth]) -> trees.Tree:
+        """Return the tree of definition ``number``; ``growing`` has what else may be needed."""
+        while len(self._grown) <= number:
+            self._grown.append(self._next(growing))
+        return self._grown[number]
+
+    def below(self, number: int) -> list[trees.Tree]:
+        """Return the trees beneath definition ``number``, which was grown already."""
+        return self._grown[:number]
+
+    def forget(self) -> None:
+        """Let go of the trees, which hold every file's content."""
+        self._grown = []
+
+    def _next(self, growing: Mapping[str, Growth]) -> trees.Tree:
+        number = len(self._grown)
+        definition, layer = self.chain[number], self.locked.layers[number]
+        blobs = self._blobs()
+        debs = _debs(layer, blobs)
+        packages = trees.unpacked(debs)
+        tree = trees.chosen(packages, self.chain[: number + 1])
+        entries = [*trees.records(debs, tree), *trees.declared(definition, self.architecture)]
+        for wheel, pinned in zip(definition.wheel, layer.wheels, strict=True):
+            entries.append(wheels.install(wheel, pinned, self.architecture, offline=self._offline))
+        here = [n for n in definition.npm if n.named(self.architecture)]
+        for wanted, tarball in zip(here, layer.tarballs, strict=True):
+            place = f"{tarball.name} {tarball.version}"
+            entries += npm.entries(wanted, blobs[tarball.sha256], place)
+        tree.update((entry.path, entry) for entry in entries)
+        site = steps.Site(
+            packages, tree, tuple(self._grown), self.architecture, self._tools(number, growing)
+        )
+        for step in definition.step:
+            steps.apply(step, site)
+        trees.refuse_shells(tree, definition)
+        contract.check_tree(self.chain[: number + 1], trees.over([*self._grown, tree]))
+        return tree
+
+    def _tools(
+        self, number: int, growing: Mapping[str, Growth]
+    ) -> Callable[[], trees.Merged] | None:
+        """Give the same base for this machine's own architecture, where it is being made too."""
+        own = growing.get(steps.machine())
+        if own is None or own is self:
+            return None
+
+        def grown() -> trees.Merged:
+            tree = own.tree(number, growing)
+            return trees.over([*own.below(number), tree])
+
+        return grown
 
 
 def _blobs(
@@ -88,50 +163,34 @@ def _blobs(
     say: Callable[[str], None],
 ) -> dict[str, Path]:
     packages = {p.sha256: p for layer in locked.layers for p in layer.packages}
+    tarballs = {t.sha256: t for layer in locked.layers for t in layer.tarballs}
+    wanted = [*packages, *tarballs]
     with ThreadPoolExecutor(_READERS) as pool:
-        cached = zip(packages, pool.map(fetch.cached, packages), strict=True)
+        cached = zip(wanted, pool.map(fetch.cached, wanted), strict=True)
         found = {name: path for name, path in cached if path is not None}
-    missing = [p for name, p in packages.items() if name not in found]
-    if missing and offline:
+    debs = [p for name, p in packages.items() if name not in found]
+    others = [t for name, t in tarballs.items() if name not in found]
+    if (debs or others) and offline:
+        details = [f"{p.name} {p.version} {p.architecture}" for p in debs]
+        details += [f"{t.name} {t.version} (npm)" for t in others]
         raise BuildFailedError(
-            f"{len(missing)} packages are not in the cache and this run is offline",
-            details=[f"{p.name} {p.version} {p.architecture}" for p in missing],
+            f"{len(details)} packages are not in the cache and this run is offline",
+            details=details,
             hint="run once with network access",
         )
-    if missing:
-        size = sum(p.size for p in missing)
-        say(f"{locked.platform}: fetching {len(missing)} packages, {size / 1e6:.1f} MB")
+    if debs or others:
+        size = sum(p.size for p in debs) + sum(t.size for t in others)
+        count = len(debs) + len(others)
+        say(f"{locked.platform}: fetching {count} packages, {size / 1e6:.1f} MB")
+    missing: list[fetch.Wanted] = [npm.wanted(tarball) for tarball in others]
+    if debs:
         roots = sources()
-        wanted = [
-            fetch.Wanted((f"{roots.root(p.suite)}/{p.path}",), p.sha256, p.size) for p in missing
+        missing += [
+            fetch.Wanted((f"{roots.root(p.suite)}/{p.path}",), p.sha256, p.size) for p in debs
         ]
-        for package, path in zip(missing, fetch.blobs(wanted), strict=True):
-            found[package.sha256] = path
+    for blob, path in zip(missing, fetch.blobs(missing), strict=True):
+        found[blob.sha256] = path
     return found
-
-
-def _tree(
-    chain: Sequence[Definition],
-    layer: LockedLayer,
-    arch: str,
-    below: Sequence[trees.Tree],
-    blobs: Blobs,
-    *,
-    offline: bool,
-) -> trees.Tree:
-    """Fill the tree of the last definition of ``chain``."""
-    definition = chain[-1]
-    debs = _debs(layer, blobs())
-    packages = trees.unpacked(debs)
-    tree = trees.chosen(packages, chain)
-    entries = [*trees.records(debs, tree), *trees.declared(definition)]
-    for wheel, pinned in zip(definition.wheel, layer.wheels, strict=True):
-        entries.append(wheels.install(wheel, pinned, arch, offline=offline))
-    tree.update((entry.path, entry) for entry in entries)
-    for step in definition.step:
-        steps.apply(step, packages, tree, below, arch)
-    trees.refuse_shells(tree, definition)
-    return tree
 
 
 def _debs(layer: LockedLayer, blobs: Mapping[str, Path]) -> dict[str, deb.Deb]:
@@ -149,7 +208,8 @@ def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) 
         "architecture": arch,
         "definitions": digest(chain),
         "packages": [[[p.name, p.sha256] for p in layer.packages] for layer in layers],
-        "wheels": [[[w.name, w.version, *w.hashes] for w in layer.wheels] for layer in layers],
+        "wheels": [[w.sha256 for w in layer.wheels] for layer in layers],
+        "tarballs": [[t.sha256 for t in layer.tarballs] for layer in layers],
     }
     return sha256(canonical_json(key)).removeprefix("sha256:")
 

@@ -2,44 +2,78 @@
 
 from __future__ import annotations
 
-import platform as machine
+import base64
+import hashlib
+import platform
 import re
+import struct
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgforge import process
 from imgforge.bases import ldcache
-from imgforge.bases.definitions import CaBundle, LdSoCache, PythonBytecode, Step
-from imgforge.bases.tree import Merged, Tree, over
+from imgforge.bases.definitions import CaBundle, JavaKeystore, LdSoCache, PythonBytecode, Step
+from imgforge.bases.tree import TRIPLETS, Merged, Tree, over
 from imgforge.errors import BuildFailedError, RegistryError
-from imgforge.oci.layer import Entry
+from imgforge.oci.layer import MTIME, Entry
 
-TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+_JKS_MAGIC, _JKS_VERSION, _JKS_TRUSTED = 0xFEEDFEED, 2, 2
+_JKS_PASSWORD = "changeit"  # noqa: S105 - every Java knows it; it guards nothing
+_JKS_SALT = b"Mighty Aphrodite"
 
 
-def apply(step: Step, packages: Tree, tree: Tree, below: Sequence[Tree], architecture: str) -> None:
-    """Carry out one step on ``tree``.
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where steps are carried out: ``tree`` is the layer in the making, which they add to.
 
     ``packages`` is the layer's content before anything was dropped, ``below`` the trees beneath.
+    ``tools`` gives the same base for this machine's own architecture, if that is another one.
+    """
+
+    packages: Tree
+    tree: Tree
+    below: tuple[Tree, ...]
+    architecture: str
+    tools: Callable[[], Merged] | None = None
+
+    @property
+    def merged(self) -> Merged:
+        """The layer over those beneath, as a container would see it."""
+        return over([*self.below, self.tree])
+
+
+def machine() -> str:
+    """Return Debian's name for this machine's architecture, or the machine's own word."""
+    here = platform.machine()
+    return MACHINES.get(here, here) if sys.platform == "linux" else f"{here} ({sys.platform})"
+
+
+def apply(step: Step, site: Site) -> None:
+    """Carry out one step on ``site.tree``.
+
     Raises RegistryError if the packages are not what the step expects, BuildFailedError if this
     machine cannot carry it out.
     """
+    tree = site.tree
     match step:
         case CaBundle():
-            tree[step.path] = Entry(step.path, 0o644, data=_bundle(step, packages))
+            tree[step.path] = Entry(step.path, 0o644, data=_bundle(step, site.packages))
+        case JavaKeystore():
+            tree[step.path] = Entry(step.path, 0o644, data=_keystore(step, site.merged))
         case LdSoCache():
-            triplet = TRIPLETS[architecture]
+            triplet = TRIPLETS[site.architecture]
             directories = [d.replace("{triplet}", triplet) for d in step.directories]
-            data = ldcache.render(over([*below, tree]), directories, architecture)
+            data = ldcache.render(site.merged, directories, site.architecture)
             if data is not None:
                 tree["etc/ld.so.cache"] = Entry("etc/ld.so.cache", 0o644, data=data)
-        case PythonBytecode() if architecture in step.architectures:
-            for entry in _bytecode(step, over([*below, tree]), architecture):
+        case PythonBytecode():
+            for entry in _bytecode(step, site):
                 tree[entry.path] = entry
 
 
@@ -57,38 +91,74 @@ def _bundle(step: CaBundle, packages: Tree) -> bytes:
     return b"".join(parts)
 
 
-def _bytecode(step: PythonBytecode, tree: Merged, architecture: str) -> Iterator[Entry]:
-    here = _MACHINES.get(machine.machine(), machine.machine())
-    if sys.platform != "linux" or here != architecture:
+def _keystore(step: JavaKeystore, merged: Merged) -> bytes:
+    """Write a Java key store of trusted certificates, as sun.security.provider.JavaKeyStore does.
+
+    Names and times are functions of the certificates, so the bytes are too.
+    """
+    entry = merged.get(step.bundle)
+    text = entry.data if entry and entry.data else b""
+    bodies = re.findall(rb"%s(.*?)%s" % (_PEM_BEGIN, _PEM_END), text, re.DOTALL)
+    if len(bodies) < step.minimum:
+        raise RegistryError(
+            f"{len(bodies)} certificates in {step.bundle}, {step.minimum} expected at least"
+        )
+    out = struct.pack(">III", _JKS_MAGIC, _JKS_VERSION, len(bodies))
+    for body in bodies:
+        certificate = base64.b64decode(body)
+        alias = hashlib.sha256(certificate).hexdigest().encode()
+        out += struct.pack(">I", _JKS_TRUSTED)
+        out += struct.pack(">H", len(alias)) + alias
+        out += struct.pack(">q", MTIME * 1000)
+        out += struct.pack(">H", 5) + b"X.509"
+        out += struct.pack(">I", len(certificate)) + certificate
+    seal = hashlib.sha1(usedforsecurity=False)  # the format knows no other
+    seal.update(_JKS_PASSWORD.encode("utf-16-be") + _JKS_SALT + out)
+    return out + seal.digest()
+
+
+def _bytecode(step: PythonBytecode, site: Site) -> Iterator[Entry]:
+    """Compile with the base's interpreter, or with that of the same base for this machine.
+
+    What it writes depends on its version, not on its architecture.
+    """
+    here, merged = machine(), site.merged
+    tools = merged if here == site.architecture else site.tools() if site.tools else None
+    if tools is None:
         raise BuildFailedError(
-            f"the bytecode of Python {step.version} for {architecture} can be made only on Linux "
-            f"on {architecture}; this is {sys.platform} on {here}",
-            hint="make the base on such a machine, or take it from a registry",
+            f"the bytecode of Python {step.version} is made by its own interpreter, and none for "
+            f"{here} is part of this base",
+            hint=f"lock for linux/{here} too, or take the base from a registry"
+            if here in TRIPLETS
+            else "make the base on Linux, or take it from a registry",
         )
     with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
-        root = Path(folder).resolve()
-        triplet = TRIPLETS[architecture]
-        _lay_out(root, tree, step, triplet)
+        root, work = Path(folder).resolve() / "tools", Path(folder).resolve() / "work"
+        _lay_out(root, tools, step, TRIPLETS[here])
         sources = sorted(
             path
-            for path, entry in tree.items()
+            for path, entry in merged.items()
             if path.startswith(step.directory + "/")
             and path.endswith(".py")
             and entry.data is not None
         )
+        for path in sources:
+            target = work / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(merged[path].data or b"")
         # What one process compiles changes what it interns and so what it writes later: the
         # division is part of the result and must not follow the machine's number of cores.
         halves = (sources[0::2], sources[1::2])
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda i: _compile(root, step, triplet, halves[i], i), range(2)))
-        for path in sorted(root.joinpath(step.directory).rglob("*.pyc")):
-            yield Entry(str(path.relative_to(root)), 0o644, data=path.read_bytes())
+            list(pool.map(lambda i: _compile(root, work, step, halves[i], i), range(2)))
+        for made in sorted(work.joinpath(step.directory).rglob("*.pyc")):
+            yield Entry(str(made.relative_to(work)), 0o644, data=made.read_bytes())
 
 
 def _lay_out(root: Path, tree: Merged, step: PythonBytecode, triplet: str) -> None:
     """Write what the interpreter needs as plain files: no link of a package is followed on disk."""
     shared = re.compile(rf"usr/lib/{triplet}/[^/]+\.so(?:\.[^/]*)?")
-    modules = (f"usr/lib/python{step.version}/", f"{step.directory}/")
+    modules = f"usr/lib/python{step.version}/"
     for path in tree:
         needed = path == f"usr/bin/python{step.version}" or path.startswith(modules)
         if (needed and not path.endswith(".pyc")) or shared.fullmatch(path):
@@ -100,12 +170,10 @@ def _lay_out(root: Path, tree: Merged, step: PythonBytecode, triplet: str) -> No
                 target.chmod(0o755)
 
 
-def _compile(
-    root: Path, step: PythonBytecode, triplet: str, sources: list[str], number: int
-) -> None:
+def _compile(root: Path, work: Path, step: PythonBytecode, sources: list[str], number: int) -> None:
     names = root / f"sources-{number}"
-    names.write_text("".join(f"{root / path}\n" for path in sources))
-    libraries = root / "usr/lib" / triplet
+    names.write_text("".join(f"{work / path}\n" for path in sources))
+    libraries = root / "usr/lib" / TRIPLETS[machine()]
     loader = next(libraries.glob("ld-linux*.so.*"))
     interpreter: list[str | Path] = [
         loader,
@@ -115,7 +183,7 @@ def _compile(
     ]
     options = ["-f", "-qq", "-j1", "--invalidation-mode", "unchecked-hash"]
     process.run(
-        [*interpreter, "-m", "compileall", *options, "-s", root, "-p", "/", "-i", names],
+        [*interpreter, "-m", "compileall", *options, "-s", work, "-p", "/", "-i", names],
         env={
             "PYTHONHOME": str(root / "usr"),
             "PYTHONHASHSEED": "0",

@@ -17,7 +17,10 @@ Tree = dict[str, Entry]
 Merged = Mapping[str, Entry]
 """A tree over those beneath it, as a container would see it."""
 
-_SHELLS = re.compile(r"usr/bin/(?:ba|da|a|k|z|c|tc|fi|mk|rba|po)?sh|usr/bin/(?:static-)?busybox")
+SHELLS = re.compile(r"usr/bin/(?:ba|da|a|k|z|c|tc|fi|mk|rba|po)?sh|usr/bin/(?:static-)?busybox")
+TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+"""Debian's architectures for which bases can be made, and the words in their library paths."""
+
 STATUS = "var/lib/dpkg/status.d"
 """Where scanners look for the packages of images without dpkg."""
 
@@ -62,13 +65,14 @@ def records(debs: Mapping[str, Deb], tree: Tree) -> Iterator[Entry]:
         yield Entry(f"{STATUS}/{name}.md5sums", 0o644, data=sums)
 
 
-def declared(definition: Definition) -> Iterator[Entry]:
+def declared(definition: Definition, architecture: str) -> Iterator[Entry]:
     """Make the directories, links and files that the definition itself names."""
     for directory in definition.directory:
         mode = int(directory.mode, 8)
         yield Entry(directory.path, mode, directory.uid, directory.gid)
     for link in definition.link:
-        yield Entry(link.path, 0o777, link=link.target)
+        target = link.target.replace("{architecture}", architecture)
+        yield Entry(link.path, 0o777, link=target.replace("{triplet}", TRIPLETS[architecture]))
     for file in definition.file:
         yield Entry(file.path, int(file.mode, 8), data=file.text.encode())
 
@@ -97,7 +101,7 @@ def completed(tree: Tree, below: Merged) -> list[Entry]:
 
 def refuse_shells(tree: Tree, definition: Definition) -> None:
     """Raise BuildFailedError if a base that may not has a shell."""
-    found = [path for path in tree if _SHELLS.fullmatch(path)]
+    found = [path for path in tree if SHELLS.fullmatch(path)]
     if found and not definition.shell:
         raise BuildFailedError(
             f"base {definition.name} would hold a shell",

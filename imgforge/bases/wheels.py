@@ -6,14 +6,18 @@ No index is ever named here: uv takes it from its own configuration and environm
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import hashlib
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from imgforge import process
+from imgforge import cache, process
+from imgforge.bases import fetch
 from imgforge.bases.definitions import WheelFile
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.lock import Wheel
@@ -27,8 +31,11 @@ _PASSED = re.compile(
 _MAX_FILE = 512 << 20
 
 
-def lock(wheel: WheelFile) -> Wheel:
-    """Resolve a wheel: our own version if we depend on it too, and the hashes of its files."""
+def lock(wheel: WheelFile, architectures: Sequence[str]) -> dict[str, Wheel]:
+    """Resolve a wheel for each architecture, its file in the cache on the way.
+
+    Our own version is taken if we depend on it too.
+    """
     requirement = wheel.requirement
     with contextlib.suppress(metadata.PackageNotFoundError):
         requirement += "==" + metadata.version(requirement)
@@ -45,11 +52,37 @@ def lock(wheel: WheelFile) -> Wheel:
     hashes = tuple(sorted(re.findall(r"--hash=sha256:([0-9a-f]{64})\b", text)))
     if not found or not hashes:
         raise RegistryError(f"uv resolved {requirement} to nothing that has hashes")
-    return Wheel(found[1], found[2], hashes)
+    unknown = Wheel(found[1], found[2], hashes, "", 0)
+    return {name: _pinned(wheel, unknown, name) for name in architectures}
+
+
+def _pinned(wheel: WheelFile, locked: Wheel, architecture: str) -> Wheel:
+    data = _taken(wheel, locked, architecture)
+    digest = hashlib.sha256(data).hexdigest()
+    cache.write(cache.directory("blobs") / digest, data)
+    return dataclasses.replace(locked, sha256=digest, size=len(data))
 
 
 def install(wheel: WheelFile, locked: Wheel, architecture: str, *, offline: bool) -> Entry:
-    """Install the locked wheel aside and return its one file as an executable."""
+    """Return the wheel's one file as an executable, from the cache or its index."""
+    path = fetch.cached(locked.sha256)
+    if path is not None:
+        return Entry(wheel.path, 0o755, data=path.read_bytes())
+    name = f"{locked.name} {locked.version} for {architecture}"
+    if offline:
+        raise BuildFailedError(
+            f"a file of {name} is not in the cache and this run is offline",
+            hint="run once with network access",
+        )
+    data = _taken(wheel, locked, architecture)
+    if hashlib.sha256(data).hexdigest() != locked.sha256:
+        raise RegistryError(f"{wheel.file} of {name} is not the file that was locked")
+    cache.write(cache.directory("blobs") / locked.sha256, data)
+    return Entry(wheel.path, 0o755, data=data)
+
+
+def _taken(wheel: WheelFile, locked: Wheel, architecture: str) -> bytes:
+    """Install the wheel aside, its hash demanded, and return the file."""
     with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
         wanted, target = Path(folder, "requirements.txt"), Path(folder, "target")
         hashes = " ".join(f"--hash=sha256:{h}" for h in locked.hashes)
@@ -57,11 +90,11 @@ def install(wheel: WheelFile, locked: Wheel, architecture: str, *, offline: bool
         command = ["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "--no-deps"]
         command += ["--python-platform", _PLATFORMS[architecture]]
         command += ["--python-version", wheel.python, "--target", str(target), "-r", str(wanted)]
-        _uv([*command, *(["--offline"] if offline else [])], folder)
+        _uv(command, folder)
         file = target / wheel.file
         if file.is_symlink() or not file.is_file() or file.stat().st_size > _MAX_FILE:
             raise BuildFailedError(f"{locked.name} {locked.version} has no file {wheel.file}")
-        return Entry(wheel.path, 0o755, data=file.read_bytes())
+        return file.read_bytes()
 
 
 def _uv(arguments: list[str], folder: str) -> None:

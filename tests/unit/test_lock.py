@@ -147,12 +147,12 @@ def test_inputs_that_were_edited_are_refused() -> None:
     [
         (b"\xff\xfe", "not UTF-8"),
         (b"version = ", "not TOML"),
-        (b"version = 2\n", "version is 2"),
+        (b"version = 1\n", "version is 1"),
         (b"version = true\n", "version is True"),
         (b"", "version is None"),
-        (b"version = 1\n", "not a lock"),
-        (b"version = 1\ninputs = 3\n", "not a lock"),
-        (b"version = 1\nx = " + b"[" * 100_000, "not TOML"),
+        (b"version = 2\n", "not a lock"),
+        (b"version = 2\ninputs = 3\n", "not a lock"),
+        (b"version = 2\nx = " + b"[" * 100_000, "not TOML"),
     ],
 )
 def test_files_that_are_no_lock_are_refused(tmp_path: Path, data: bytes, complaint: str) -> None:

@@ -42,7 +42,7 @@ def test_every_shipped_definition_is_valid_and_alive() -> None:
     for name in names:
         chain = definitions.chain(name)
         assert chain[0].parent is None
-        assert chain[-1] == bases.definition(name)
+        assert chain[-1].name == bases.definition(name).name
         assert chain[-1].end_of_life > dt.date(2026, 1, 1)
 
 
@@ -96,10 +96,10 @@ def test_words_do_not_change_the_digest_but_content_does() -> None:
         ('mode = "0750"', 'mode = "rwx"', "directory[0].mode"),
         ("ld-so-cache", "run-script", "step[0]"),
         ('"libc6"', '"libc6; rm"', "packages[0]"),
-        ('suite = "trixie"', 'suite = "../trixie"', "suite"),
+        ("[suite.trixie]", '[suite."../trixie"]', "suite."),
         ('summary = "A demonstration"', "", "summary"),
         ("[[file]]", "[[files]]", "files"),
-        ("2030-06-30", '"2030-06-30"', "end-of-life"),
+        ("2030-06-30", '"2030-06-30"', "suite.trixie.end-of-life"),
     ],
 )
 def test_mistakes_are_named_with_their_line(old: str, new: str, place: str) -> None:

@@ -14,7 +14,7 @@ PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
 def defined(text: str = "") -> Definition:
-    head = 'name = "demo"\nsummary = ""\nsuite = "trixie"\nend-of-life = 2030-01-01\n'
+    head = 'name = "demo"\nsummary = ""\nsuite.trixie.end-of-life = 2030-01-01\n'
     return parse(b"", tomllib.loads(head + text), "demo.toml")
 
 
@@ -115,7 +115,7 @@ def test_what_a_definition_declares() -> None:
         '[[directory]]\npath = "d"\nuid = 5\n[[link]]\npath = "l"\ntarget = "/d"\n'
         '[[file]]\npath = "f"\ntext = """\nx\n"""\nmode = "0600"\n'
     )
-    assert list(tree.declared(definition)) == [
+    assert list(tree.declared(definition, "amd64")) == [
         Entry("d", 0o755, 5, 0),
         Entry("l", 0o777, link="/d"),
         Entry("f", 0o600, data=b"x\n"),
@@ -131,7 +131,7 @@ def test_the_ca_bundle_holds_the_certificates_of_its_source_in_order() -> None:
         }
     )
     out: tree.Tree = {}
-    steps.apply(CaBundle(kind="ca-bundle", minimum=2), source, out, [], "amd64")
+    steps.apply(CaBundle(kind="ca-bundle", minimum=2), steps.Site(source, out, (), "amd64"))
     assert out["etc/ssl/certs/ca-certificates.crt"].data == PEM + PEM.replace(b"MIIB", b"MIIC")
 
 
@@ -139,18 +139,18 @@ def test_the_ca_bundle_holds_the_certificates_of_its_source_in_order() -> None:
 def test_one_bad_certificate_stops_the_bundle(content: bytes) -> None:
     source = files(**{"usr/share/ca-certificates/a.crt": content})
     with pytest.raises(RegistryError, match="not one PEM certificate"):
-        steps.apply(CaBundle(kind="ca-bundle", minimum=1), source, {}, [], "amd64")
+        steps.apply(CaBundle(kind="ca-bundle", minimum=1), steps.Site(source, {}, (), "amd64"))
 
 
 def test_too_few_certificates_stop_the_bundle() -> None:
     source = files(**{"usr/share/ca-certificates/a.crt": PEM})
     with pytest.raises(RegistryError, match="1 CA certificates, 2 expected"):
-        steps.apply(CaBundle(kind="ca-bundle", minimum=2), source, {}, [], "amd64")
+        steps.apply(CaBundle(kind="ca-bundle", minimum=2), steps.Site(source, {}, (), "amd64"))
 
 
 def test_a_loader_cache_is_not_made_of_nothing() -> None:
     out: tree.Tree = {}
-    steps.apply(LdSoCache(kind="ld-so-cache"), {}, out, [], "amd64")
+    steps.apply(LdSoCache(kind="ld-so-cache"), steps.Site({}, out, (), "amd64"))
     assert out == {}
 
 
@@ -159,8 +159,8 @@ def test_bytecode_is_demanded_or_left_out_but_never_left_to_the_machine(
 ) -> None:
     step = PythonBytecode(kind="python-bytecode", version="3.13", directory="usr/lib/python3.13")
     out: tree.Tree = {}
-    steps.apply(step, {}, out, [], "arm64")
+    steps.apply(step, steps.Site({}, out, (), "arm64"))
     assert out == {}
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(BuildFailedError, match="only on Linux on amd64; this is linux on riscv64"):
-        steps.apply(step, {}, out, [], "amd64")
+        steps.apply(step, steps.Site({}, out, (), "amd64"))

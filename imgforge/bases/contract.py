@@ -1,0 +1,84 @@
+"""What a base promises, wherever it comes from, so that stacks need not ask.
+
+The paths that its definitions name; with ``etc/passwd`` among them, the user 65532 in it; the
+release that its ABI line begins with; and neither privilege bits nor, unless a definition says so,
+a shell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from imgforge.bases.definitions import Definition, abi
+from imgforge.bases.ldcache import followed
+from imgforge.bases.tree import SHELLS, Merged
+from imgforge.errors import BuildFailedError
+
+if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+
+USERS = "etc/passwd"
+USER = re.compile(r"^nonroot:[^:]*:65532:65532:", re.MULTILINE)
+_SPECIAL = 0o6000
+_RELEASE = re.compile(r"([a-z]+)([0-9.]+)")
+
+
+def check_tree(chain: Sequence[Definition], merged: Merged) -> None:
+    """Raise BuildFailedError if a base made here does not keep what ``chain`` promises."""
+
+    def there(path: str) -> bool:
+        return followed(merged, path) is not None or any(p.startswith(path + "/") for p in merged)
+
+    def text(path: str) -> str:
+        entry = followed(merged, path)
+        return (entry.data or b"").decode("utf-8", "replace") if entry else ""
+
+    _refuse(chain[-1].name, [*_problems(chain, there, text)])
+
+
+def check_image(name: str, chain: Sequence[Definition], image: ImageFacts) -> None:
+    """Raise BuildFailedError if ``name``, taken from elsewhere, cannot stand in for ``chain``."""
+
+    def there(path: str) -> bool:
+        return image.lookup(path) is not None
+
+    def text(path: str) -> str:
+        return image.text(path) or ""
+
+    from imgforge.analysis.facts import FILE
+
+    found = [*_problems(chain, there, text)]
+    found += [
+        f"{fact.path} has privilege bits or a file capability"
+        for fact in image.files.values()
+        if (fact.kind == FILE and fact.mode & _SPECIAL) or fact.capability
+    ]
+    if not any(d.shell for d in chain):
+        found += [f"{path} is a shell" for path in image.files if SHELLS.fullmatch(path)]
+    _refuse(name, found)
+
+
+def _problems(
+    chain: Sequence[Definition], there: Callable[[str], bool], text: Callable[[str], str]
+) -> Iterator[str]:
+    paths = tuple(dict.fromkeys(p for d in chain for p in d.contract.paths))
+    yield from (f"there is no {path}" for path in paths if not there(path))
+    if USERS in paths and not USER.search(text(USERS)):
+        yield f"{USERS} has no user nonroot with the number 65532"
+    release = dict(line.partition("=")[::2] for line in text("etc/os-release").splitlines())
+    wanted = _RELEASE.fullmatch(abi(chain).partition(" ")[0])
+    if wanted:
+        got = tuple(release.get(key, "").strip("\"'") for key in ("ID", "VERSION_ID"))
+        if got != (wanted[1], wanted[2]):
+            yield f"it is made of {' '.join(got) or 'nothing known'}, not of {wanted[0]}"
+
+
+def _refuse(name: str, problems: list[str]) -> None:
+    if problems:
+        raise BuildFailedError(
+            f"base {name} does not keep the contract of bases",
+            details=problems,
+            hint="mend its definition, or name another base",
+        )
