@@ -61,6 +61,7 @@ def resolve(
     for platform in platforms:
         layers.architecture(platform)
     definitions = chain(name, packages=bool(packages))
+    platforms = layers.needed(definitions, platforms)
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")

@@ -7,12 +7,12 @@ a shell.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imgforge.bases.definitions import Definition, abi
-from imgforge.bases.ldcache import followed
 from imgforge.bases.tree import SHELLS, Merged
 from imgforge.errors import BuildFailedError
 
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 USERS = "etc/passwd"
 USER = re.compile(r"^nonroot:[^:]*:65532:65532:", re.MULTILINE)
 _SPECIAL = 0o6000
+_LINKS = 40
 _RELEASE = re.compile(r"([a-z]+)([0-9.]+)")
 
 
 def check_tree(chain: Sequence[Definition], merged: Merged) -> None:
     """Raise BuildFailedError if a base made here does not keep what ``chain`` promises."""
+    directories = {path[:at] for path in merged for at in _slashes(path)}
 
     def there(path: str) -> bool:
-        return followed(merged, path) is not None or any(p.startswith(path + "/") for p in merged)
+        found = _resolved(merged, path)
+        return found in merged or found in directories
 
     def text(path: str) -> str:
-        entry = followed(merged, path)
+        entry = merged.get(_resolved(merged, path))
         return (entry.data or b"").decode("utf-8", "replace") if entry else ""
 
     _refuse(chain[-1].name, [*_problems(chain, there, text)])
@@ -60,6 +63,22 @@ def check_image(name: str, chain: Sequence[Definition], image: ImageFacts) -> No
     _refuse(name, found)
 
 
+def _slashes(path: str) -> Iterator[int]:
+    return (at for at, c in enumerate(path) if c == "/")
+
+
+def _resolved(merged: Merged, path: str) -> str:
+    """Follow symbolic links along ``path`` as a process inside would; empty if they have no end."""
+    for _ in range(_LINKS):
+        ends = [*_slashes(path), len(path)]
+        at = next((e for e in ends if (x := merged.get(path[:e])) and x.link is not None), None)
+        if at is None:
+            return path
+        target = posixpath.join("/", posixpath.dirname(path[:at]), merged[path[:at]].link or "")
+        path = posixpath.normpath(target + path[at:])[1:]
+    return ""
+
+
 def _problems(
     chain: Sequence[Definition], there: Callable[[str], bool], text: Callable[[str], str]
 ) -> Iterator[str]:
@@ -72,7 +91,7 @@ def _problems(
     if wanted:
         got = tuple(release.get(key, "").strip("\"'") for key in ("ID", "VERSION_ID"))
         if got != (wanted[1], wanted[2]):
-            yield f"it is made of {' '.join(got) or 'nothing known'}, not of {wanted[0]}"
+            yield f"it is made of {' '.join(got).strip() or 'nothing known'}, not of {wanted[0]}"
 
 
 def _refuse(name: str, problems: list[str]) -> None:

@@ -124,7 +124,19 @@ class PythonBytecode(_Table):
     directory: ImagePath
 
 
-Step = Annotated[CaBundle | LdSoCache | JavaKeystore | PythonBytecode, Field(discriminator="kind")]
+class PhpModules(_Table):
+    """Turn on every extension of PHP that this layer and those beneath ship, in Debian's order.
+
+    Each package has an ``.ini`` file with its place in the order; ``phpenmod`` would link to it.
+    """
+
+    kind: Literal["php-modules"]
+    version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
+
+
+Step = Annotated[
+    CaBundle | LdSoCache | JavaKeystore | PhpModules | PythonBytecode, Field(discriminator="kind")
+]
 
 
 class Suite(_Table):
@@ -290,7 +302,7 @@ def chain(name: str, *, packages: bool = False) -> tuple[Definition, ...]:
         if len(found) == _CHAIN or parent in {d.name for d in found}:
             raise InvalidInputError(f"the parents of base {name!r} have no end")
         found.insert(0, load(parent).on(suite))
-    return (*found, _extra(found[-1])) if packages else tuple(found)
+    return (*found, _extra(found)) if packages else tuple(found)
 
 
 def abi(definitions: Iterable[Definition]) -> str:
@@ -299,8 +311,11 @@ def abi(definitions: Iterable[Definition]) -> str:
     return " ".join(dict.fromkeys(w for w in words if w))
 
 
-def _extra(top: Definition) -> Definition:
+def _extra(chain: list[Definition]) -> Definition:
     """Make the layer of added packages: what they ship as programs was asked for, so it stays."""
+    top = chain[-1]
+    # Steps over all that lies beneath are taken again, since there is more of it now.
+    again = tuple(dict.fromkeys(s for d in chain for s in d.step if isinstance(s, PhpModules)))
     return Definition(  # noqa: S604 - "shell" is a field, nothing is run
         name=PACKAGES,
         summary="Packages that the spec adds",
@@ -308,7 +323,7 @@ def _extra(top: Definition) -> Definition:
         suite=top.suite,
         shell=True,
         keep=("usr/bin/*", "usr/sbin/*"),
-        step=(LdSoCache(kind="ld-so-cache"),),
+        step=(*again, LdSoCache(kind="ld-so-cache")),
     )
 
 

@@ -27,6 +27,7 @@ FORMAT = 2
 """Raise it when the same packages and definitions are to give other bytes."""
 
 _READERS = 4
+_COMPILER = "amd64"
 
 
 def architecture(platform: Platform) -> str:
@@ -37,6 +38,20 @@ def architecture(platform: Platform) -> str:
             f"bases cannot be made for {platform}", hint="linux/amd64 and linux/arm64 can be had"
         )
     return platform.architecture
+
+
+def needed(chain: Sequence[Definition], platforms: tuple[Platform, ...]) -> tuple[Platform, ...]:
+    """Return ``platforms``, and amd64 where only its interpreter may be able to compile for them.
+
+    This may not depend on the machine that locks, or locks would.
+    """
+    if _compiled(chain) and not any(p.architecture == _COMPILER for p in platforms):
+        return (*platforms, Platform("linux", _COMPILER))
+    return platforms
+
+
+def _compiled(chain: Sequence[Definition]) -> bool:
+    return any(isinstance(step, PythonBytecode) for d in chain for step in d.step)
 
 
 def store() -> Layout:
@@ -59,7 +74,7 @@ def make(
     """
     growing = [Growth(chain, p, sources, offline=offline, say=say) for p in platforms]
     by_architecture = {g.architecture: g for g in growing}
-    compiled = any(isinstance(step, PythonBytecode) for d in chain for step in d.step)
+    compiled = _compiled(chain)
     made = []
     for growth in growing:
         made.append(_made(growth, by_architecture, say))

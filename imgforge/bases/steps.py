@@ -16,7 +16,14 @@ from pathlib import Path
 
 from imgforge import process
 from imgforge.bases import ldcache
-from imgforge.bases.definitions import CaBundle, JavaKeystore, LdSoCache, PythonBytecode, Step
+from imgforge.bases.definitions import (
+    CaBundle,
+    JavaKeystore,
+    LdSoCache,
+    PhpModules,
+    PythonBytecode,
+    Step,
+)
 from imgforge.bases.tree import TRIPLETS, Merged, Tree, over
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.oci.layer import MTIME, Entry
@@ -72,6 +79,9 @@ def apply(step: Step, site: Site) -> None:
             data = ldcache.render(site.merged, directories, site.architecture)
             if data is not None:
                 tree["etc/ld.so.cache"] = Entry("etc/ld.so.cache", 0o644, data=data)
+        case PhpModules():
+            for entry in _php_modules(step, site.merged):
+                tree[entry.path] = entry
         case PythonBytecode():
             for entry in _bytecode(step, site):
                 tree[entry.path] = entry
@@ -115,6 +125,17 @@ def _keystore(step: JavaKeystore, merged: Merged) -> bytes:
     seal = hashlib.sha1(usedforsecurity=False)  # the format knows no other
     seal.update(_JKS_PASSWORD.encode("utf-16-be") + _JKS_SALT + out)
     return out + seal.digest()
+
+
+def _php_modules(step: PhpModules, merged: Merged) -> Iterator[Entry]:
+    shipped = re.compile(rf"usr/share/php{re.escape(step.version)}-[^/]+/[^/]+/([a-z0-9_]+)\.ini")
+    for path in sorted(merged):
+        name, entry = shipped.fullmatch(path), merged[path]
+        if name and entry.data is not None:
+            found = re.search(rb"^; *priority=(\d{1,2})\s*$", entry.data, re.MULTILINE)
+            order = int(found[1]) if found else 20
+            place = f"etc/php/{step.version}/cli/conf.d/{order:02d}-{name[1]}.ini"
+            yield Entry(place, 0o777, link=f"/{path}")
 
 
 def _bytecode(step: PythonBytecode, site: Site) -> Iterator[Entry]:

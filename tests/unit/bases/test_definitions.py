@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from imgforge import bases
+from imgforge import assets, bases
 from imgforge.bases import definitions
 from imgforge.bases.image import configuration
 from imgforge.errors import InvalidInputError
@@ -50,8 +51,9 @@ def test_runtime_bases_keep_the_contract() -> None:
     for name in bases.names():
         chain = definitions.chain(name)
         config = configuration(chain)
-        if any(d.shell for d in chain):
+        if name.endswith("-dev"):
             assert config["User"] == "0:0"
+            assert chain[-1].shell
         else:
             assert config["User"] == "65532:65532"
             assert config["WorkingDir"] == "/home/nonroot"
@@ -109,6 +111,33 @@ def test_mistakes_are_named_with_their_line(old: str, new: str, place: str) -> N
     assert any(f": {place}" in line and "demo.toml:" in line for line in caught.value.details), (
         caught.value.details
     )
+
+
+def test_a_suite_can_be_named_and_parents_follow() -> None:
+    for name, suite, abi, library in (
+        ("cc", "trixie", "debian13", "libssl3t64"),
+        ("cc-bookworm", "bookworm", "debian12", "libssl3"),
+        ("python-3.11", "bookworm", "debian12 python3.11", "libssl3"),
+        ("nodejs-bookworm", "bookworm", "debian12 node18", "libssl3"),
+    ):
+        chain = definitions.chain(name)
+        assert {d.suite_name for d in chain} == {suite}
+        assert definitions.abi(chain) == abi
+        assert library in {p for d in chain for p in d.packages}
+    for name in ("cc-forky", "python-3.13-bookworm", "-bookworm", "bookworm"):
+        with pytest.raises(InvalidInputError, match="there is no base"):
+            definitions.chain(name)
+
+
+def test_a_parent_must_have_the_suite(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    head = 'summary = ""\nsuite.%s.end-of-life = 2030-01-01\n'
+    (tmp_path / "low.toml").write_text('name = "low"\n' + head % "trixie")
+    (tmp_path / "top.toml").write_text('name = "top"\nparent = "low"\n' + head % "bookworm")
+    monkeypatch.setattr(assets, "folder", lambda _: tmp_path)
+    definitions.load.cache_clear()
+    with pytest.raises(InvalidInputError, match="'low' cannot be made of bookworm"):
+        definitions.chain("top")
+    definitions.load.cache_clear()
 
 
 def test_an_unknown_base_lists_the_known() -> None:

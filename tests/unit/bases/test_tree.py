@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import base64
+import struct
 import tomllib
 
 import pytest
 
 from imgforge.bases import steps, tree
 from imgforge.bases.deb import Deb
-from imgforge.bases.definitions import CaBundle, Definition, LdSoCache, PythonBytecode, parse
+from imgforge.bases.definitions import (
+    CaBundle,
+    Definition,
+    JavaKeystore,
+    LdSoCache,
+    PhpModules,
+    PythonBytecode,
+    parse,
+)
 from imgforge.errors import BuildFailedError, RegistryError
-from imgforge.oci.layer import Entry
+from imgforge.oci.layer import MTIME, Entry
 
 PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -154,13 +164,65 @@ def test_a_loader_cache_is_not_made_of_nothing() -> None:
     assert out == {}
 
 
-def test_bytecode_is_demanded_or_left_out_but_never_left_to_the_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_bytecode_needs_an_interpreter_that_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
     step = PythonBytecode(kind="python-bytecode", version="3.13", directory="usr/lib/python3.13")
-    out: tree.Tree = {}
-    steps.apply(step, steps.Site({}, out, (), "arm64"))
-    assert out == {}
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(BuildFailedError, match="none for amd64 is part") as caught:
+        steps.apply(step, steps.Site({}, {}, (), "arm64"))
+    assert "lock for linux/amd64 too" in (caught.value.hint or "")
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    with pytest.raises(BuildFailedError, match="only on Linux on amd64; this is linux on riscv64"):
-        steps.apply(step, steps.Site({}, out, (), "amd64"))
+    with pytest.raises(BuildFailedError, match="none for riscv64 is part") as caught:
+        steps.apply(step, steps.Site({}, {}, (), "amd64"))
+    assert "registry" in (caught.value.hint or "")
+
+
+def test_a_java_key_store_holds_the_bundles_certificates() -> None:
+    """Read back field by field, as the format is described in OpenJDK's JavaKeyStore."""
+    bodies = [b"first certificate", b"second certificate, a little longer"]
+    bundle = b"".join(
+        b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(b) + b"-----END CERTIFICATE-----\n"
+        for b in bodies
+    )
+    below = files(**{"etc/ssl/certs/ca-certificates.crt": bundle})
+    out: tree.Tree = {}
+    step = JavaKeystore(kind="java-keystore", minimum=2)
+    steps.apply(step, steps.Site({}, out, (below,), "amd64"))
+    data = out["etc/ssl/certs/java/cacerts"].data or b""
+    assert struct.unpack_from(">III", data) == (0xFEEDFEED, 2, 2)
+    at, aliases = 12, []
+    for body in bodies:
+        tag, length = struct.unpack_from(">IH", data, at)
+        alias = data[at + 6 : at + 6 + length]
+        aliases.append(alias)
+        at += 6 + length
+        when, kind = struct.unpack_from(">qH", data, at)
+        assert (tag, when, kind) == (2, MTIME * 1000, 5)
+        assert data[at + 10 : at + 15] == b"X.509"
+        (size,) = struct.unpack_from(">I", data, at + 15)
+        assert data[at + 19 : at + 19 + size] == body
+        at += 19 + size
+    assert len(set(aliases)) == 2
+    assert len(data) == at + 20
+    with pytest.raises(RegistryError, match=r"2 certificates in .*, 3 expected"):
+        steps.apply(step.model_copy(update={"minimum": 3}), steps.Site({}, {}, (below,), "amd64"))
+
+
+def test_phps_extensions_are_turned_on_in_debians_order() -> None:
+    below = files(**{"usr/share/php8.4-common/common/pdo.ini": b"; priority=10\nextension=pdo\n"})
+    own = files(
+        **{
+            "usr/share/php8.4-xml/xml/xmlreader.ini": b"; priority=20\nextension=xmlreader\n",
+            "usr/share/php8.4-odd/odd/odd.ini": b"extension=odd\n",
+            "usr/share/php8.2-xml/xml/dom.ini": b"; priority=15\n",
+            "usr/share/php8.4-xml/README.ini": b"",
+        }
+    )
+    before = set(own)
+    steps.apply(
+        PhpModules(kind="php-modules", version="8.4"), steps.Site({}, own, (below,), "amd64")
+    )
+    assert {p: own[p].link for p in set(own) - before} == {
+        "etc/php/8.4/cli/conf.d/10-pdo.ini": "/usr/share/php8.4-common/common/pdo.ini",
+        "etc/php/8.4/cli/conf.d/20-odd.ini": "/usr/share/php8.4-odd/odd/odd.ini",
+        "etc/php/8.4/cli/conf.d/20-xmlreader.ini": "/usr/share/php8.4-xml/xml/xmlreader.ini",
+    }
