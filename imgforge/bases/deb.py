@@ -28,7 +28,7 @@ MAX_CONTROL = 16 << 20
 MAX_ENTRIES = 200_000
 _MAGIC = b"!<arch>\n"
 _HEADER = re.compile(rb"(.{16})(\d+) *(\d+) *(\d+) *[0-7]+ *(\d+) *`\n", re.DOTALL)
-_MERGED = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin"}
+MERGED = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64", "sbin": "usr/sbin"}
 _SPECIAL_BITS = 0o6000
 
 
@@ -62,8 +62,8 @@ def canonical(name: str, place: str) -> str:
     parts = [part for part in name.split("/") if part not in {"", "."}]
     if ".." in parts:
         raise RegistryError(f"{place} holds the path {name[:100]!r}")
-    if len(parts) > 1 and parts[0] in _MERGED:
-        parts[:1] = _MERGED[parts[0]].split("/")
+    if len(parts) > 1 and parts[0] in MERGED:
+        parts[:1] = MERGED[parts[0]].split("/")
     return "/".join(parts)
 
 
@@ -143,10 +143,10 @@ def _entries(tar: tarfile.TarFile, place: str) -> Iterator[Entry]:
         path = canonical(member.name, place)
         if count > MAX_ENTRIES:
             raise RegistryError(f"{place} has over {MAX_ENTRIES} files")
-        if not path or (path in _MERGED and member.isdir()):
+        if not path or (path in MERGED and member.isdir()):
             continue
-        if path in _MERGED and (not member.issym() or member.linkname != _MERGED[path]):
-            raise RegistryError(f"{place} holds {path}, which is a link to {_MERGED[path]}")
+        if path in MERGED and (not member.issym() or member.linkname != MERGED[path]):
+            raise RegistryError(f"{place} holds {path}, which is a link to {MERGED[path]}")
         if member.isdir():
             yield Entry(path, member.mode & 0o7777 & ~_SPECIAL_BITS)
         elif member.issym():

@@ -23,7 +23,7 @@ from imgforge.oci.layer import ENCODER, Layer, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, Platform, canonical_json, is_digest, sha256
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the same packages and definitions are to give other bytes."""
 
 _READERS = 4
@@ -138,7 +138,11 @@ class Growth:
         debs = _debs(layer, blobs)
         packages = trees.unpacked(debs)
         tree = trees.chosen(packages, self.chain[: number + 1])
-        entries = [*trees.records(debs, tree), *trees.declared(definition, self.architecture)]
+        entries = [
+            *trees.merged_links(tree, trees.over(self._grown)),
+            *trees.records(debs, tree),
+            *trees.declared(definition, self.architecture),
+        ]
         for wheel, pinned in zip(definition.wheel, layer.wheels, strict=True):
             entries.append(wheels.install(wheel, pinned, self.architecture, offline=self._offline))
         here = [n for n in definition.npm if n.named(self.architecture)]

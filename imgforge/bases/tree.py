@@ -6,7 +6,7 @@ import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 
-from imgforge.bases.deb import Deb, canonical
+from imgforge.bases.deb import MERGED, Deb, canonical
 from imgforge.bases.definitions import Definition
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.oci.layer import Entry
@@ -53,6 +53,17 @@ def chosen(tree: Tree, definitions: Iterable[Definition]) -> Tree:
     drop = _pattern(p for d in definitions for p in d.drop)
     keep = _pattern(p for d in definitions for p in d.keep)
     return {p: e for p, e in tree.items() if keep.fullmatch(p) or not drop.fullmatch(p)}
+
+
+def merged_links(tree: Tree, below: Merged) -> Iterator[Entry]:
+    """Make the links from ``/bin`` and the like to ``/usr`` that ``tree`` needs and nothing has.
+
+    Trixie's base-files ships them; before it they were left to a maintainer script.
+    """
+    for name, place in MERGED.items():
+        used = any(path == place or path.startswith(place + "/") for path in tree)
+        if used and name not in tree and name not in below:
+            yield Entry(name, 0o777, link=place)
 
 
 def records(debs: Mapping[str, Deb], tree: Tree) -> Iterator[Entry]:

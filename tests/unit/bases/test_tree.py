@@ -62,6 +62,14 @@ def test_patterns_of_parents_count() -> None:
     assert list(tree.chosen(files(a=b"", b=b"", c=b"", d=b""), [parent, child])) == ["b", "d"]
 
 
+def test_links_to_usr_are_made_where_they_are_needed_and_missing() -> None:
+    own = files(**{"usr/bin/a": b"", "usr/lib64/b": b"", "usr/library": b""})
+    found = {e.path: e.link for e in tree.merged_links(own, {})}
+    assert found == {"bin": "usr/bin", "lib64": "usr/lib64"}
+    below = {"bin": Entry("bin", 0o777, link="usr/bin")}
+    assert [e.path for e in tree.merged_links(own, below)] == ["lib64"]
+
+
 def test_records_name_only_what_is_there() -> None:
     sums = b"0" * 32 + b"  usr/bin/a\n" + b"1" * 32 + b"  usr/share/man/a.1\n"
     deb = Deb(b"Package: a\n\n", sums, ())
