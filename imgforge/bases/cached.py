@@ -9,6 +9,9 @@ from pathlib import Path
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 
+_ORIGIN = "pulled"
+"""A file beside a layout from a registry: the digest that the registry has it under."""
+
 
 def place(staging: Path, digest: str) -> Path:
     """Give the finished layout ``staging`` its name beside it, unless it is there already."""
@@ -20,7 +23,23 @@ def place(staging: Path, digest: str) -> Path:
     if not complete(target, digest):
         shutil.rmtree(target)
         staging.rename(target)
+    elif origin(staging) is None:
+        # The same bytes, and now they were made here.
+        (target / _ORIGIN).unlink(missing_ok=True)
     return target
+
+
+def mark(staging: Path, digest: str) -> None:
+    """Say that the layout is of what a registry has under ``digest``, and was not made here."""
+    (staging / _ORIGIN).write_text(digest, encoding="ascii")
+
+
+def origin(path: Path) -> str | None:
+    """Return the registry's digest for the layout at ``path``; None if it was made here."""
+    try:
+        return (path / _ORIGIN).read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
 
 
 def complete(path: Path, digest: str) -> bool:
