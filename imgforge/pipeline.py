@@ -229,9 +229,10 @@ def _base(source: Compiled, base: Base, policy: Policy, say: Say) -> Path:
     from imgforge.bases import trust
 
     locked = lock.read(source.root / files.LOCK)
-    found = next(b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest)
-    trust.demand(found, policy, say=say)
-    return bases.ensure(found, say=say)
+    pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
+    for each in pinned:
+        trust.demand(each, policy, say=say)
+    return bases.ensure(pinned[0], say=say)
 
 
 def _preload(options: Options) -> None:

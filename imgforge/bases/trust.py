@@ -44,6 +44,8 @@ def demand(
     names = _names(base)
     permit(base.name, policy, names)
     if base.source == "packages":
+        if policy.bases.allow is not None:
+            _check_title(base)
         return ""
     entry = next(
         (t for t in policy.bases.trust if any(fnmatchcase(n, t.match) for n in names)), None
@@ -94,6 +96,28 @@ def _names(base: LockedBase) -> tuple[str, ...]:
             hint="make it again with: imgforge lock",
         )
     return (*own, base.reference, f"{base.reference}@{digest}")
+
+
+def _check_title(base: LockedBase) -> None:
+    """InvalidInputError if the cache has the base under the name of another one.
+
+    The list bounds names, and the digest beside a name in a lock could be any base's made here.
+    """
+    from imgforge.bases import held
+    from imgforge.oci.layout import Layout
+
+    path = held(base.digest)
+    if path is None:  # it is going to be made by that name, and its digest compared
+        return
+    layout = Layout(path)
+    (top,) = layout.index()
+    for image in layout.images(top):
+        notes = layout.read_json(image).get("annotations") or {}
+        if notes.get("org.opencontainers.image.title") != f"imgforge/{base.name}":
+            raise InvalidInputError(
+                f"what the lock calls the base {base.name} is another one",
+                hint="make it again with: imgforge lock",
+            )
 
 
 def _exempted(base: LockedBase, entry: Trust, policy: Policy) -> str:
