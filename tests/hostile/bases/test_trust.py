@@ -28,8 +28,8 @@ from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, MANIFEST, Descriptor
 from imgforge.policy import Policy
+from imgforge.signing import bundle, statement
 from imgforge.signing import image as signing
-from imgforge.signing import statement
 from imgforge.signing.signer import KeySigner
 from imgforge.signing.simple import MEDIA_TYPE
 
@@ -343,7 +343,7 @@ def keyless(registry: FakeRegistry, tmp_path: Path) -> Callable[[str], None]:
 
     def attach(name: str) -> None:
         data = (DATA / name).read_bytes()
-        referrer = layout.attach(top, data, signing.MEDIA_TYPE, {})
+        referrer = layout.attach(top, data, bundle.MEDIA_TYPE, {})
         signedbase.put(registry, layout, referrer)
 
     return attach
