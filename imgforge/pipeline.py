@@ -223,9 +223,10 @@ def _base(source: Compiled, base: Base, policy: Policy, say: Say) -> Path:
     """
     from imgforge import bases, files, lock
 
-    held = bases.held(base.digest)
-    if held is not None and policy.bases.allow is None:
-        return held
+    if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+        held = bases.held(base.digest)
+        if held is not None:
+            return held
     from imgforge.bases import trust
 
     locked = lock.read(source.root / files.LOCK)
