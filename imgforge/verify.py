@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 MAX_BUNDLES = 256
 """The most bundles on one digest that are looked at."""
+MAX_SIGNATURE = 1 << 20
+"""Bytes; a bundle that says that an image is signed has about ten thousand."""
+_PREDICATE = "dev.sigstore.bundle.predicateType"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ def _signed(registry: Registry, digest: str, who: Signatory, refused: list[str])
     """Return who signed ``digest``, or None with the reasons added to ``refused``."""
     with tempfile.TemporaryDirectory(prefix="imgforge-verify-") as scratch:
         layout = Layout.create(Path(scratch) / "layout")
-        layout.write_index(_fetch_bundles(registry, layout, digest))
+        layout.write_index(_fetch_bundles(registry, layout, digest, signatures=True))
         for descriptor in _bundles(layout, digest):
             try:
                 return _said_signed(layout.read(descriptor, limit=MAX_SIZE), digest, who)
@@ -254,12 +257,20 @@ def _bundle_of(layout: Layout, referrer: Descriptor) -> Descriptor | None:
     return layers[0] if len(layers) == 1 and layers[0].media_type in MEDIA_TYPES else None
 
 
-def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Descriptor]:
+def _fetch_bundles(
+    registry: Registry, layout: Layout, digest: str, *, signatures: bool = False
+) -> list[Descriptor]:
+    """Bring the bundles attached to ``digest``; return the artifacts that hold them.
+
+    With ``signatures`` what says that it is another statement, or is far too large for one that an
+    image is signed, is left where it is: SBOMs have megabytes.
+    """
     from imgforge.oci.referrers import listed
 
     claimed = listed(registry, digest)
     if len(claimed) > MAX_BUNDLES:
         raise EvidenceError(f"over {MAX_BUNDLES} things are attached to {digest}")
+    most = MAX_SIGNATURE if signatures else MAX_SIZE
     fetched = []
     for claim in claimed:
         found = registry.find(claim.digest)
@@ -268,11 +279,14 @@ def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Desc
         referrer = layout.add(found[1], found[0].media_type)
         try:
             bundle = _bundle_of(layout, referrer)
+            notes = layout.read_json(referrer).get("annotations")
         except CorruptLayoutError:
             continue
-        if bundle is not None and bundle.size <= MAX_SIZE:
-            registry.fetch_blob(bundle, layout)
-            fetched.append(referrer)
+        says = notes.get(_PREDICATE, SIGNATURE) if isinstance(notes, dict) else SIGNATURE
+        if bundle is None or bundle.size > most or (signatures and says != SIGNATURE):
+            continue
+        registry.fetch_blob(bundle, layout)
+        fetched.append(referrer)
     return fetched
 
 

@@ -8,9 +8,20 @@ from pathlib import Path
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
+from imgforge.oci.types import Descriptor
 
+_USABLE = frozenset({("linux", "amd64"), ("linux", "arm64")})
 _ORIGIN = "pulled"
 """A file beside a layout from a registry: the digest that the registry has it under."""
+
+
+def usable(image: Descriptor) -> bool:
+    """Whether an image is for a platform that imgforge builds for, or does not say.
+
+    Others in a registry's index (and attestations, which say they run nowhere) are not brought.
+    """
+    platform = image.platform
+    return platform is None or (platform.os, platform.architecture) in _USABLE
 
 
 def place(staging: Path, digest: str) -> Path:
@@ -43,13 +54,13 @@ def origin(path: Path) -> str | None:
 
 
 def complete(path: Path, digest: str) -> bool:
-    """Whether the layout at ``path`` lists exactly ``digest`` and all its blobs are there."""
+    """Whether the layout at ``path`` lists exactly ``digest`` and all usable blobs are there."""
     try:
         layout = Layout(path)
         (top,) = layout.index()
         if top.digest != digest:
             return False
-        for descriptor in layout.images(top):
+        for descriptor in filter(usable, layout.images(top)):
             manifest = layout.read_json(descriptor)
             for part in (manifest["config"], *manifest["layers"]):
                 if layout.blob_path(part["digest"]).stat().st_size != part["size"]:

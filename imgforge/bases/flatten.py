@@ -21,6 +21,7 @@ from imgforge.analysis import ImageFacts, analyse
 from imgforge.analysis.blob import PIECE, Blob, Limits, ahead
 from imgforge.analysis.facts import DIRECTORY, FILE, HARDLINK, SYMLINK, FileFact, LayerFacts
 from imgforge.analysis.tar import Archive
+from imgforge.bases.cached import usable
 from imgforge.errors import RegistryError
 from imgforge.oci.layer import Entry, write_layer
 from imgforge.oci.layout import Layout, references
@@ -37,12 +38,6 @@ Place = tuple[int, str]
 """A layer's number, and the path under which it holds something."""
 
 
-def runnable(layout: Layout, top: Descriptor) -> list[Descriptor]:
-    """Return the images under ``top``; attestations that stand among them say they run nowhere."""
-    images = layout.images(top)
-    return [i for i in images if i.platform is None or i.platform.os != "unknown"]
-
-
 def bits(layout: Layout, top: Descriptor) -> list[str]:
     """Return the files with setuid or setgid bits or capabilities in any layer, sorted, once.
 
@@ -50,7 +45,7 @@ def bits(layout: Layout, top: Descriptor) -> list[str]:
     files, paths that leave the root.
     """
     found = set()
-    for image in runnable(layout, top):
+    for image in filter(usable, layout.images(top)):
         for _, entry in _facts(layout, image).shipped():
             if entry.capability or (entry.kind in {FILE, HARDLINK} and entry.mode & _BITS):
                 found.add(entry.path)
@@ -60,10 +55,10 @@ def bits(layout: Layout, top: Descriptor) -> list[str]:
 def flatten(source: Layout, top: Descriptor, target: Layout) -> Descriptor:
     """Write the images under ``top`` into ``target``, each of one layer; return the new top.
 
-    Platforms and configurations stay, without history. An index stays one, without attestations;
-    one image stays one. RegistryError as for :func:`bits`.
+    Configurations stay, without history. An index stays one, of the platforms that imgforge builds
+    for; one image stays one. RegistryError as for :func:`bits`.
     """
-    made = [_image(source, image, target) for image in runnable(source, top)]
+    made = [_image(source, image, target) for image in filter(usable, source.images(top))]
     if top.media_type not in INDEXES:
         return made[0]
     manifests = [image.to_json() for image in made]

@@ -22,7 +22,7 @@ from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError
 from imgforge.lock import LockedBase, LockedPlatform
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
-from imgforge.oci.types import Descriptor, Platform
+from imgforge.oci.types import INDEXES, Descriptor, Platform
 
 if TYPE_CHECKING:
     from imgforge.oci.registry import Registry
@@ -63,7 +63,7 @@ def resolve(
     path = _pull(named.name, digest, say)
     layout = Layout(path)
     (found,) = layout.index()
-    images = layout.images(found)
+    images = [image for image in layout.images(found) if cached.usable(image)]
     created = dt.datetime.fromtimestamp(0, dt.UTC)
     locked = []
     for platform in sorted(platforms):
@@ -118,7 +118,8 @@ def _pull(repository: str, digest: str, say: Callable[[str], None]) -> Path:
         def fetch(registry: Registry) -> Descriptor:
             top, data = registry.resolve()
             layout.add(data, top.media_type)
-            registry.fetch_image(top, layout, None)
+            for image in _images(layout, top):
+                registry.fetch_image(image, layout, None)
             return top
 
         top, _ = mirrors.ask(wanted, fetch, say)
@@ -136,6 +137,19 @@ def _pull(repository: str, digest: str, say: Callable[[str], None]) -> Path:
         layout.write_index([top])
         cached.mark(layout.path, digest)
         return cached.place(layout.path, top.digest)
+
+
+def _images(layout: Layout, top: Descriptor) -> list[Descriptor]:
+    """Return what of ``top`` to bring: an image whole, of an index what is usable.
+
+    RegistryError if that is nothing.
+    """
+    if top.media_type not in INDEXES:
+        return [top]
+    found = [image for image in layout.children(top) if cached.usable(image)]
+    if not found:
+        raise RegistryError(f"the index {top.digest} has no image for a platform that is built for")
+    return found
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from fakeregistry import FakeRegistry, Reply, Seen
 from fakeregistry import serve as serve_fake
 from running import EXAMPLES, docker, imgforge, run, tool
 
-from imgforge import bases
+from imgforge import bases, cache
 from imgforge.engines import docker as engines
 from imgforge.oci.layer import Entry, write_layer
 from imgforge.oci.layout import Layout, references
@@ -63,7 +63,7 @@ class Secured:
 
 
 @contextlib.contextmanager
-def served(image: str, folder: Path, auth: dict[str, object]) -> Iterator[Secured]:
+def served(image: str, folder: Path, auth: Mapping[str, object]) -> Iterator[Secured]:
     """Run the registry with TLS and ``auth``; the environment lets this process use it."""
     (folder / "htpasswd").write_text(HTPASSWD)
     # JSON is YAML.
@@ -142,7 +142,10 @@ def layout(tmp_path: Path) -> Layout:
 
 
 def static(layout: Layout, *layers: list[Entry]) -> Descriptor:
-    """Make an index of the static base for linux/amd64, with layers on top."""
+    """Make an index of the static base for linux/amd64, with layers on top.
+
+    It also has an image for a platform that imgforge does not build for.
+    """
     base = bases.resolve("static", (AMD64,), say=print)
     source = Layout.open(bases.ensure(base, say=print))
     (top,) = source.index()
@@ -157,7 +160,10 @@ def static(layout: Layout, *layers: list[Entry]) -> Descriptor:
         config["history"].append({"created_by": "a test"})
     manifest["config"] = layout.add_json(config, CONFIG).to_json()
     changed = layout.add_json(manifest, MANIFEST, platform=AMD64)
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [changed.to_json()]}
+    foreign = {**manifest, "annotations": {"for": "nobody here"}}
+    other = layout.add_json(foreign, MANIFEST, platform=Platform("linux", "s390x"))
+    manifests = [changed.to_json(), other.to_json()]
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
     return layout.add_json(index, INDEX)
 
 
@@ -203,6 +209,12 @@ def base_of(folder: Path) -> dict[str, str]:
     return dict(value["runtime"])
 
 
+def _parts(layout: Layout) -> list[Descriptor]:
+    """Return configuration and layers of the one image that is wanted."""
+    (image,) = [i for i in layout.images(layout.index()[0]) if i.platform == AMD64]
+    return references(layout.read_json(image))
+
+
 @pytest.mark.parametrize("form", [(), ("--new-bundle-format=false",)], ids=["bundle", "older"])
 def test_a_signed_base_is_locked_by_tag_and_built_on_by_both_engines(
     secured: Secured,
@@ -221,6 +233,8 @@ def test_a_signed_base_is_locked_by_tag_and_built_on_by_both_engines(
     cosign("--key", "cosign.key", *form, name)
     lock(folder)
     pinned = base_of(folder)
+    held = cache.directory("bases") / pinned["digest"].removeprefix("sha256:")
+    assert len(list((held / "blobs/sha256").iterdir())) == 2 + len(_parts(Layout(held)))
     assert f"{pinned['reference']}@{pinned['digest']}" == name
     assert (pinned["name"], pinned["tag"]) == (f"{repository}:1", "1")
     assert pinned["trust"].startswith("signed by the key sha256:")
@@ -304,7 +318,7 @@ def test_a_token_server_is_asked_with_the_password(
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
     tokens = FakeRegistry(fault=lambda seen: _token(seen, folder))
     with serve_fake(tokens, context):
-        auth: dict[str, object] = {
+        auth = {
             "token": {
                 "realm": f"https://{tokens.place}/token",
                 "service": "tests",

@@ -15,7 +15,7 @@ from imgforge import bases
 from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor, Platform
+from imgforge.oci.types import INDEX, MANIFEST, Descriptor, Platform
 from imgforge.policy import Policy
 
 REPOSITORY = "team/base"
@@ -167,6 +167,31 @@ def test_a_pulled_base_is_not_taken_for_one_made_here(
     )
     with pytest.raises(BuildFailedError):
         bases.ensure(claimed, offline=True, say=quiet)
+
+
+def test_only_platforms_that_are_built_for_are_brought(
+    origin: tuple[Layout, Descriptor], registry: FakeRegistry, exempting: Policy
+) -> None:
+    layout, top = origin
+    index = layout.read_json(top)
+    for number, (system, architecture) in enumerate((("windows", "amd64"), ("linux", "s390x"))):
+        # The registry does not even have them.
+        platform = {"os": system, "architecture": architecture}
+        absent = {"mediaType": MANIFEST, "digest": "sha256:" + str(number) * 64, "size": 9}
+        index["manifests"].append({**absent, "platform": platform})
+    wide = layout.add_json(index, INDEX)
+    registry.manifests[wide.digest] = (INDEX, layout.read(wide))
+    registry.tags["wide"] = wide.digest
+    base = resolved(f"{name(registry)}:wide", exempting, AMD64, ARM64)
+    assert base.digest == wide.digest
+    bases.ensure(base, offline=True, say=quiet)
+    with pytest.raises(InvalidInputError, match="no image for linux/s390x"):
+        resolved(f"{name(registry)}:wide", exempting, Platform("linux", "s390x"))
+    index["manifests"] = index["manifests"][2:]
+    none = layout.add_json(index, INDEX)
+    registry.manifests[none.digest] = (INDEX, layout.read(none))
+    with pytest.raises(RegistryError, match="no image for a platform"):
+        resolved(f"{name(registry)}@{none.digest}", exempting)
 
 
 def test_the_mirror_is_asked_first_and_the_names_stay(

@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import signedbase
@@ -159,6 +160,12 @@ def test_another_images_signature_and_an_attestation_do_not_count(
         layout, top, ours, name="x", predicates=[(statement.SPDX, b"{}")], created=1
     )
     signedbase.put(registry, layout, sbom)
+    with pytest.raises(EvidenceError, match="no signature is attached"):
+        resolve(registry, policy)
+    # It may say of itself what it is not.
+    lying = layout.read_json(sbom)
+    lying["annotations"]["dev.sigstore.bundle.predicateType"] = statement.SIGNATURE
+    signedbase.put(registry, layout, layout.add_json(lying, MANIFEST))
     with pytest.raises(EvidenceError, match="not that the image is signed"):
         resolve(registry, policy)
     # A good signature of another image, hung onto this one.
@@ -330,6 +337,22 @@ def test_what_was_proven_is_proven_for_that_digest_key_and_entry(
     (tmp_path / "base.pub").unlink()
     with pytest.raises(InvalidInputError, match=r"base\.pub, which cannot be read"):
         trust.demand(base, policy, say=quiet)
+
+
+def test_the_list_knows_a_base_made_here_by_more_than_the_locks_word(
+    archive: Any,  # noqa: ANN401 - the conftest's own class
+    demo: None,  # noqa: ARG001 - defines it
+    make_deb: Callable[..., bytes],
+    tmp_path: Path,
+) -> None:
+    archive.add("demo", make_deb({"./usr/share/demo": b"x"}))
+    archive.publish()
+    base = bases.resolve("demo", (AMD64,), say=quiet)
+    trust.demand(base, signedbase.policy(tmp_path, '[bases]\nallow = ["demo"]\n'), say=quiet)
+    friendly = signedbase.policy(tmp_path, '[bases]\nallow = ["static"]\n')
+    renamed = dataclasses.replace(base, name="static")
+    with pytest.raises(InvalidInputError, match="is another one"):
+        trust.demand(renamed, friendly, say=quiet)
 
 
 @pytest.fixture
