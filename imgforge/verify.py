@@ -127,14 +127,15 @@ def signature(
     """
     from imgforge.oci.mirrors import places
     from imgforge.oci.registry import Registry
+    from imgforge.oci.transport import MissingError
 
     refused: list[str] = []
-    silent: TransientError | None = None
+    silent: TransientError | MissingError | None = None
     for place in places(reference):
         try:
             with Registry(place) as registry:
                 found = _signed(registry, digest, who, refused)
-        except TransientError as error:
+        except (TransientError, MissingError) as error:
             say(f"{place.registry}: {error.message}")
             silent = error
             continue

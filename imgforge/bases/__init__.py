@@ -124,10 +124,10 @@ def held(digest: str) -> Path | None:
 
     A registry's base does not count: whether it may be used is the policy's question.
     """
-    from imgforge.bases.cached import complete, origin
+    from imgforge.bases.cached import complete, origins
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    return path if origin(path) is None and complete(path, digest) else None
+    return path if not origins(path) and complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:

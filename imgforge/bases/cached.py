@@ -6,13 +6,16 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from imgforge import cache
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor
 
 _USABLE = frozenset({("linux", "amd64"), ("linux", "arm64")})
-_ORIGIN = "pulled"
-"""A file beside a layout from a registry: the digest that the registry has it under."""
+_ORIGINS = "pulled"
+"""A file in a layout from a registry: the digests, one a line, that the registry has it under.
+
+Several images may be one when they are flattened."""
 
 
 def usable(image: Descriptor) -> bool:
@@ -34,23 +37,31 @@ def place(staging: Path, digest: str) -> Path:
     if not complete(target, digest):
         shutil.rmtree(target)
         staging.rename(target)
-    elif origin(staging) is None:
-        # The same bytes, and now they were made here.
-        (target / _ORIGIN).unlink(missing_ok=True)
+    else:
+        _join(target, staging)
     return target
 
 
 def mark(staging: Path, digest: str) -> None:
     """Say that the layout is of what a registry has under ``digest``, and was not made here."""
-    (staging / _ORIGIN).write_text(digest, encoding="ascii")
+    (staging / _ORIGINS).write_text(f"{digest}\n", encoding="ascii")
 
 
-def origin(path: Path) -> str | None:
-    """Return the registry's digest for the layout at ``path``; None if it was made here."""
+def origins(path: Path) -> frozenset[str]:
+    """Return the registries' digests for the layout at ``path``; none if it was made here."""
     try:
-        return (path / _ORIGIN).read_text(encoding="ascii")
+        return frozenset((path / _ORIGINS).read_text(encoding="ascii").split())
     except FileNotFoundError:
-        return None
+        return frozenset()
+
+
+def _join(target: Path, staging: Path) -> None:
+    """Let ``target`` also be what ``staging``, of the same bytes, is: made here, or pulled."""
+    theirs, ours = origins(target), origins(staging)
+    if not ours:
+        (target / _ORIGINS).unlink(missing_ok=True)
+    elif theirs and not ours <= theirs:
+        cache.write(target / _ORIGINS, "\n".join(sorted(ours | theirs)).encode())
 
 
 def complete(path: Path, digest: str) -> bool:

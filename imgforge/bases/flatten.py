@@ -134,7 +134,9 @@ def _contents(
         parts = [part for part in member.name.split(b"/") if part not in {b"", b"."}]
         if parts and parts[-1].startswith(_WHITEOUT):
             continue
-        entry = next(entries)  # the analysis has one for each member that is no whiteout
+        entry = next(entries, None)  # the analysis has one for each member that is no whiteout
+        if entry is None or entry.kind != member.kind:
+            raise ValueError("a layer is not what the analysis found")
         if entry.kind != FILE or entry.path not in wanted:
             continue
         if entry.path in done:

@@ -90,8 +90,8 @@ def ensure(base: LockedBase, *, offline: bool, say: Callable[[str], None]) -> Pa
     upstream = base.upstream or base.digest
     path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     # What was made here may be in a registry, too; only a flattened image has another origin.
-    origin = cached.origin(path) or base.digest
-    if origin == upstream and cached.complete(path, base.digest):
+    origins = cached.origins(path) or {base.digest}
+    if upstream in origins and cached.complete(path, base.digest):
         return path
     if offline:
         raise BuildFailedError(f"base {base.name} is not in the cache and this run is offline")

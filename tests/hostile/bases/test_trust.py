@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rekorlog
 import signedbase
 import tiny
 from fakeregistry import FakeRegistry, Reply, serve
@@ -91,6 +92,11 @@ def older(
     payload = json.dumps(claim).encode()
     notes = {"dev.cosignproject.cosign/signature": base64.b64encode(by.sign(payload)).decode()}
     change(notes)
+    _hang(registry, layout, payload, notes)
+
+
+def _hang(registry: FakeRegistry, layout: Layout, payload: bytes, notes: dict[str, str]) -> None:
+    """Put a payload with its annotations under the tag of the image 1's older signatures."""
     layer = layout.add(payload, MEDIA_TYPE)
     manifest = {
         "schemaVersion": 2,
@@ -392,6 +398,33 @@ def test_an_identity_signs(
         "of http://127.0.0.1:5550/gh"
     )
     trust.demand(base, by_identity(tmp_path), offline=True, say=quiet)
+
+
+def test_an_identity_signs_as_cosign_did_before_bundles(
+    registry: FakeRegistry,
+    keyless: Callable[[str], None],  # noqa: ARG001 - puts the image there
+    tmp_path: Path,
+) -> None:
+    made = json.loads((DATA / "simple.json").read_text())
+    payload, signature = (base64.b64decode(made[part]) for part in ("payload", "signature"))
+    log = rekorlog.Log(payload, signature, made["certificate"], made["time"])
+    with rekorlog.serve(log):
+        root = json.loads((tmp_path / "root.json").read_text())
+        root["tlogs"].append(log.instance())
+        (tmp_path / "root.json").write_text(json.dumps(root))
+        layout = Layout.create(tmp_path / "older")
+        notes = {
+            "dev.cosignproject.cosign/signature": made["signature"],
+            "dev.sigstore.cosign/certificate": made["certificate"],
+            "dev.sigstore.cosign/bundle": log.kept(),
+        }
+        _hang(registry, layout, payload, notes)
+        with pytest.raises(EvidenceError, match="it was issued to"):
+            resolve(registry, by_identity(tmp_path, WORKFLOW.replace("acme", "acme2")))
+        base = resolve(registry, by_identity(tmp_path))
+        assert base.trust.startswith("signed by https://github.com/acme/base/")
+    again = resolve(registry, by_identity(tmp_path))  # the log is gone, the proof is kept
+    assert again == base
 
 
 def test_another_identity_issuer_or_root_does_not(

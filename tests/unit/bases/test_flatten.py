@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import os
@@ -301,8 +302,23 @@ def test_a_base_with_bits_is_flattened_once_and_made_again_alike(
         again = bases.ensure(base, say=said.append)
         assert (again.name, again.is_relative_to(tmp_path / "other")) == (path.name, True)
         # A lock that names the image as it is gets no image with bits either.
-        import dataclasses
-
         as_it_is = dataclasses.replace(base, digest=top.digest, upstream="")
         with pytest.raises(BuildFailedError, match="differs from the lock"):
             bases.ensure(as_it_is, say=said.append)
+
+
+def test_two_images_that_flatten_to_one_are_both_held(layout: Layout, tmp_path: Path) -> None:
+    policy = signedbase.exempting(tmp_path)
+    with serve(FakeRegistry()) as registry:
+        locked = []
+        for tag, layers in (
+            ("one", [[Entry("su", 0o4755, data=b"su")]]),
+            ("two", [[Entry("su", 0o755, data=b"other")], [Entry("su", 0o4755, data=b"su")]]),
+        ):
+            signedbase.put(registry, layout, signedbase.make(layout, *layers), tag=tag)
+            name = f"{registry.place}/team/base:{tag}"
+            locked.append(bases.resolve(name, (AMD64,), policy=policy, say=print))
+    assert locked[0].digest == locked[1].digest
+    assert locked[0].upstream != locked[1].upstream
+    for base in locked:
+        bases.ensure(base, offline=True, say=print)

@@ -63,6 +63,15 @@ def test_another_name_or_issuer_is_not_it(who: ByIdentity, name: str) -> None:
         who.statement(bundle(name))
 
 
+def test_the_public_sigstore_is_the_root_where_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    public = ByIdentity("https://github.com/acme/*", GITHUB, offline=True)
+    with pytest.raises(ValueError, match="does not prove it"):
+        public.statement(bundle("workflow"))
+
+
 def _envelope(value: dict[str, Any], field: str, text: bytes) -> None:
     value["dsseEnvelope"][field] = base64.b64encode(text).decode()
 
