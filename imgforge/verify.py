@@ -147,6 +147,7 @@ def signature(
         f"{reference.name}@{digest} has no valid signature by {who}: "
         + (refused[0] if refused else "no signature is attached to it"),
         details=refused[1:],
+        hint="sign it (cosign sign), or let the policy name who did",
     )
 
 

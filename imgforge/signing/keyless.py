@@ -145,8 +145,11 @@ def _trusted(root: bytes | None, offline: bool) -> TrustedRoot:  # noqa: FBT001 
     try:
         return ClientTrustConfig.production(offline=offline).trusted_root
     except Exception as error:
-        raise TransientError(
-            f"the public Sigstore's trusted root cannot be had: {error}"[:400],
+        from tuf.api.exceptions import DownloadError
+
+        silent = isinstance(error.__cause__, DownloadError)
+        raise (TransientError if silent else EvidenceError)(
+            f"the public Sigstore's trusted root cannot be had: {error.__cause__ or error}"[:400],
             hint="run the same command again later, or name a trusted-root in the policy",
         ) from error
 
