@@ -106,7 +106,7 @@ def _build(
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
-    built, engine, reason = _run_engine(source, plan, output, options, console)
+    built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check"):
         images = _analyse(built)
         findings = _judge(images, policy)
@@ -184,8 +184,13 @@ def _open_key(options: Options) -> Callable[[], Signer] | None:
     return future.result
 
 
-def _run_engine(
-    source: Compiled, plan: BuildPlan, output: Output, options: Options, console: Console
+def _run_engine(  # noqa: PLR0917 - what a build is made of
+    source: Compiled,
+    plan: BuildPlan,
+    policy: Policy,
+    output: Output,
+    options: Options,
+    console: Console,
 ) -> tuple[Built, str, str]:
     from imgforge import engines
     from imgforge.engines.protocol import BuildRequest
@@ -196,7 +201,7 @@ def _run_engine(
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = {base.pin: _base(source, base, say) for base in needed}
+        layouts = {base.pin: _base(source, base, policy, say) for base in needed}
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -211,16 +216,24 @@ def _run_engine(
         return engine.build(request), name, reason
 
 
-def _base(source: Compiled, base: Base, say: Say) -> Path:
-    """Return the base's layout; only one that is not held needs what the lock says of it."""
+def _base(source: Compiled, base: Base, policy: Policy, say: Say) -> Path:
+    """Return the base's layout if the policy lets it be used, whatever the lock has of it.
+
+    Where no list bounds bases, one that was made here and is held needs no look into the lock.
+    """
     from imgforge import bases, files, lock
 
-    held = bases.held(base.digest)
-    if held is not None:
-        return held
+    if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+        held = bases.held(base.digest)
+        if held is not None:
+            return held
+    from imgforge.bases import trust
+
     locked = lock.read(source.root / files.LOCK)
-    found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
-    return bases.ensure(found[0], say=say)
+    pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
+    for each in pinned:
+        trust.demand(each, policy, say=say)
+    return bases.ensure(pinned[0], say=say)
 
 
 def _preload(options: Options) -> None:

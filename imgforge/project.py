@@ -14,6 +14,7 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
     from imgforge.plan import BuildPlan
+    from imgforge.policy import Policy
     from imgforge.spec import Spec
     from imgforge.stack import Choice, LoadedStack
 
@@ -87,18 +88,23 @@ def load(path: Path) -> Project:
     return Project(spec_path.resolve().parent, spec_path, data, spec, stack, choice)
 
 
-def lock(project: Project, say: Say) -> locks.Lock:
-    """Resolve every name the project uses and write its lock; needs the network."""
+def lock(project: Project, say: Say, policy: Policy | None = None) -> locks.Lock:
+    """Resolve every name the project uses and write its lock; needs the network.
+
+    ``policy`` (None: the default one) bounds the bases, and says why a registry's are believed.
+    """
     from imgforge import bases
 
     choice, platforms = project.choice, project.spec.platforms
     packages = tuple(project.spec.stack.packages)
-    runtime = bases.resolve(choice.runtime, platforms, packages=packages, say=say)
+    runtime = bases.resolve(choice.runtime, platforms, packages=packages, policy=policy, say=say)
     builder = None
     if choice.builder:
         # Steps that cross build run on the machine's own platform, most often this one.
         native = (*platforms, Platform("linux", "amd64"))
-        builder = bases.resolve(choice.builder, tuple(dict.fromkeys(native)), say=say)
+        builder = bases.resolve(
+            choice.builder, tuple(dict.fromkeys(native)), policy=policy, say=say
+        )
     made = locks.Lock(project.lock_inputs(), runtime, builder)
     locks.write(made, project.lock_path)
     return made

@@ -19,6 +19,7 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.bases.definitions import Definition
+    from imgforge.policy import Policy
 
 __all__ = ["definition", "ensure", "held", "names", "resolve", "resolve_registry"]
 
@@ -42,66 +43,92 @@ def resolve(
     platforms: tuple[Platform, ...],
     *,
     packages: tuple[str, ...] = (),
+    policy: Policy | None = None,
     say: Callable[[str], None],
 ) -> LockedBase:
     """Resolve ``name`` (plus system ``packages`` on top) for ``platforms``, over the network.
 
-    ``name`` is a definition's or ``registry/repository@sha256:…``. Builds the base into the cache
-    on the way, since only its bytes give the digest. Raises InvalidInputError (no such base,
-    package, platform or mirror), ToolMissingError (gpgv), RegistryError or TransientError (the
-    archive), BuildFailedError (this machine cannot make it).
+    ``name`` is a definition's or a registry's, with tag or digest. Builds or pulls the base into
+    the cache on the way, since only its bytes give the digest. ``policy`` (None: the default one)
+    bounds what may be used. Raises InvalidInputError (no such base, package, platform or mirror,
+    or the policy forbids it), ToolMissingError (gpgv), RegistryError or TransientError (the
+    archive), BuildFailedError (this machine cannot make it), EvidenceError (a registry's base is
+    not signed as the policy demands).
     """
-    if "@" in name:
+    from imgforge.bases import trust
+
+    if policy is None:
+        from imgforge.policy import Policy
+
+        policy = Policy()
+    if "/" in name:
         if packages:
             raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
-        return resolve_registry(name, platforms, say=say)
+        return resolve_registry(name, platforms, policy=policy, say=say)
     from imgforge.bases import archive, image, layers, sources
-    from imgforge.bases.definitions import chain
+    from imgforge.bases.definitions import abi, chain, find
 
-    for platform in platforms:
-        layers.architecture(platform)
     definitions = chain(name, packages=bool(packages))
     platforms = layers.needed(definitions, platforms)
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
+    registry = find(name)[0].registry
+    if registry is not None:
+        if packages:
+            raise InvalidInputError(f"packages cannot be added to {name}: it is {registry}")
+        line = abi(definitions)
+        return resolve_registry(registry, platforms, policy=policy, say=say, name=name, abi=line)
+    trust.permit(name, policy)
+    for platform in platforms:
+        layers.architecture(platform)
     found = sources.find()
     base = archive.resolve(name, definitions, platforms, packages, found, say)
     return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
 
 
 def resolve_registry(
-    reference: str, platforms: tuple[Platform, ...], *, say: Callable[[str], None]
+    reference: str,
+    platforms: tuple[Platform, ...],
+    *,
+    policy: Policy,
+    say: Callable[[str], None],
+    name: str | None = None,
+    abi: str = "",
 ) -> LockedBase:
-    """Pin ``registry/repository@sha256:…`` and pull it into the cache."""
+    """Pin ``registry/repository[:tag][@sha256:…]`` as ``name`` and pull it into the cache."""
     from imgforge.bases import pulled
 
-    return pulled.resolve(reference, platforms, say)
+    return pulled.resolve(name or reference, reference, platforms, policy, say, abi=abi)
 
 
 def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None]) -> Path:
     """Return an OCI layout directory whose ``index.json`` lists exactly ``base.digest``.
 
     Instant when it is in the cache; else the base is made again from the locked packages alone (or
-    pulled by digest), and BuildFailedError says so if its digest is not the locked one.
+    pulled by digest), and BuildFailedError says so if its digest is not the locked one. Whether it
+    may be used is :func:`imgforge.bases.trust.demand`'s question.
     """
-    found = held(base.digest)
-    if found is not None:
-        return found
-    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     if base.source == "registry":
         from imgforge.bases import pulled
 
         return pulled.ensure(base, offline=offline, say=say)
+    found = held(base.digest)
+    if found is not None:
+        return found
+    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     return _rebuilt(base, path, offline=offline, say=say)
 
 
 def held(digest: str) -> Path | None:
-    """Return the layout of the base with this index digest if the cache has it."""
-    from imgforge.bases.cached import complete
+    """Return the layout of the base with this index digest if it was made here and is cached.
+
+    A registry's base does not count: whether it may be used is the policy's question.
+    """
+    from imgforge.bases.cached import complete, origins
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    return path if complete(path, digest) else None
+    return path if not origins(path) and complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
@@ -17,17 +18,21 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("lock", COMMANDS["lock"], EXAMPLES)
     options.project(out)
+    options.flag(
+        out, "--policy", type=Path, metavar="FILE", help="policy that says which bases are trusted"
+    )
     options.common(out)
     return out
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Resolve and write the lock; print its path."""
+    from imgforge import policy as policies
     from imgforge import project
 
     loaded = project.load(given.path)
     with console.step("resolve bases") as say:
-        lock = project.lock(loaded, say)
+        lock = project.lock(loaded, say, policies.load(given.policy))
     for base in (lock.runtime, lock.builder):
         if base is not None:
             count = sum(len(la.packages) for p in base.platforms[:1] for la in p.layers)
