@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Options:
     output: Path | None = None
     push: tuple[str, ...] = ()
     load: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             "--push needs --key: nothing unsigned gets a tag in a registry",
             hint="make one with: imgforge key generate",
         )
+    if options.push and options.offline:
+        raise InvalidInputError("--push cannot be done --offline")
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
@@ -196,7 +199,7 @@ def _run_engine(
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = {base.pin: _base(source, base, say) for base in needed}
+        layouts = _bases(source, needed, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -207,20 +210,27 @@ def _run_engine(
             scratch=output.work(name, fresh=options.no_cache),
             no_cache=options.no_cache,
             say=say,
+            offline=options.offline,
         )
         return engine.build(request), name, reason
 
 
-def _base(source: Compiled, base: Base, say: Say) -> Path:
-    """Return the base's layout; only one that is not held needs what the lock says of it."""
+def _bases(
+    source: Compiled, needed: Collection[Base], *, offline: bool, say: Say
+) -> dict[str, Path]:
+    """Return the layouts by pin; only a base that is not held needs what the lock says of it."""
     from imgforge import bases, files, lock
 
-    held = bases.held(base.digest)
-    if held is not None:
-        return held
-    locked = lock.read(source.root / files.LOCK)
-    found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
-    return bases.ensure(found[0], say=say)
+    found = {base.pin: bases.held(base.digest) for base in needed}
+    lacking = {base.digest for base in needed if found[base.pin] is None}
+    made: dict[str, Path] = {}
+    if lacking:
+        locked = lock.read(source.root / files.LOCK)
+        pins = {b.digest: b for b in (locked.runtime, locked.builder) if b}
+        wanted = [base for digest, base in pins.items() if digest in lacking]
+        paths = bases.ensure_all(wanted, offline=offline, say=say)
+        made = {base.digest: path for base, path in zip(wanted, paths, strict=True)}
+    return {base.pin: found[base.pin] or made[base.digest] for base in needed}
 
 
 def _preload(options: Options) -> None:

@@ -8,7 +8,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,22 @@ from imgforge.lock import LockedBase
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
+    from imgforge.bases.archive import Offer
     from imgforge.bases.definitions import Definition
 
-__all__ = ["definition", "ensure", "held", "names", "resolve", "resolve_registry"]
+__all__ = [
+    "definition",
+    "ensure",
+    "ensure_all",
+    "held",
+    "look",
+    "make",
+    "named_now",
+    "names",
+    "registry_reference",
+    "resolve",
+    "resolve_registry",
+]
 
 
 def names() -> tuple[str, ...]:
@@ -51,11 +64,42 @@ def resolve(
     package, platform or mirror), ToolMissingError (gpgv), RegistryError or TransientError (the
     archive), BuildFailedError (this machine cannot make it).
     """
-    if "@" in name:
+    if registry_reference(name):
         if packages:
             raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
         return resolve_registry(name, platforms, say=say)
-    from imgforge.bases import archive, image, layers, sources
+    return make(look(name, platforms, packages=packages, say=say).base, say=say)
+
+
+def registry_reference(name: str) -> str:
+    """Return what names the base in a registry; empty if it is made of packages."""
+    from imgforge.bases import definitions
+
+    if "/" in name or "@" in name:
+        return name
+    return definitions.find(name)[0].registry or ""
+
+
+def named_now(reference: str) -> str:
+    """Return the digest that a reference names in its registry now, or names itself."""
+    from imgforge.oci import registry
+    from imgforge.oci.reference import Reference
+
+    return Reference.parse(reference).digest or registry.resolve(reference).digest
+
+
+def look(
+    name: str,
+    platforms: tuple[Platform, ...],
+    *,
+    packages: tuple[str, ...] = (),
+    say: Callable[[str], None],
+) -> Offer:
+    """Return what a base made of packages would hold today; nothing is made, digests are empty.
+
+    Raises what :func:`resolve` does, as far as the archives give cause for it.
+    """
+    from imgforge.bases import archive, layers, sources
     from imgforge.bases.definitions import chain
 
     for platform in platforms:
@@ -64,9 +108,15 @@ def resolve(
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
-    found = sources.find()
-    base = archive.resolve(name, definitions, platforms, packages, found, say)
-    return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
+    return archive.resolve(name, definitions, platforms, packages, sources.find(), say)
+
+
+def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:
+    """Make ``base`` in the cache out of its packages; return it with the digests it has."""
+    from imgforge.bases import fit, image, sources
+
+    definitions = fit.chain(base)
+    return image.make(base, definitions, sources=sources.find, offline=False, say=say)
 
 
 def resolve_registry(
@@ -95,6 +145,29 @@ def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None
     return _rebuilt(base, path, offline=offline, say=say)
 
 
+def ensure_all(
+    wanted: Sequence[LockedBase], *, offline: bool = False, say: Callable[[str], None]
+) -> list[Path]:
+    """Do as :func:`ensure` for several; ``offline``, what is missing of all is said at once."""
+    found, missing = [], []
+    for base in wanted:
+        try:
+            found.append(ensure(base, offline=offline, say=say))
+        except BuildFailedError as error:
+            if not offline:
+                raise
+            missing.append(error)
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        raise BuildFailedError(
+            f"{len(missing)} bases are not in the cache and this run is offline",
+            details=[line for e in missing for line in (e.message, *e.details)],
+            hint=missing[0].hint,
+        )
+    return found
+
+
 def held(digest: str) -> Path | None:
     """Return the layout of the base with this index digest if the cache has it."""
     from imgforge.bases.cached import complete
@@ -104,14 +177,10 @@ def held(digest: str) -> Path | None:
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
-    from imgforge.bases import image, sources
-    from imgforge.bases.definitions import PACKAGES, chain, digest
+    from imgforge.bases import fit, image, sources
 
-    locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
-    added = any(layers[-1:] == ((PACKAGES, 0),) for layers in locked)
-    definitions = chain(base.name, packages=added)
-    defined = tuple((d.name, len(d.wheel)) for d in definitions)
-    if digest(definitions) != base.definition or locked != {defined}:
+    definitions = fit.chain(base)
+    if not fit.is_defined(base, definitions):
         raise BuildFailedError(
             f"base {base.name} was locked with another definition of it",
             hint="this imgforge defines it anew; lock again with: imgforge lock",
@@ -122,6 +191,6 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
         raise BuildFailedError(
             f"base {base.name}, made again from the locked packages, differs from the lock",
             details=[f"locked {base.digest}", f"made   {made.digest}"],
-            hint="this imgforge may pack differently; lock again with: imgforge lock",
+            hint=f"this imgforge may pack differently; see: imgforge lock --upgrade {base.name}",
         )
     return path

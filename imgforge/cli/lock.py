@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
+from imgforge.errors import InvalidInputError
+from imgforge.files import SPEC
+
+if TYPE_CHECKING:
+    from imgforge.pins import Outcome, Pin
 
 EXAMPLES = """\
-  imgforge lock                                 pin what ./imgforge.toml names
-  imgforge lock services/web
+  imgforge lock                                 pin what ./imgforge.toml names; keep what is pinned
+  imgforge lock services/web --check            in CI: exit 2 if the lock is missing or stale
+  imgforge lock --upgrade                       resolve every base anew and say what changed
+  imgforge lock --upgrade runtime --dry-run     what would change in one of them
+  imgforge lock --offline                       see that the cache has all that is pinned
 """
 
 
@@ -17,20 +28,85 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("lock", COMMANDS["lock"], EXAMPLES)
     options.project(out)
-    options.common(out)
+    options.flag(
+        out,
+        "--check",
+        action="store_true",
+        help="only say whether the lock fits; asks nobody, prints nothing if it does",
+    )
+    options.flag(
+        out,
+        "--upgrade",
+        nargs="*",
+        metavar="BASE",
+        help="resolve these bases anew (by name, or runtime, builder); all if none is named",
+    )
+    options.flag(
+        out, "--dry-run", action="store_true", help="say what would change; write and make nothing"
+    )
+    options.offline(out)
+    options.common(out, "text", "json")
     return out
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
-    """Resolve and write the lock; print its path."""
-    from imgforge import project
+    """Check or write the lock; print its path, or what became of every base as JSON."""
+    from imgforge import pins, project
 
-    loaded = project.load(given.path)
+    if given.check:
+        if given.upgrade is not None:
+            raise InvalidInputError("--check changes nothing: leave out --upgrade")
+        pins.check(given.path)
+        return 0
+    _refuse_folders(given.upgrade)
     with console.step("resolve bases") as say:
-        lock = project.lock(loaded, say)
-    for base in (lock.runtime, lock.builder):
-        if base is not None:
-            count = sum(len(la.packages) for p in base.platforms[:1] for la in p.layers)
-            console.note(f"{base.name}: {base.digest} ({count} packages)")
-    print(loaded.lock_path)
+        loaded = project.load(given.path)
+        outcome = pins.update(
+            loaded,
+            upgrade=given.upgrade,
+            offline=given.offline,
+            dry_run=given.dry_run,
+            say=say,
+        )
+    for pin in outcome.pins:
+        _tell(pin, console)
+    if given.format == "json":
+        print(json.dumps(_json(outcome, loaded.lock_path), indent=2))
+    elif not given.dry_run:
+        print(loaded.lock_path)
     return 0
+
+
+def _refuse_folders(upgrade: list[str] | None) -> None:
+    """Refuse a folder after ``--upgrade``, where argparse takes it for a base's name."""
+    folders = [name for name in upgrade or () if (Path(name) / SPEC).is_file()]
+    if folders:
+        raise InvalidInputError(
+            f"--upgrade {folders[0]}: this is a folder, not a base",
+            hint=f"name the folder first: imgforge lock {folders[0]} --upgrade",
+        )
+
+
+def _tell(pin: Pin, console: Console) -> None:
+    head, changes = f"{pin.role} {pin.name}", pin.changes
+    digest = pin.digest or "digest known once it is made"
+    if not pin.reasons:
+        console.note(f"{head}: kept ({pin.packages} packages, {digest})")
+        return
+    console.note(f"{head}: resolved anew ({pin.packages} packages, {digest})")
+    for reason in pin.reasons:
+        console.note(f"  because {reason}")
+    if changes is None:
+        return
+    if not changes:
+        console.note("  nothing changed")
+    for line in changes.lines():
+        console.note(f"  {line}")
+
+
+def _json(outcome: Outcome, path: Path) -> dict[str, object]:
+    return {
+        "lock": str(path),
+        "written": outcome.written,
+        "bases": [pin.to_json() for pin in outcome.pins],
+    }

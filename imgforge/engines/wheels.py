@@ -64,6 +64,8 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
     argv += ["--python-version", parameters["python"], "--python-platform", target]
     argv += ["--require-hashes", "--only-binary", ":all:"]
     argv += ["--requirements", request.context / parameters["lock"]]
+    if request.offline:
+        argv.append("--offline")
     try:
         process.run(argv, env=env, cwd=folder)
     except BuildFailedError as error:
