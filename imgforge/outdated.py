@@ -77,10 +77,10 @@ class State:
         yield from self.stale
         if self.moved:
             yield f"its tag now names {self.moved}"
-        if self.near and self.left < 0:
-            yield f"support ended {-self.left} days ago, on {self.end_of_life}"
-        elif self.near:
-            yield f"support ends in {self.left} days, on {self.end_of_life}"
+        if self.near:
+            days = f"{abs(self.left)} day{'s' * (abs(self.left) != 1)}"
+            when = f"ended {days} ago" if self.left < 0 else f"ends in {days}"
+            yield f"support {when}, on {self.end_of_life}"
         yield from self.changes.lines()
 
 

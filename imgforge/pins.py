@@ -122,7 +122,9 @@ def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
     found = misfits(base, wanted.name, wanted.platforms, packages=bool(wanted.packages))
     had = lock.inputs.packages
     if not found and wanted.role == "runtime" and set(had) != set(wanted.packages):
-        found.append(f"packages {' '.join(had)} were locked, {' '.join(wanted.packages)} are wanted")
+        found.append(
+            f"packages {' '.join(had)} were locked, {' '.join(wanted.packages)} are wanted"
+        )
     return tuple(found)
 
 

@@ -39,7 +39,7 @@ class _Read:
     sha256: str
 
 
-def resolve(
+def resolve(  # noqa: PLR0917 - the same arguments for every base
     name: str,
     chain: Sequence[Definition],
     platforms: Sequence[Platform],

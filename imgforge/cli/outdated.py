@@ -76,7 +76,7 @@ def _print(states: Sequence[State]) -> None:
     for state in states:
         updates = len(state.changes.packages)
         security = f", {state.changes.security} for security" if state.changes.security else ""
-        found = f"{updates} package changes{security}" if updates else "no package changes"
+        found = f"{updates or 'no'} package change{'s' * (updates != 1)}{security}"
         print(f"{state.role} {state.name}: {found if state.kinds else 'up to date'}")
         for line in state.lines():
             print(f"  {line}")
