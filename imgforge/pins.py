@@ -8,18 +8,16 @@ resolved again.
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgforge import assets, cache, freshness
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
-from imgforge.files import LOCK, configs, locate
+from imgforge.files import LOCK, locate
 from imgforge.lock import Lock, LockedBase, Role
-from imgforge.oci.types import Platform, canonical_json, sha256
+from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.bases.changes import Changes
@@ -91,25 +89,15 @@ def asked(project: Project) -> tuple[Wanted, ...]:
     return runtime, Wanted("builder", choice.builder, native)
 
 
-def check(path: Path) -> None:
-    """Demand that the lock of the project at ``path`` pins what its names mean; ask nobody.
+def check(project: Project) -> None:
+    """Demand that the lock of ``project`` pins what it asks for; InvalidInputError says what not.
 
-    InvalidInputError names everything that is stale. A lock that was found good is good as long as
-    not a byte that decided it changes, so that is kept, and spares reading the spec and the stack.
+    Nothing outside is asked.
     """
-    from imgforge import project
-
-    spec_path = locate(path)
-    known = _verdict(spec_path)
-    if known is not None and known.exists():
-        return
-    loaded = project.load(spec_path)
-    lock = loaded.read_lock()
-    stale = [f"{w}: {why}" for w in asked(loaded) for why in reasons(lock, w)]
+    lock = project.read_lock()
+    stale = [f"{w}: {why}" for w in asked(project) for why in reasons(lock, w)]
     if stale:
-        raise loaded.stale(stale)
-    if known is not None:
-        cache.write(known, b"")
+        raise project.stale(stale)
 
 
 def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
@@ -128,6 +116,32 @@ def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
     return tuple(found)
 
 
+def settle(
+    path: Path,
+    *,
+    upgrade: Collection[str] | None = None,
+    offline: bool = False,
+    dry_run: bool = False,
+    say: Say,
+) -> Outcome:
+    """Do as :func:`update` for the project at ``path``; at once if its lock is known to be good."""
+    from imgforge import project, settled
+
+    spec_path = locate(path)
+    if upgrade is None and settled.is_good(spec_path):
+        lock = locks.read(spec_path.resolve().parent / LOCK)
+        roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
+        bases = {role: lock.base(role) for role in roles}
+        if not dry_run:
+            _ensure(tuple(bases.values()), offline=offline, say=say)
+        return Outcome(tuple(_pin(role, base) for role, base in bases.items()), written=False)
+    loaded = project.load(spec_path)
+    outcome = update(loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, say=say)
+    if not dry_run:
+        settled.check(spec_path, loaded)
+    return outcome
+
+
 def update(
     project: Project,
     *,
@@ -143,8 +157,6 @@ def update(
     :func:`bases.ensure` raise; InvalidInputError if ``offline`` does not do, TransientError if the
     archives are older than the lock.
     """
-    from imgforge import bases
-
     names = asked(project)
     old, lacking = _old(project)
     upgraded = _upgraded(names, upgrade)
@@ -161,17 +173,24 @@ def update(
     if dry_run:
         return Outcome(tuple(_preview(w, old, why[w], say) for w in names), written=False)
     made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
-    bases.ensure_all(tuple(made.values()), offline=offline, say=say)
+    _ensure(tuple(made.values()), offline=offline, say=say)
     pins = []
     for w in names:
         changes = None
         if why[w]:
             made[w.role], changes = _resolved(w, _base(old, w), say)
-        pins.append(_pin(w, made[w.role], why[w], changes))
+        pins.append(_pin(w.role, made[w.role], why[w], changes))
     new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"))
     if new != old:
         locks.write(new, project.lock_path)
     return Outcome(tuple(pins), new != old)
+
+
+def _ensure(pinned: Sequence[LockedBase], *, offline: bool, say: Say) -> None:
+    """Make sure that bases whose pins are kept are in the cache."""
+    from imgforge import bases
+
+    bases.ensure_all(pinned, offline=offline, say=say)
 
 
 def _old(project: Project) -> tuple[Lock | None, str]:
@@ -225,7 +244,7 @@ def _preview(wanted: Wanted, lock: Lock | None, why: tuple[str, ...], say: Say) 
 
     old = _base(lock, wanted)
     if old is not None and not why:
-        return _pin(wanted, old)
+        return _pin(wanted.role, old)
     old = old if old is not None and old.name == wanted.name else None
     reference = bases.registry_reference(wanted.name)
     if reference:
@@ -237,7 +256,7 @@ def _preview(wanted: Wanted, lock: Lock | None, why: tuple[str, ...], say: Say) 
         base = _since(old, base)
         if _undated(base) == _undated(old):
             base = old
-    return _pin(wanted, base, why, between(old, base, offer.fixes) if old else None)
+    return _pin(wanted.role, base, why, between(old, base, offer.fixes) if old else None)
 
 
 def _since(old: LockedBase, new: LockedBase) -> LockedBase:
@@ -260,23 +279,7 @@ def _undated(base: LockedBase) -> LockedBase:
 
 
 def _pin(
-    wanted: Wanted, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
+    role: Role, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
 ) -> Pin:
     count = sum(len(layer.packages) for p in base.platforms[:1] for layer in p.layers)
-    return Pin(wanted.role, wanted.name, base.digest, why, changes, count)
-
-
-def _verdict(spec_path: Path) -> Path | None:
-    """Return where it is kept that a lock was found good; None where that cannot be kept.
-
-    That is so where settings may add definitions: reading them costs what is to be spared.
-    """
-    if os.environ.get("IMGFORGE_BASES") or any(p.exists() for p in configs(os.environ)):
-        return None
-    try:
-        files = [sha256(p.read_bytes()) for p in (spec_path, spec_path.resolve().parent / LOCK)]
-    except OSError:
-        return None
-    folders = assets.folder("stacks"), assets.folder("bases")
-    value = [freshness.code(), *files, assets.fingerprint(*folders)]
-    return cache.directory("locks") / sha256(canonical_json(value)).removeprefix("sha256:")
+    return Pin(role, base.name, base.digest, why, changes, count)

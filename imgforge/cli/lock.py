@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
 from imgforge.errors import InvalidInputError
-from imgforge.files import SPEC
+from imgforge.files import LOCK, SPEC, locate
 
 if TYPE_CHECKING:
     from imgforge.pins import Outcome, Pin
@@ -51,29 +51,31 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Check or write the lock; print its path, or what became of every base as JSON."""
-    from imgforge import pins, project
-
     if given.check:
+        from imgforge import settled
+
         if given.upgrade is not None:
             raise InvalidInputError("--check changes nothing: leave out --upgrade")
-        pins.check(given.path)
+        settled.check(given.path)
         return 0
+    from imgforge import pins
+
     _refuse_folders(given.upgrade)
     with console.step("resolve bases") as say:
-        loaded = project.load(given.path)
-        outcome = pins.update(
-            loaded,
+        outcome = pins.settle(
+            given.path,
             upgrade=given.upgrade,
             offline=given.offline,
             dry_run=given.dry_run,
             say=say,
         )
+    path = locate(given.path).resolve().with_name(LOCK)
     for pin in outcome.pins:
         _tell(pin, console)
     if given.format == "json":
-        print(json.dumps(_json(outcome, loaded.lock_path), indent=2))
+        print(json.dumps(_json(outcome, path), indent=2))
     elif not given.dry_run:
-        print(loaded.lock_path)
+        print(path)
     return 0
 
 
