@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from lockedproject import SPEC, Archive, Make, Place, made_place
 
-from imgforge import assets, bases, cache, lock, pins
+from imgforge import assets, bases, cache, lock, pins, project
 from imgforge.cli.main import main
 from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError, TransientError
 
@@ -260,6 +261,29 @@ def test_check_names_what_is_stale(place: Place, capsys: Capture) -> None:
     place.path.write_text(text)
     place.spec(SPEC.replace('name = "acme/web"', 'name = "a/b"\nplatforms = ["linux/arm64"]'))
     assert "platforms: locked" in complaint()
+
+
+def test_a_lock_known_to_be_good_needs_nothing_but_its_bases(
+    place: Place, dead: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.update()
+    assert main(["lock", str(place.root)]) == 0
+    dead()
+
+    def unread(_: Path) -> project.Project:
+        raise AssertionError("the project was read")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project, "load", unread)
+        assert main(["lock", "--check", str(place.root)]) == 0
+        assert main(["lock", str(place.root)]) == 0
+        shutil.rmtree(cache.directory("bases"))
+        assert main(["lock", str(place.root)]) == 0
+    assert bases.held(place.read().runtime.digest) is not None
+    place.spec(SPEC.replace("acme/web", "acme/other"))
+    assert main(["lock", "--check", str(place.root)]) == 0
+    place.spec(SPEC.replace('base = "demo"', 'base = "nosuch"'))
+    assert main(["lock", "--check", str(place.root)]) == 2
 
 
 def test_settings_that_add_definitions_are_read_at_every_check(
