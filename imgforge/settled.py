@@ -44,14 +44,16 @@ def is_good(spec_path: Path) -> bool:
 def _mark(spec_path: Path) -> Path | None:
     """Return the file that is there if the lock is good; None where that cannot be kept.
 
-    That is so where settings may add definitions: reading them costs what is to be spared.
+    That is so where a file of settings may add definitions: reading it costs what is to be spared.
     """
-    if os.environ.get("IMGFORGE_BASES") or any(p.exists() for p in configs(os.environ)):
+    if any(path.exists() for path in configs(os.environ)):
         return None
     try:
         files = [sha256(p.read_bytes()) for p in (spec_path, spec_path.resolve().parent / LOCK)]
     except OSError:
         return None
-    folders = assets.folder("stacks"), assets.folder("bases")
-    value = [freshness.code(), *files, assets.fingerprint(*folders)]
+    named = os.environ.get("IMGFORGE_BASES", "")
+    folders = [Path(name).expanduser() for name in named.split(os.pathsep) if name]
+    folders += [assets.folder("stacks"), assets.folder("bases")]
+    value = [freshness.code(), *files, assets.fingerprint(*map(Path.resolve, folders))]
     return cache.directory("locks") / sha256(canonical_json(value)).removeprefix("sha256:")

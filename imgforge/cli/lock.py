@@ -71,7 +71,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         )
     path = locate(given.path).resolve().with_name(LOCK)
     for pin in outcome.pins:
-        _tell(pin, console)
+        _tell(pin, console, dry_run=given.dry_run)
     if given.format == "json":
         print(json.dumps(_json(outcome, path), indent=2))
     elif not given.dry_run:
@@ -89,21 +89,21 @@ def _refuse_folders(upgrade: list[str] | None) -> None:
         )
 
 
-def _tell(pin: Pin, console: Console) -> None:
+def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
     head, changes = f"{pin.role} {pin.name}", pin.changes
     digest = pin.digest or "digest known once it is made"
+    about = f"({pin.packages} packages, {digest})" if pin.packages else f"({digest})"
     if not pin.reasons:
-        console.note(f"{head}: kept ({pin.packages} packages, {digest})")
+        console.note(f"{head}: kept {about}")
         return
-    console.note(f"{head}: resolved anew ({pin.packages} packages, {digest})")
+    console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew {about}")
     for reason in pin.reasons:
         console.note(f"  because {reason}")
-    if changes is None:
-        return
-    if not changes:
-        console.note("  nothing changed")
-    for line in changes.lines():
-        console.note(f"  {line}")
+    if changes is not None and not changes:
+        console.note("  nothing differs from what was locked")
+    elif changes is not None:
+        for line in changes.lines():
+            console.note(f"  {line}")
 
 
 def _json(outcome: Outcome, path: Path) -> dict[str, object]:
