@@ -106,7 +106,7 @@ def _examine(
     stale = pins.reasons(lock, wanted)
     changes = Changes(base.digest, "")
     if base.source == "registry":
-        moved = _moved(base)
+        moved = _moved(base, say)
     elif base.name == wanted.name and not registry_reference(base.name):
         changes = _waiting(base, wanted, say)
     ends = _end_of_life(base)
@@ -123,12 +123,12 @@ def _waiting(base: LockedBase, wanted: pins.Wanted, say: Callable[[str], None]) 
     return between(base, offer.base, offer.fixes)
 
 
-def _moved(base: LockedBase) -> str:
+def _moved(base: LockedBase, say: Callable[[str], None]) -> str:
     from imgforge import bases
 
     if not base.tag:
         return ""
-    now = bases.named_now(f"{base.reference}:{base.tag}")
+    now = bases.named_now(f"{base.reference}:{base.tag}", say=say)
     return "" if now == (base.upstream or base.digest) else now
 
 

@@ -248,7 +248,7 @@ def _preview(wanted: Wanted, lock: Lock | None, why: tuple[str, ...], say: Say) 
     old = old if old is not None and old.name == wanted.name else None
     reference = bases.registry_reference(wanted.name)
     if reference:
-        new = bases.named_now(reference)
+        new = bases.named_now(reference, say=say)
         return Pin(wanted.role, wanted.name, new, why, Changes(old.digest, new) if old else None)
     offer = bases.look(wanted.name, wanted.platforms, packages=wanted.packages, say=say)
     base = offer.base

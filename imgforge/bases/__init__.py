@@ -7,6 +7,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,10 +65,11 @@ def resolve(
     package, platform or mirror), ToolMissingError (gpgv), RegistryError or TransientError (the
     archive), BuildFailedError (this machine cannot make it).
     """
-    if registry_reference(name):
+    reference = registry_reference(name)
+    if reference:
         if packages:
             raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
-        return resolve_registry(name, platforms, say=say)
+        return dataclasses.replace(resolve_registry(reference, platforms, say=say), name=name)
     return make(look(name, platforms, packages=packages, say=say).base, say=say)
 
 
@@ -80,11 +82,12 @@ def registry_reference(name: str) -> str:
     return definitions.find(name)[0].registry or ""
 
 
-def named_now(reference: str) -> str:
+def named_now(reference: str, *, say: Callable[[str], None]) -> str:
     """Return the digest that a reference names in its registry now, or names itself."""
     from imgforge.oci import registry
     from imgforge.oci.reference import Reference
 
+    say(f"asking what {reference} is")
     return Reference.parse(reference).digest or registry.resolve(reference).digest
 
 
