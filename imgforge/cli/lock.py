@@ -91,17 +91,18 @@ def _refuse_folders(upgrade: list[str] | None) -> None:
 
 def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
     head, changes = f"{pin.role} {pin.name}", pin.changes
-    digest = pin.digest or "digest known once it is made"
-    about = f"({pin.packages} packages, {digest})" if pin.packages else f"({digest})"
+    counted = f"{pin.packages} packages" if pin.packages else ""
+    about = ", ".join(filter(None, (counted, pin.digest))) or "from a registry"
     if not pin.reasons:
-        console.note(f"{head}: kept {about}")
+        console.note(f"{head}: kept ({about})")
         return
-    console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew {about}")
+    console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew ({about})")
     for reason in pin.reasons:
         console.note(f"  because {reason}")
     if changes is not None and not changes:
         console.note("  nothing differs from what was locked")
     elif changes is not None:
+        console.note(f"  {changes.old} → {changes.new or '(known once it is made)'}")
         for line in changes.lines():
             console.note(f"  {line}")
 
