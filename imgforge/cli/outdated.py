@@ -83,6 +83,6 @@ def _print(states: Sequence[State]) -> None:
 
 
 def _days(text: str) -> int:
-    if not text.isdecimal() or len(text) > 5:  # noqa: PLR2004 - centuries
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5:  # noqa: PLR2004 - centuries
         raise InvalidInputError(f"--within {text!r}: not a number of days")
     return int(text)
