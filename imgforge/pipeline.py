@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Options:
     output: Path | None = None
     push: tuple[str, ...] = ()
     load: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             "--push needs --key: nothing unsigned gets a tag in a registry",
             hint="make one with: imgforge key generate",
         )
+    if options.push and options.offline:
+        raise InvalidInputError("--push cannot be done --offline")
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
@@ -201,7 +204,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = {base.pin: _base(source, base, policy, say) for base in needed}
+        layouts = _bases(source, needed, policy, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -212,28 +215,37 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
             scratch=output.work(name, fresh=options.no_cache),
             no_cache=options.no_cache,
             say=say,
+            offline=options.offline,
         )
         return engine.build(request), name, reason
 
 
-def _base(source: Compiled, base: Base, policy: Policy, say: Say) -> Path:
-    """Return the base's layout if the policy lets it be used, whatever the lock has of it.
+def _bases(
+    source: Compiled, needed: Collection[Base], policy: Policy, *, offline: bool, say: Say
+) -> dict[str, Path]:
+    """Return the layouts by pin, if the policy lets them be used, whatever the lock has of them.
 
     Where no list bounds bases, one that was made here and is held needs no look into the lock.
     """
     from imgforge import bases, files, lock
 
-    if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
-        held = bases.held(base.digest)
-        if held is not None:
-            return held
-    from imgforge.bases import trust
+    found: dict[str, Path] = {}
+    for base in needed:
+        if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+            held = bases.held(base.digest)
+            if held is not None:
+                found[base.digest] = held
+    lacking = {base.digest for base in needed} - found.keys()
+    if lacking:
+        from imgforge.bases import trust
 
-    locked = lock.read(source.root / files.LOCK)
-    pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
-    for each in pinned:
-        trust.demand(each, policy, say=say)
-    return bases.ensure(pinned[0], say=say)
+        locked = lock.read(source.root / files.LOCK)
+        pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest in lacking]
+        for each in pinned:
+            trust.demand(each, policy, offline=offline, say=say)
+        paths = bases.ensure_all(pinned, offline=offline, say=say)
+        found |= {base.digest: path for base, path in zip(pinned, paths, strict=True)}
+    return {base.pin: found[base.digest] for base in needed}
 
 
 def _preload(options: Options) -> None:
