@@ -81,7 +81,7 @@ def prepare(folder: Path) -> Workplace:
     shutil.copytree(
         ROOT / "examples" / "python-web", app, ignore=shutil.ignore_patterns(".imgforge")
     )
-    run([str(IMGFORGE), "lock", str(app)])
+    run([str(IMGFORGE), "lock", str(app), "--upgrade"])
     run([str(IMGFORGE), "key", "generate", str(folder / "bench")])
     locked = lock.read(app / "imgforge.lock")
     pins = [

@@ -80,7 +80,7 @@ def key() -> tuple[Path, dict[str, str]]:
 def lock() -> None:
     """Pin the bases; what verifies the archive's signature is installed where it is missing."""
     call(ROOT / "dev" / "tools", "lock")
-    call(IMGFORGE, "lock", PROJECT)
+    call(IMGFORGE, "lock", PROJECT, "--upgrade")
 
 
 def build(private: Path, unlock: dict[str, str], *flags: str) -> dict[str, Any]:

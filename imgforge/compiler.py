@@ -145,7 +145,7 @@ def _labels(spec: Spec, stack: LoadedStack, base: LockedBase) -> dict[str, str]:
         "source": image.source,
         "version": image.version,
         "base.name": base.reference,
-        "base.digest": base.digest,
+        "base.digest": base.upstream or base.digest,
     }
     own = {
         "stack": f"{stack.definition.name}@{stack.definition.version}",

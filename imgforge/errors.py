@@ -63,7 +63,7 @@ class RegistryError(ImgforgeError):
 
 
 class GateError(ImgforgeError):
-    """The image was built and judged, and findings reach the policy's gate."""
+    """What was judged does not pass: findings reach the policy's gate, or a lock is behind."""
 
     exit_code = 10
     title = "findings at or above the gate"

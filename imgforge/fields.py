@@ -12,6 +12,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from imgforge.errors import InvalidInputError
+from imgforge.oci.reference import Reference
+
 
 def problem(message: str, hint: str = "") -> PydanticCustomError:
     """Make a validation error whose message and hint reach the user unchanged."""
@@ -182,10 +185,18 @@ def _package(value: str) -> str:
 
 
 def _base(value: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._/:-]*(@sha256:[0-9a-f]{64})?", value):
-        raise problem(f"{value!r} is neither a base's name nor a registry reference")
-    if ("/" in value or ":" in value) and "@sha256:" not in value:
-        raise problem(f"{value!r} has no digest", "write repository@sha256:…")
+    if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
+        return value
+    try:
+        found = Reference.parse(value)
+    except InvalidInputError as error:
+        raise problem(f"{value!a} is neither a base's name nor a registry reference") from error
+    if not value.startswith(found.registry + "/"):
+        raise problem(
+            f"{value!a} names no registry", "such as docker.io/library/debian:trixie-slim"
+        )
+    if found.tag is None and found.digest is None:
+        raise problem(f"{value!a} has neither tag nor digest", "write :tag or @sha256:…")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from imgforge.errors import InvalidInputError
@@ -20,3 +21,12 @@ def locate(path: Path) -> Path:
             hint=f"name a folder that holds an {SPEC}; imgforge schema describes it",
         )
     return path
+
+
+def configs(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where settings may stand (:mod:`imgforge.settings`); the first that exists counts."""
+    named = environ.get("IMGFORGE_CONFIG")
+    if named:
+        return (Path(named),)
+    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/"), ".config"))
+    return home / "imgforge/config.toml", Path("/etc/imgforge/config.toml")

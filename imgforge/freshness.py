@@ -45,7 +45,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
-        "policy": sha256(policy),
+        "policy": [sha256(policy), *_named(asked.policy, policy)],
         "day": _today() if b"expires" in policy else "",
         "engine": asked.engine,
         "epoch": asked.epoch,
@@ -111,6 +111,15 @@ def _verify(output: Output, record: Record, private: Path | None) -> None:
     wanted = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
     public = load_public(public_path(private))
     verify.verify_layout(layout, record.descriptor, public, require=wanted, deep=True)
+
+
+def _named(path: Path | None, policy: bytes) -> list[str]:
+    """Digests of the keys and roots that the policy names; reading it is dear, so only then."""
+    if path is None or b"trust" not in policy:
+        return []
+    from imgforge import policy as policies
+
+    return [sha256(_read(file)) for file in policies.named(policies.load(path))]
 
 
 def _read(path: Path) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,6 +45,7 @@ class Options:
     output: Path | None = None
     push: tuple[str, ...] = ()
     load: bool = False
+    offline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             "--push needs --key: nothing unsigned gets a tag in a registry",
             hint="make one with: imgforge key generate",
         )
+    if options.push and options.offline:
+        raise InvalidInputError("--push cannot be done --offline")
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
@@ -106,7 +109,7 @@ def _build(
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
-    built, engine, reason = _run_engine(source, plan, output, options, console)
+    built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check"):
         images = _analyse(built)
         findings = _judge(images, policy)
@@ -184,8 +187,13 @@ def _open_key(options: Options) -> Callable[[], Signer] | None:
     return future.result
 
 
-def _run_engine(
-    source: Compiled, plan: BuildPlan, output: Output, options: Options, console: Console
+def _run_engine(  # noqa: PLR0917 - what a build is made of
+    source: Compiled,
+    plan: BuildPlan,
+    policy: Policy,
+    output: Output,
+    options: Options,
+    console: Console,
 ) -> tuple[Built, str, str]:
     from imgforge import engines
     from imgforge.engines.protocol import BuildRequest
@@ -196,7 +204,7 @@ def _run_engine(
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = {base.pin: _base(source, base, say) for base in needed}
+        layouts = _bases(source, needed, policy, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -207,20 +215,37 @@ def _run_engine(
             scratch=output.work(name, fresh=options.no_cache),
             no_cache=options.no_cache,
             say=say,
+            offline=options.offline,
         )
         return engine.build(request), name, reason
 
 
-def _base(source: Compiled, base: Base, say: Say) -> Path:
-    """Return the base's layout; only one that is not held needs what the lock says of it."""
+def _bases(
+    source: Compiled, needed: Collection[Base], policy: Policy, *, offline: bool, say: Say
+) -> dict[str, Path]:
+    """Return the layouts by pin, if the policy lets them be used, whatever the lock has of them.
+
+    Where no list bounds bases, one that was made here and is held needs no look into the lock.
+    """
     from imgforge import bases, files, lock
 
-    held = bases.held(base.digest)
-    if held is not None:
-        return held
-    locked = lock.read(source.root / files.LOCK)
-    found = [b for b in (locked.runtime, locked.builder) if b and b.digest == base.digest]
-    return bases.ensure(found[0], say=say)
+    found: dict[str, Path] = {}
+    for base in needed:
+        if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+            held = bases.held(base.digest)
+            if held is not None:
+                found[base.digest] = held
+    lacking = {base.digest for base in needed} - found.keys()
+    if lacking:
+        from imgforge.bases import trust
+
+        locked = lock.read(source.root / files.LOCK)
+        pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest in lacking]
+        for each in pinned:
+            trust.demand(each, policy, offline=offline, say=say)
+        paths = bases.ensure_all(pinned, offline=offline, say=say)
+        found |= {base.digest: path for base, path in zip(pinned, paths, strict=True)}
+    return {base.pin: found[base.digest] for base in needed}
 
 
 def _preload(options: Options) -> None:

@@ -22,6 +22,13 @@ INTEGRITY: Final = "IF04"
 
 _CHECK: Final = re.compile(r"IF[0-9]{3}")
 _IGNORE: Final = frozenset({"check", "path", "reason", "expires"})
+_BASES: Final = frozenset({"allow", "trust"})
+_REASONS: Final = {
+    "key": frozenset({"key"}),
+    "identity": frozenset({"identity", "issuer", "trusted-root"}),
+    "exempt": frozenset({"exempt", "owner", "expires"}),
+}
+"""Why a base may be trusted, and the keys that belong to each reason."""
 
 
 def _today() -> dt.date:
@@ -51,6 +58,37 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Why registry bases that ``match`` (a glob) are believed; exactly one of three reasons.
+
+    They are signed by the public key in the file ``key``; or with a certificate that ``issuer``
+    had issued to ``identity`` (a glob), under ``trusted_root`` (a file; None is the public
+    Sigstore's); or they are ``exempt`` for a reason, at the word of ``owner``, until the last day
+    ``expires`` (UTC).
+    """
+
+    match: str
+    key: Path | None = None
+    identity: str = ""
+    issuer: str = ""
+    trusted_root: Path | None = None
+    exempt: str = ""
+    owner: str = ""
+    expires: dt.date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """Which bases may be used (globs; None: any) and why those of registries are believed.
+
+    Globs are matched whole and ``*`` crosses ``/``. Of ``trust`` the first that matches counts.
+    """
+
+    allow: tuple[str, ...] | None = None
+    trust: tuple[Trust, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """``fail_on``: the least severity that fails the gate. ``day``: when the policy is applied."""
 
@@ -59,6 +97,7 @@ class Policy:
     allow_package_manager: bool = False
     allow_root: bool = False
     ignore: tuple[Ignore, ...] = ()
+    bases: Bases = Bases()
     day: dt.date = field(default_factory=_today)
 
 
@@ -71,15 +110,22 @@ def load(path: Path | None) -> Policy:
         return Policy()
     _, value = tomlfile.read(path)
     problems: list[str] = []
-    policy = _policy(value, problems)
+    policy = _policy(value, path.parent, problems)
     if problems:
         raise InvalidInputError(f"the policy {path} is invalid", details=problems)
     return policy
 
 
-def _policy(value: dict[str, Any], problems: list[str]) -> Policy:
+def named(policy: Policy) -> tuple[Path, ...]:
+    """Return the files that a policy names: their bytes decide as much as the policy's own."""
+    files = (file for trust in policy.bases.trust for file in (trust.key, trust.trusted_root))
+    return tuple(dict.fromkeys(file for file in files if file is not None))
+
+
+def _policy(value: dict[str, Any], folder: Path, problems: list[str]) -> Policy:
     flags = ("allow-shell", "allow-package-manager", "allow-root")
-    problems += [f"{key}: unknown key" for key in value if key not in {"fail-on", "ignore", *flags}]
+    known = {"fail-on", "ignore", "bases", *flags}
+    problems += [f"{key}: unknown key" for key in value if key not in known]
     for key in flags:
         if not isinstance(value.get(key, False), bool):
             problems.append(f"{key}: not true or false")
@@ -93,6 +139,7 @@ def _policy(value: dict[str, Any], problems: list[str]) -> Policy:
     return Policy(
         fail_on=fail_on,
         ignore=tuple(_ignore(table, f"ignore[{i}]", problems) for i, table in enumerate(tables)),
+        bases=_bases(value.get("bases", {}), folder, problems),
         **{key.replace("-", "_"): value.get(key, False) for key in flags},
     )
 
@@ -115,3 +162,62 @@ def _ignore(table: dict[str, Any], place: str, problems: list[str]) -> Ignore:
         problems.append(f"{place}.expires: not a date such as 2030-01-31")
         expires = None
     return Ignore(check, str(texts["path"]), str(texts.get("reason", "")), expires)
+
+
+def _bases(value: object, folder: Path, problems: list[str]) -> Bases:
+    if not isinstance(value, dict):
+        problems.append("bases: not a table")
+        return Bases()
+    problems += [f"bases.{key}: unknown key" for key in value if key not in _BASES]
+    allow = value.get("allow")
+    if allow is not None and not (isinstance(allow, list) and all(map(_is_text, allow))):
+        problems.append("bases.allow: not a list of names or references, * allowed")
+        allow = None
+    tables = value.get("trust", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problems.append("bases.trust: not a list of tables")
+        tables = []
+    trust = tuple(
+        _trust(table, folder, f"bases.trust[{i}]", problems) for i, table in enumerate(tables)
+    )
+    return Bases(None if allow is None else tuple(allow), trust)
+
+
+def _trust(table: dict[str, Any], folder: Path, place: str, problems: list[str]) -> Trust:
+    reasons = [reason for reason in _REASONS if reason in table]
+    known = frozenset({"match"}).union(*_REASONS.values())
+    problems += [f"{place}.{key}: unknown key" for key in table if key not in known]
+    if len(reasons) != 1:
+        problems.append(f"{place}: needs exactly one of {', '.join(_REASONS)}")
+        return Trust("")
+    wanted = {"match", *_REASONS[reasons[0]]}
+    for key in sorted(known & table.keys() - wanted):
+        problems.append(f"{place}.{key}: does not go with {reasons[0]}")
+    for key in sorted(wanted):
+        if key not in table:
+            if key != "trusted-root":
+                problems.append(f"{place}.{key}: missing")
+        elif key == "expires":
+            if type(table[key]) is not dt.date:
+                problems.append(f"{place}.{key}: not a date such as 2030-01-31")
+        elif not _is_text(table[key]):
+            problems.append(f"{place}.{key}: not a text of one line")
+    identity = table.get("identity")
+    if isinstance(identity, str) and identity and not identity.strip("*?"):
+        problems.append(f"{place}.identity: names nobody, so anybody would do")
+    expires = table.get("expires")
+    found = {key: str(table[key]) for key in wanted if _is_text(table.get(key))}
+    return Trust(
+        match=found.get("match", ""),
+        key=folder / found["key"] if "key" in found else None,
+        identity=found.get("identity", ""),
+        issuer=found.get("issuer", ""),
+        trusted_root=folder / found["trusted-root"] if "trusted-root" in found else None,
+        exempt=found.get("exempt", ""),
+        owner=found.get("owner", ""),
+        expires=expires if type(expires) is dt.date else None,
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +9,11 @@ from typing import TYPE_CHECKING
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK, locate
-from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
     from imgforge.plan import BuildPlan
     from imgforge.spec import Spec
     from imgforge.stack import Choice, LoadedStack
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +57,16 @@ class Project:
                 for name in wanted.__dataclass_fields__
                 if getattr(lock.inputs, name) != getattr(wanted, name)
             ]
-            raise InvalidInputError(
-                f"{self.lock_path} is stale",
-                details=differences,
-                hint=f"make it again with: imgforge lock {self.root}",
-            )
+            raise self.stale(differences)
         return lock
+
+    def stale(self, details: list[str]) -> InvalidInputError:
+        """Return the error of a lock that does not pin what the project asks for."""
+        return InvalidInputError(
+            f"{self.lock_path} is stale",
+            details=details,
+            hint=f"bring it up to date with: imgforge lock {self.root}",
+        )
 
     def plan(self, *, epoch: int | None = None) -> BuildPlan:
         """Compile the plan; ``epoch`` in seconds overrides the lock's."""
@@ -85,20 +85,3 @@ def load(path: Path) -> Project:
     stack = stacks.load(spec.stack.name)
     choice = stacks.choose(stack, spec, data, spec_path.name)
     return Project(spec_path.resolve().parent, spec_path, data, spec, stack, choice)
-
-
-def lock(project: Project, say: Say) -> locks.Lock:
-    """Resolve every name the project uses and write its lock; needs the network."""
-    from imgforge import bases
-
-    choice, platforms = project.choice, project.spec.platforms
-    packages = tuple(project.spec.stack.packages)
-    runtime = bases.resolve(choice.runtime, platforms, packages=packages, say=say)
-    builder = None
-    if choice.builder:
-        # Steps that cross build run on the machine's own platform, most often this one.
-        native = (*platforms, Platform("linux", "amd64"))
-        builder = bases.resolve(choice.builder, tuple(dict.fromkeys(native)), say=say)
-    made = locks.Lock(project.lock_inputs(), runtime, builder)
-    locks.write(made, project.lock_path)
-    return made

@@ -66,10 +66,12 @@ class Stack(Table):
     )
     version: str = Field(default="", description="Runtime version; the stack's default if absent.")
     base: BaseName | None = Field(
-        default=None, description="Another runtime base: a name, or repository@sha256:…"
+        default=None,
+        description="Another runtime base: a name, or registry/repository with :tag or @sha256:…",
     )
     builder: BaseName | None = Field(
-        default=None, description="Another builder base: a name, or repository@sha256:…"
+        default=None,
+        description="Another builder base: a name, or registry/repository with :tag or @sha256:…",
     )
     packages: list[PackageName] = Field(
         default=[], description="Debian packages added to the runtime base."

@@ -1,34 +1,39 @@
-"""What a key's signatures prove about an image.
+"""What signatures prove about an image.
 
-Nothing is believed for being attached: each bundle counts only if the key signed it, its payload
-is an in-toto statement, and the statement speaks of the very digest that is asked about. Who
-attached it, its annotations and the hint at a key prove nothing.
+Nothing is believed for being attached: each bundle counts only if the signatory signed it, its
+payload is an in-toto statement, and the statement speaks of the very digest that is asked about.
+Who attached it, its annotations and the hint at a key prove nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgforge.errors import EvidenceError
+from imgforge.errors import EvidenceError, TransientError
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
-from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES, Bundle
-from imgforge.signing.dsse import IN_TOTO
-from imgforge.signing.statement import SIGNATURE, Statement
+from imgforge.signing import simple
+from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES
+from imgforge.signing.signatory import ByKey
+from imgforge.signing.statement import SIGNATURE
 
 if TYPE_CHECKING:
     from imgforge.oci.registry import Registry
     from imgforge.signing.key import PublicKey
+    from imgforge.signing.signatory import Signatory
 
 MAX_BUNDLES = 256
 """The most bundles on one digest that are looked at."""
+MAX_SIGNATURE = 1 << 20
+"""Bytes; a bundle that says that an image is signed has about ten thousand."""
+_PREDICATE = "dev.sigstore.bundle.predicateType"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,91 @@ def verify_registry(
         return verify_layout(layout, top, key, require=require, platforms=platforms)
 
 
+def signature(
+    reference: Reference, digest: str, who: Signatory, *, say: Callable[[str], None]
+) -> str:
+    """Demand ``who``'s signature over ``digest``, at the mirror or the original; return who signed.
+
+    For an index its own signature is enough: it names its images by digest. Counted are Sigstore
+    bundles attached to the digest and cosign's older signatures. EvidenceError with every reason
+    otherwise; further errors: RegistryError, TransientError.
+    """
+    from imgforge.oci.mirrors import places
+    from imgforge.oci.registry import Registry
+    from imgforge.oci.transport import MissingError
+
+    refused: list[str] = []
+    silent: TransientError | MissingError | None = None
+    for place in places(reference):
+        try:
+            with Registry(place) as registry:
+                found = _signed(registry, digest, who, refused)
+        except (TransientError, MissingError) as error:
+            say(f"{place.registry}: {error.message}")
+            silent = error
+            continue
+        if found is not None:
+            return found
+    if silent is not None:  # what did not answer may hold the signature
+        raise silent
+    raise EvidenceError(
+        f"{reference.name}@{digest} has no valid signature by {who}: "
+        + (refused[0] if refused else "no signature is attached to it"),
+        details=refused[1:],
+        hint="sign it (cosign sign), or let the policy name who did",
+    )
+
+
+def _signed(registry: Registry, digest: str, who: Signatory, refused: list[str]) -> str | None:
+    """Return who signed ``digest``, or None with the reasons added to ``refused``."""
+    with tempfile.TemporaryDirectory(prefix="imgforge-verify-") as scratch:
+        layout = Layout.create(Path(scratch) / "layout")
+        layout.write_index(_fetch_bundles(registry, layout, digest, signatures=True))
+        for descriptor in _bundles(layout, digest):
+            try:
+                return _said_signed(layout.read(descriptor, limit=MAX_SIZE), digest, who)
+            except ValueError as error:
+                refused.append(f"bundle {descriptor.digest}: {error}")
+        for layer in _fetch_older(registry, layout, digest):
+            try:
+                payload = layout.read(layer, limit=simple.MAX_PAYLOAD)
+                return _said_simply(simple.SimpleSignature.from_layer(layer, payload), digest, who)
+            except ValueError as error:
+                refused.append(f"signature {layer.digest}: {error}")
+    return None
+
+
+def _said_signed(bundle: bytes, digest: str, who: Signatory) -> str:
+    statement, signer = who.statement(bundle)
+    if statement.predicate_type != SIGNATURE:
+        raise ValueError(f"it says {statement.predicate_type!a}, not that the image is signed")
+    if not statement.is_about(digest):
+        raise ValueError("its statement is about another subject")
+    return signer
+
+
+def _said_simply(found: simple.SimpleSignature, digest: str, who: Signatory) -> str:
+    if not found.is_about(digest):
+        raise ValueError("it is about another image")
+    return who.payload(found)
+
+
+def _fetch_older(registry: Registry, layout: Layout, digest: str) -> list[Descriptor]:
+    """Bring the payloads of cosign's older signatures; return their descriptors."""
+    tag = digest.replace(":", "-") + ".sig"
+    found = registry.find(tag)
+    if found is None or found[0].media_type not in MANIFESTS:
+        return []
+    manifest = layout.read_json(layout.add(found[1], found[0].media_type))
+    layers = [d for d in references(manifest)[1:] if d.media_type == simple.MEDIA_TYPE]
+    if len(layers) > MAX_BUNDLES:
+        raise EvidenceError(f"over {MAX_BUNDLES} signatures are attached to {digest}")
+    small = [layer for layer in layers if layer.size <= simple.MAX_PAYLOAD]
+    for layer in small:
+        registry.fetch_blob(layer, layout)
+    return small
+
+
 def _images(
     layout: Layout, top: Descriptor, platforms: Collection[Platform] | None
 ) -> list[Descriptor]:
@@ -147,12 +237,7 @@ def _proven(layout: Layout, digest: str, key: PublicKey, require: Collection[str
 
 def _judge(data: bytes, key: PublicKey, digest: str, descriptor: Descriptor) -> Attestation:
     """Return what one bundle proves about ``digest``; ValueError with the reason if nothing."""
-    envelope = Bundle.from_bytes(data).envelope
-    if envelope.payload_type != IN_TOTO:
-        raise ValueError(f"its payload is of type {envelope.payload_type!a}")
-    if not envelope.verify(key):
-        raise ValueError("its signature is not by this key")
-    statement = Statement.from_bytes(envelope.payload)
+    statement, _ = ByKey(key).statement(data)
     if not statement.is_about(digest):
         raise ValueError("its statement is about another subject")
     return Attestation(statement.predicate_type, statement.predicate, descriptor.digest)
@@ -174,12 +259,20 @@ def _bundle_of(layout: Layout, referrer: Descriptor) -> Descriptor | None:
     return layers[0] if len(layers) == 1 and layers[0].media_type in MEDIA_TYPES else None
 
 
-def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Descriptor]:
+def _fetch_bundles(
+    registry: Registry, layout: Layout, digest: str, *, signatures: bool = False
+) -> list[Descriptor]:
+    """Bring the bundles attached to ``digest``; return the artifacts that hold them.
+
+    With ``signatures`` what says that it is another statement, or is far too large for one that an
+    image is signed, is left where it is: SBOMs have megabytes.
+    """
     from imgforge.oci.referrers import listed
 
     claimed = listed(registry, digest)
     if len(claimed) > MAX_BUNDLES:
         raise EvidenceError(f"over {MAX_BUNDLES} things are attached to {digest}")
+    most = MAX_SIGNATURE if signatures else MAX_SIZE
     fetched = []
     for claim in claimed:
         found = registry.find(claim.digest)
@@ -188,11 +281,14 @@ def _fetch_bundles(registry: Registry, layout: Layout, digest: str) -> list[Desc
         referrer = layout.add(found[1], found[0].media_type)
         try:
             bundle = _bundle_of(layout, referrer)
+            notes = layout.read_json(referrer).get("annotations")
         except CorruptLayoutError:
             continue
-        if bundle is not None and bundle.size <= MAX_SIZE:
-            registry.fetch_blob(bundle, layout)
-            fetched.append(referrer)
+        says = notes.get(_PREDICATE, SIGNATURE) if isinstance(notes, dict) else SIGNATURE
+        if bundle is None or bundle.size > most or (signatures and says != SIGNATURE):
+            continue
+        registry.fetch_blob(bundle, layout)
+        fetched.append(referrer)
     return fetched
 
 

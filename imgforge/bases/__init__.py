@@ -8,7 +8,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,23 @@ from imgforge.lock import LockedBase
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
+    from imgforge.bases.archive import Offer
     from imgforge.bases.definitions import Definition
+    from imgforge.policy import Policy
 
-__all__ = ["definition", "ensure", "held", "names", "resolve", "resolve_registry"]
+__all__ = [
+    "definition",
+    "ensure",
+    "ensure_all",
+    "held",
+    "look",
+    "make",
+    "named_now",
+    "names",
+    "registry_reference",
+    "resolve",
+    "resolve_registry",
+]
 
 
 def names() -> tuple[str, ...]:
@@ -42,77 +56,167 @@ def resolve(
     platforms: tuple[Platform, ...],
     *,
     packages: tuple[str, ...] = (),
+    policy: Policy | None = None,
     say: Callable[[str], None],
 ) -> LockedBase:
     """Resolve ``name`` (plus system ``packages`` on top) for ``platforms``, over the network.
 
-    ``name`` is a definition's or ``registry/repository@sha256:…``. Builds the base into the cache
-    on the way, since only its bytes give the digest. Raises InvalidInputError (no such base,
-    package, platform or mirror), ToolMissingError (gpgv), RegistryError or TransientError (the
-    archive), BuildFailedError (this machine cannot make it).
+    ``name`` is a definition's or a registry's, with tag or digest. Builds or pulls the base into
+    the cache on the way, since only its bytes give the digest. ``policy`` (None: the default one)
+    bounds what may be used. Raises InvalidInputError (no such base, package, platform or mirror,
+    or the policy forbids it), ToolMissingError (gpgv), RegistryError or TransientError (the
+    archive), BuildFailedError (this machine cannot make it), EvidenceError (a registry's base is
+    not signed as the policy demands).
     """
-    if "@" in name:
-        if packages:
-            raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
-        return resolve_registry(name, platforms, say=say)
-    from imgforge.bases import archive, image, layers, sources
+    policy = _bounds(policy)
+    reference = registry_reference(name)
+    if not reference:
+        offer = look(name, platforms, packages=packages, policy=policy, say=say)
+        return make(offer.base, say=say)
+    if packages:
+        raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
+    if reference == name:
+        return resolve_registry(name, platforms, policy=policy, say=say)
+    from imgforge.bases.definitions import abi, chain
+
+    line = abi(chain(name))
+    return resolve_registry(reference, platforms, policy=policy, say=say, name=name, abi=line)
+
+
+def _bounds(policy: Policy | None) -> Policy:
+    from imgforge.policy import Policy
+
+    return Policy() if policy is None else policy
+
+
+def registry_reference(name: str) -> str:
+    """Return what names the base in a registry; empty if it is made of packages."""
+    from imgforge.bases import definitions
+
+    if "/" in name:
+        return name
+    return definitions.find(name)[0].registry or ""
+
+
+def named_now(reference: str, *, say: Callable[[str], None]) -> str:
+    """Return the digest that a reference names in its registry now, or names itself."""
+    from imgforge.oci import mirrors
+    from imgforge.oci.reference import Reference
+
+    named = Reference.parse(reference)
+    if named.digest is not None:
+        return named.digest
+    (top, _), _ = mirrors.ask(named, lambda registry: registry.resolve(), say)
+    return top.digest
+
+
+def look(
+    name: str,
+    platforms: tuple[Platform, ...],
+    *,
+    packages: tuple[str, ...] = (),
+    policy: Policy | None = None,
+    say: Callable[[str], None],
+) -> Offer:
+    """Return what a base made of packages would hold today; nothing is made, digests are empty.
+
+    Raises what :func:`resolve` does, as far as the archives and the policy give cause for it.
+    """
+    from imgforge.bases import archive, layers, sources, trust
     from imgforge.bases.definitions import chain
 
+    trust.permit(name, _bounds(policy))
     for platform in platforms:
         layers.architecture(platform)
+
     definitions = chain(name, packages=bool(packages))
     platforms = layers.needed(definitions, platforms)
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
-    found = sources.find()
-    base = archive.resolve(name, definitions, platforms, packages, found, say)
-    return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
+    return archive.resolve(name, definitions, platforms, packages, sources.find(), say)
+
+
+def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:
+    """Make ``base`` in the cache out of its packages; return it with the digests it has."""
+    from imgforge.bases import fit, image, sources
+
+    definitions = fit.chain(base)
+    return image.make(base, definitions, sources=sources.find, offline=False, say=say)
 
 
 def resolve_registry(
-    reference: str, platforms: tuple[Platform, ...], *, say: Callable[[str], None]
+    reference: str,
+    platforms: tuple[Platform, ...],
+    *,
+    policy: Policy,
+    say: Callable[[str], None],
+    name: str | None = None,
+    abi: str = "",
 ) -> LockedBase:
-    """Pin ``registry/repository@sha256:…`` and pull it into the cache."""
+    """Pin ``registry/repository[:tag][@sha256:…]`` as ``name`` and pull it into the cache."""
     from imgforge.bases import pulled
 
-    return pulled.resolve(reference, platforms, say)
+    return pulled.resolve(name or reference, reference, platforms, policy, say, abi=abi)
 
 
 def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None]) -> Path:
     """Return an OCI layout directory whose ``index.json`` lists exactly ``base.digest``.
 
     Instant when it is in the cache; else the base is made again from the locked packages alone (or
-    pulled by digest), and BuildFailedError says so if its digest is not the locked one.
+    pulled by digest), and BuildFailedError says so if its digest is not the locked one. Whether it
+    may be used is :func:`imgforge.bases.trust.demand`'s question.
     """
-    found = held(base.digest)
-    if found is not None:
-        return found
-    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     if base.source == "registry":
         from imgforge.bases import pulled
 
         return pulled.ensure(base, offline=offline, say=say)
+    found = held(base.digest)
+    if found is not None:
+        return found
+    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     return _rebuilt(base, path, offline=offline, say=say)
 
 
+def ensure_all(
+    wanted: Sequence[LockedBase], *, offline: bool = False, say: Callable[[str], None]
+) -> list[Path]:
+    """Do as :func:`ensure` for several; ``offline``, what is missing of all is said at once."""
+    found, missing = [], []
+    for base in wanted:
+        try:
+            found.append(ensure(base, offline=offline, say=say))
+        except BuildFailedError as error:
+            if not offline:
+                raise
+            missing.append(error)
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        raise BuildFailedError(
+            f"{len(missing)} bases are not in the cache and this run is offline",
+            details=[line for e in missing for line in (e.message, *e.details)],
+            hint=missing[0].hint,
+        )
+    return found
+
+
 def held(digest: str) -> Path | None:
-    """Return the layout of the base with this index digest if the cache has it."""
-    from imgforge.bases.cached import complete
+    """Return the layout of the base with this index digest if it was made here and is cached.
+
+    A registry's base does not count: whether it may be used is the policy's question.
+    """
+    from imgforge.bases.cached import complete, origins
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    return path if complete(path, digest) else None
+    return path if not origins(path) and complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
-    from imgforge.bases import image, sources
-    from imgforge.bases.definitions import PACKAGES, chain, digest
+    from imgforge.bases import fit, image, sources
 
-    locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
-    added = any(layers[-1:] == ((PACKAGES, 0),) for layers in locked)
-    definitions = chain(base.name, packages=added)
-    defined = tuple((d.name, len(d.wheel)) for d in definitions)
-    if digest(definitions) != base.definition or locked != {defined}:
+    definitions = fit.chain(base)
+    if not fit.is_defined(base, definitions):
         raise BuildFailedError(
             f"base {base.name} was locked with another definition of it",
             hint="this imgforge defines it anew; lock again with: imgforge lock",
@@ -123,6 +227,6 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
         raise BuildFailedError(
             f"base {base.name}, made again from the locked packages, differs from the lock",
             details=[f"locked {base.digest}", f"made   {made.digest}"],
-            hint="this imgforge may pack differently; lock again with: imgforge lock",
+            hint=f"this imgforge may pack differently; see: imgforge lock --upgrade {base.name}",
         )
     return path

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from imgforge.bases import fetch, layers, npm, release, wheels
+from imgforge.bases.changes import is_security
 from imgforge.bases.closure import close
 from imgforge.bases.definitions import PACKAGES, Definition, abi, digest
-from imgforge.bases.index import Candidate, Index, load
+from imgforge.bases.index import Candidate, Index, compare, load
 from imgforge.bases.sources import Sources, Suite
 from imgforge.errors import RegistryError
 from imgforge.lock import Archive, LockedBase, LockedLayer, LockedPlatform, Tarball, Wheel
 from imgforge.oci.types import Platform, sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the archives make of a base today; the digests of ``base`` are still empty.
+
+    ``fixes`` maps a package's name to its newest version among the security updates, whether that
+    was taken or one that the next point release has in its place.
+    """
+
+    base: LockedBase
+    fixes: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +54,8 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
     packages: Sequence[str],
     sources: Sources,
     say: Callable[[str], None],
-) -> LockedBase:
-    """Return the base ``name`` that ``chain`` describes today, its digests still empty.
+) -> Offer:
+    """Return the base ``name`` that ``chain`` describes today.
 
     ``packages`` go into the chain's last layer. Raises what the archives and uv give cause for.
     """
@@ -57,7 +70,7 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
         LockedPlatform(p, "", _layers(chain, indexes[arch], packages, arch, others))
         for p, arch in sorted(architectures.items())
     )
-    return LockedBase(
+    base = LockedBase(
         name=name,
         source="packages",
         reference=f"imgforge/{name}",
@@ -73,6 +86,21 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
         platforms=locked,
         abi=abi(chain),
     )
+    return Offer(base, _fixes(base, indexes.values()))
+
+
+def _fixes(base: LockedBase, indexes: Iterable[Index]) -> dict[str, str]:
+    names = {p.name for x in base.platforms for layer in x.layers for p in layer.packages}
+    found: dict[str, str] = {}
+    for index in indexes:
+        for name in names:
+            for package in (c.package for c in index.named(name)):
+                known = found.get(name)
+                if is_security(package.suite) and (
+                    not known or compare(package.version, known) > 0
+                ):
+                    found[name] = package.version
+    return found
 
 
 def _releases(sources: Sources, name: str) -> list[_Read]:

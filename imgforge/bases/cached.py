@@ -6,8 +6,25 @@ import contextlib
 import shutil
 from pathlib import Path
 
+from imgforge import cache
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
+from imgforge.oci.types import Descriptor
+
+_USABLE = frozenset({("linux", "amd64"), ("linux", "arm64")})
+_ORIGINS = "pulled"
+"""A file in a layout from a registry: the digests, one a line, that the registry has it under.
+
+Several images may be one when they are flattened."""
+
+
+def usable(image: Descriptor) -> bool:
+    """Whether an image is for a platform that imgforge builds for, or does not say.
+
+    Others in a registry's index (and attestations, which say they run nowhere) are not brought.
+    """
+    platform = image.platform
+    return platform is None or (platform.os, platform.architecture) in _USABLE
 
 
 def place(staging: Path, digest: str) -> Path:
@@ -20,17 +37,41 @@ def place(staging: Path, digest: str) -> Path:
     if not complete(target, digest):
         shutil.rmtree(target)
         staging.rename(target)
+    else:
+        _join(target, staging)
     return target
 
 
+def mark(staging: Path, digest: str) -> None:
+    """Say that the layout is of what a registry has under ``digest``, and was not made here."""
+    (staging / _ORIGINS).write_text(f"{digest}\n", encoding="ascii")
+
+
+def origins(path: Path) -> frozenset[str]:
+    """Return the registries' digests for the layout at ``path``; none if it was made here."""
+    try:
+        return frozenset((path / _ORIGINS).read_text(encoding="ascii").split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def _join(target: Path, staging: Path) -> None:
+    """Let ``target`` also be what ``staging``, of the same bytes, is: made here, or pulled."""
+    theirs, ours = origins(target), origins(staging)
+    if not ours:
+        (target / _ORIGINS).unlink(missing_ok=True)
+    elif theirs and not ours <= theirs:
+        cache.write(target / _ORIGINS, "\n".join(sorted(ours | theirs)).encode())
+
+
 def complete(path: Path, digest: str) -> bool:
-    """Whether the layout at ``path`` lists exactly ``digest`` and all its blobs are there."""
+    """Whether the layout at ``path`` lists exactly ``digest`` and all usable blobs are there."""
     try:
         layout = Layout(path)
         (top,) = layout.index()
         if top.digest != digest:
             return False
-        for descriptor in layout.images(top):
+        for descriptor in filter(usable, layout.images(top)):
             manifest = layout.read_json(descriptor)
             for part in (manifest["config"], *manifest["layers"]):
                 if layout.blob_path(part["digest"]).stat().st_size != part["size"]:

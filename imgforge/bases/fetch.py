@@ -121,7 +121,7 @@ def _blob(http: httpx.Client, wanted: Wanted) -> Path:
             temporary.unlink(missing_ok=True)
     raise RegistryError(
         f"{without_password(wanted.urls[-1])} does not exist",
-        hint="the archive has moved on; take its present packages with: imgforge lock",
+        hint="the archive has moved on; take its present packages with: imgforge lock --upgrade",
     )
 
 

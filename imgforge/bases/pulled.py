@@ -1,73 +1,164 @@
-"""Bases from a registry: pinned by digest, pulled into the same cache as those made here."""
+"""Bases from a registry: believed for a reason, pulled by digest, and stripped where they must be.
+
+A name is resolved to a digest once, by :func:`resolve`; the policy's demand comes before anything
+else is fetched. An image that ships setuid bits or capabilities is flattened, and then ``digest``
+is the flattened image's and ``upstream`` the registry's.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import datetime as dt
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import cache
-from imgforge.bases.cached import place
+from imgforge.bases import cached, trust
 from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError
 from imgforge.lock import LockedBase, LockedPlatform
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor, Platform
+from imgforge.oci.reference import Reference
+from imgforge.oci.types import INDEXES, Descriptor, Platform
 
-_REFERENCE = re.compile(r"([^@\s]+/[^@\s]+)@(sha256:[0-9a-f]{64})")
+if TYPE_CHECKING:
+    from imgforge.oci.registry import Registry
+    from imgforge.policy import Policy
 
 
 def resolve(
-    reference: str, platforms: Iterable[Platform], say: Callable[[str], None]
+    name: str,
+    reference: str,
+    platforms: Iterable[Platform],
+    policy: Policy,
+    say: Callable[[str], None],
+    *,
+    abi: str = "",
 ) -> LockedBase:
-    """Pull ``registry/repository@sha256:…`` and lock it for ``platforms``.
+    """Lock ``reference`` (with tag, digest or both) as the base ``name``, and pull it.
 
-    InvalidInputError if the reference is malformed or has no image for a platform; RegistryError
-    and TransientError as the registry gives cause for.
+    InvalidInputError if the reference is malformed or has no image for a platform; what
+    :func:`imgforge.bases.trust.demand` raises; RegistryError and TransientError as the registry
+    gives cause for.
     """
-    match = _REFERENCE.fullmatch(reference)
-    if not match:
-        raise InvalidInputError(
-            f"not a pinned reference: {reference!r}", hint="write it as registry/name@sha256:…"
-        )
-    layout = Layout(_pull(match[1], match[2], say))
-    (top,) = layout.index()
-    images = layout.images(top)
+    from imgforge.oci import mirrors
+
+    named = Reference.parse(reference)
+    digest = named.digest
+    if digest is None:
+        if named.tag is None:
+            raise InvalidInputError(
+                f"the base {reference} has neither tag nor digest", hint="write :tag or @sha256:…"
+            )
+        (top, _), _ = mirrors.ask(named, lambda registry: registry.resolve(), say)
+        digest = top.digest
+        say(f"{named} is {digest}")
+    base = LockedBase(
+        name, "registry", named.name, digest, 0, "", (), (), abi=abi, tag=named.tag or ""
+    )
+    base = dataclasses.replace(base, trust=trust.demand(base, policy, say=say))
+    path = _pull(named.name, digest, say)
+    layout = Layout(path)
+    (found,) = layout.index()
+    images = [image for image in layout.images(found) if cached.usable(image)]
     created = dt.datetime.fromtimestamp(0, dt.UTC)
     locked = []
     for platform in sorted(platforms):
-        found = next((d for d in images if _fits(layout, d, platform)), None)
-        if found is None:
+        image = next((d for d in images if _fits(layout, d, platform)), None)
+        if image is None:
             raise InvalidInputError(f"{reference} has no image for {platform}")
-        locked.append(LockedPlatform(platform, found.digest, ()))
-        created = max(created, _created(layout, found))
-    epoch = int(created.timestamp())
-    return LockedBase(reference, "registry", match[1], match[2], epoch, "", (), tuple(locked))
+        locked.append(LockedPlatform(platform, image.digest, ()))
+        created = max(created, _created(layout, image))
+    return dataclasses.replace(
+        base,
+        digest=found.digest,
+        upstream=digest if found.digest != digest else "",
+        epoch=int(created.timestamp()),
+        platforms=tuple(locked),
+    )
 
 
 def ensure(base: LockedBase, *, offline: bool, say: Callable[[str], None]) -> Path:
-    """Pull ``base`` into the cache; BuildFailedError when ``offline``."""
+    """Return the layout of ``base``, pulled (and flattened) anew if the cache has it not.
+
+    BuildFailedError when ``offline`` and it is not there, or if it gives another digest than the
+    lock's.
+    """
+    upstream = base.upstream or base.digest
+    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
+    # What was made here may be in a registry, too; only a flattened image has another origin.
+    origins = cached.origins(path) or {base.digest}
+    if upstream in origins and cached.complete(path, base.digest):
+        return path
     if offline:
         raise BuildFailedError(f"base {base.name} is not in the cache and this run is offline")
-    return _pull(base.reference, base.digest, say)
+    made = _pull(base.reference, upstream, say)
+    if made != path:
+        raise BuildFailedError(
+            f"base {base.name}, made anew of {base.reference}@{upstream}, differs from the lock",
+            details=[f"locked {base.digest}", f"made   sha256:{made.name}"],
+            hint="an image with setuid bits is never used as it is; lock again with: imgforge lock",
+        )
+    return made
 
 
 def _pull(repository: str, digest: str, say: Callable[[str], None]) -> Path:
-    from imgforge.oci import registry
+    """Bring an image into the cache, under the digest that it has when it may be used."""
+    from imgforge.bases import flatten
+    from imgforge.oci import mirrors
 
-    say(f"pulling {repository}@{digest}")
-    staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
-    try:
+    wanted = Reference.parse(repository).with_digest(digest)
+    say(f"pulling {wanted}")
+    with _staging() as staging, _staging() as flat:
         layout = Layout.create(staging)
-        top = registry.pull(repository, digest, layout)
+
+        def fetch(registry: Registry) -> Descriptor:
+            top, data = registry.resolve()
+            layout.add(data, top.media_type)
+            for image in _images(layout, top):
+                registry.fetch_image(image, layout, None)
+            return top
+
+        top, _ = mirrors.ask(wanted, fetch, say)
         if top.digest != digest:
             raise RegistryError(f"{repository} gave {top.digest} for {digest}")
+        privileged = flatten.bits(layout, top)
+        if privileged:
+            say(
+                f"{repository} ships {len(privileged)} files with setuid bits or capabilities, "
+                f"such as /{privileged[0]}: it is flattened without them"
+            )
+            stripped = Layout.create(flat)
+            top = flatten.flatten(layout, top, stripped)
+            layout = stripped
         layout.write_index([top])
-        return place(staging, digest)
+        cached.mark(layout.path, digest)
+        return cached.place(layout.path, top.digest)
+
+
+def _images(layout: Layout, top: Descriptor) -> list[Descriptor]:
+    """Return what of ``top`` to bring: an image whole, of an index what is usable.
+
+    RegistryError if that is nothing.
+    """
+    if top.media_type not in INDEXES:
+        return [top]
+    found = [image for image in layout.children(top) if cached.usable(image)]
+    if not found:
+        raise RegistryError(f"the index {top.digest} has no image for a platform that is built for")
+    return found
+
+
+@contextlib.contextmanager
+def _staging() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
+    try:
+        yield path
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _config(layout: Layout, image: Descriptor) -> dict[str, object]:

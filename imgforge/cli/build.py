@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that bounds the gate")
     options.flag(out, "--no-cache", action="store_true", help="build everything again")
+    options.offline(out)
     options.epoch(out)
     options.common(out, "text", "json")
     return out
@@ -84,6 +85,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             output=given.output,
             push=tuple(given.push),
             load=given.load,
+            offline=given.offline,
         ),
         console,
     )

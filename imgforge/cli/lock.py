@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
+from imgforge.errors import InvalidInputError
+from imgforge.files import LOCK, SPEC, locate
+
+if TYPE_CHECKING:
+    from imgforge.pins import Outcome, Pin
 
 EXAMPLES = """\
-  imgforge lock                                 pin what ./imgforge.toml names
-  imgforge lock services/web
+  imgforge lock                                 pin what ./imgforge.toml names; keep what is pinned
+  imgforge lock services/web --check            in CI: exit 2 if the lock is missing or stale
+  imgforge lock --upgrade                       resolve every base anew and say what changed
+  imgforge lock --upgrade runtime --dry-run     what would change in one of them
+  imgforge lock --offline                       see that the cache has all that is pinned
 """
 
 
@@ -17,20 +28,92 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("lock", COMMANDS["lock"], EXAMPLES)
     options.project(out)
-    options.common(out)
+    options.flag(
+        out,
+        "--check",
+        action="store_true",
+        help="only say whether the lock fits; asks nobody, prints nothing if it does",
+    )
+    options.flag(
+        out,
+        "--upgrade",
+        nargs="*",
+        metavar="BASE",
+        help="resolve these bases anew (by name, or runtime, builder); all if none is named",
+    )
+    options.flag(
+        out, "--dry-run", action="store_true", help="say what would change; write and make nothing"
+    )
+    options.flag(
+        out, "--policy", type=Path, metavar="FILE", help="policy that says which bases are trusted"
+    )
+    options.offline(out)
+    options.common(out, "text", "json")
     return out
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
-    """Resolve and write the lock; print its path."""
-    from imgforge import project
+    """Check or write the lock; print its path, or what became of every base as JSON."""
+    if given.check:
+        from imgforge import settled
 
-    loaded = project.load(given.path)
+        if given.upgrade is not None:
+            raise InvalidInputError("--check changes nothing: leave out --upgrade")
+        settled.check(given.path)
+        return 0
+    from imgforge import pins
+
+    _refuse_folders(given.upgrade)
     with console.step("resolve bases") as say:
-        lock = project.lock(loaded, say)
-    for base in (lock.runtime, lock.builder):
-        if base is not None:
-            count = sum(len(la.packages) for p in base.platforms[:1] for la in p.layers)
-            console.note(f"{base.name}: {base.digest} ({count} packages)")
-    print(loaded.lock_path)
+        outcome = pins.settle(
+            given.path,
+            upgrade=given.upgrade,
+            offline=given.offline,
+            dry_run=given.dry_run,
+            policy=given.policy,
+            say=say,
+        )
+    path = locate(given.path).resolve().with_name(LOCK)
+    for pin in outcome.pins:
+        _tell(pin, console, dry_run=given.dry_run)
+    if given.format == "json":
+        print(json.dumps(_json(outcome, path), indent=2))
+    elif not given.dry_run:
+        print(path)
     return 0
+
+
+def _refuse_folders(upgrade: list[str] | None) -> None:
+    """Refuse a folder after ``--upgrade``, where argparse takes it for a base's name."""
+    folders = [name for name in upgrade or () if (Path(name) / SPEC).is_file()]
+    if folders:
+        raise InvalidInputError(
+            f"--upgrade {folders[0]}: this is a folder, not a base",
+            hint=f"name the folder first: imgforge lock {folders[0]} --upgrade",
+        )
+
+
+def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
+    head, changes = f"{pin.role} {pin.name}", pin.changes
+    counted = f"{pin.packages} packages" if pin.packages else ""
+    about = ", ".join(filter(None, (counted, pin.digest))) or "from a registry"
+    if not pin.reasons:
+        console.note(f"{head}: kept ({about})")
+        return
+    console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew ({about})")
+    for reason in pin.reasons:
+        console.note(f"  because {reason}")
+    if changes is not None and not changes:
+        console.note("  nothing differs from what was locked")
+    elif changes is not None:
+        console.note(f"  {changes.old} → {changes.new or '(known once it is made)'}")
+        for line in changes.lines():
+            console.note(f"  {line}")
+
+
+def _json(outcome: Outcome, path: Path) -> dict[str, object]:
+    return {
+        "lock": str(path),
+        "written": outcome.written,
+        "bases": [pin.to_json() for pin in outcome.pins],
+    }

@@ -32,7 +32,8 @@ def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:
     """Add a flag and its environment twin: ``--no-cache`` is also ``IMGFORGE_NO_CACHE``.
 
     ``variable`` names another one where the same flag means something else in another command.
-    A switch is on when its variable is ``1``; a repeatable flag's variable holds words.
+    A switch is on when its variable is ``1``; a repeatable flag's variable holds words, and where
+    the words may be left out, ``1`` stands for the bare flag.
     """
     long = next(name for name in names if name.startswith("--"))
     plain = "IMGFORGE_" + long.removeprefix("--").upper().replace("-", "_")
@@ -44,7 +45,9 @@ def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:
         settings["default"] = given == "1"
     elif action == "append":
         settings["default"] = [] if given is None else _typed(settings, variable, *given.split())
-    elif given is not None:
+    elif settings.get("nargs") == "*" and given:
+        settings["default"] = [] if given == "1" else _typed(settings, variable, *given.split())
+    elif given is not None and settings.get("nargs") != "*":
         settings["default"] = _typed(settings, variable, given)[0]
         settings.pop("required", None)
     parser.add_argument(*names, **settings)
@@ -76,6 +79,11 @@ def project(parser: argparse.ArgumentParser) -> None:
         default=Path(),
         help="folder of imgforge.toml, or the file (default: here)",
     )
+
+
+def offline(parser: argparse.ArgumentParser) -> None:
+    """Add the switch that forbids the network."""
+    flag(parser, "--offline", action="store_true", help="fetch nothing, take all from the cache")
 
 
 def epoch(parser: argparse.ArgumentParser) -> None:

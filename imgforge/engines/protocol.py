@@ -48,6 +48,8 @@ class BuildRequest:
     """A lasting directory of the engine's own, for what makes the next build quicker."""
     no_cache: bool
     say: Say
+    offline: bool = False
+    """Whether imgforge may fetch nothing; an engine's steps have the network it gives them."""
 
 
 @dataclass(frozen=True, slots=True)

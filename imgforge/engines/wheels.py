@@ -64,14 +64,21 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
     argv += ["--python-version", parameters["python"], "--python-platform", target]
     argv += ["--require-hashes", "--only-binary", ":all:"]
     argv += ["--requirements", request.context / parameters["lock"]]
+    if request.offline:
+        argv.append("--offline")
     try:
         process.run(argv, env=env, cwd=folder)
     except BuildFailedError as error:
+        hint = (
+            "a missing hash or pin: uv pip compile --generate-hashes; a package without a "
+            "wheel: allow-source-builds = true and an engine that can run commands"
+        )
         raise BuildFailedError(
             f"the requirements in {parameters['lock']} could not be installed for {platform}",
             details=error.details,
-            hint="a missing hash or pin: uv pip compile --generate-hashes; a package without a "
-            "wheel: allow-source-builds = true and an engine that can run commands",
+            hint="not all are in the cache: build once without --offline"
+            if request.offline
+            else hint,
         ) from error
     tidy(folder)
 

@@ -46,8 +46,9 @@ _NAME, _PREFIX, _LINK, _USTAR_SIZE = 100, 155, 100, 8 << 30
 class Entry:
     """One file system object of a layer. ``path`` is relative, without a leading ``./``.
 
-    At most one of ``data``, ``source`` (a file to stream) and ``link`` (target of a symbolic
-    link) is given; an entry with none of them is a directory.
+    At most one of ``data``, ``source`` (a file to stream), ``pieces`` (``size`` bytes to come),
+    ``link`` (target of a symbolic link) and ``same`` (path of a file before it, as a hard link) is
+    given; an entry with none of them is a directory.
     """
 
     path: str
@@ -57,11 +58,15 @@ class Entry:
     data: bytes | None = None
     source: Path | None = None
     link: str | None = None
+    same: str | None = None
+    pieces: Iterable[bytes] | None = None
+    size: int = 0
 
     @property
     def is_directory(self) -> bool:
         """Whether this entry is a directory."""
-        return self.data is None and self.source is None and self.link is None
+        given = (self.data, self.source, self.link, self.same, self.pieces)
+        return all(part is None for part in given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +156,24 @@ def _tar(entries: Iterable[Entry]) -> Iterator[bytes]:
             yield _header(name, _REGULAR, owner, size=len(entry.data))
             yield entry.data
             yield bytes(-len(entry.data) % _BLOCK)
+        elif entry.same is not None:
+            yield _header(name, _HARDLINK, owner, link=_checked(entry.same))
+        elif entry.pieces is not None:
+            yield _header(name, _REGULAR, owner, size=entry.size)
+            yield from _counted(entry)
         elif entry.source is not None:
             yield from _file(name, owner, entry.source)
     yield bytes(2 * _BLOCK)
+
+
+def _counted(entry: Entry) -> Iterator[bytes]:
+    left = entry.size
+    for piece in entry.pieces or ():
+        left -= len(piece)
+        yield piece
+    if left:
+        raise OSError(f"{entry.path} has another size than was said")
+    yield bytes(-entry.size % _BLOCK)
 
 
 def _file(name: bytes, owner: _Owner, source: Path) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.layout import references as blobs_of
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
-from imgforge.oci.transport import Again, Answer, Transport
+from imgforge.oci.transport import Again, Answer, MissingError, Transport
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform, is_digest, sha256
 
 ACCEPT = ", ".join(sorted(MANIFESTS | INDEXES))
@@ -63,7 +63,7 @@ class Registry:
         name = self.reference.digest or self.reference.tag or "latest"
         found = self.find(name)
         if found is None:
-            raise RegistryError(f"{self.reference.name} has no {name}")
+            raise MissingError(f"{self.reference.name} has no {name}")
         return found
 
     def find(self, name: str) -> tuple[Descriptor, bytes] | None:
@@ -100,7 +100,7 @@ class Registry:
             return
         found = self.find(descriptor.digest)
         if found is None:
-            raise RegistryError(f"{self.reference.name} lacks the manifest {descriptor.digest}")
+            raise MissingError(f"{self.reference.name} lacks the manifest {descriptor.digest}")
         here, data = found
         if (here.media_type, here.size) != (descriptor.media_type, descriptor.size):
             raise RegistryError(

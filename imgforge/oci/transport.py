@@ -50,6 +50,10 @@ Body = bytes | Callable[[], Iterable[bytes]]
 """Bytes, or what gives them piece by piece, anew for each try (name their Content-Length)."""
 
 
+class MissingError(RegistryError):
+    """A registry answers, and has not what it was asked for: another one may have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A response: ``headers`` with lower-case names, ``url`` where it came from in the end."""
@@ -323,7 +327,8 @@ class Transport:
         hint = None
         if answer.status in (401, 403):
             hint = login_hint(self.reference)
-        return RegistryError(
+        kind = MissingError if answer.status == 404 else RegistryError  # noqa: PLR2004 - Not Found
+        return kind(
             f"{self.reference.registry} refused {method} {shown(target)}: status {answer.status}",
             details=_reasons(answer.body),
             hint=hint,

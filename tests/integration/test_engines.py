@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imgforge import bases, engines
+from imgforge import bases, engines, pins
 from imgforge import project as projects
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.oci.layout import Layout, references
@@ -116,7 +116,7 @@ def config(layout: Layout, image: Descriptor) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> projects.Project:
     made = write_project(tmp_path_factory.mktemp("parity") / "one", 0o022)
-    projects.lock(made, print)
+    pins.update(made, say=print)
     return made
 
 
@@ -159,7 +159,7 @@ def test_hostile_text_reaches_the_configuration_as_text(tmp_path: Path) -> None:
         (root / name).mkdir()
         (root / name / "file").write_text(name)
     made = projects.load(root)
-    projects.lock(made, print)
+    pins.update(made, say=print)
     results = [build(made, name, tmp_path / name) for name in ("buildkit", "native")]
     for built in results:
         seen = config(built.layout, built.image)
@@ -202,7 +202,7 @@ def test_both_platforms_are_built_without_emulation_to_one_digest(
     both = 'name = "acme/parity"\nplatforms = ["linux/amd64", "linux/arm64"]'
     path.write_text(path.read_text().replace('name = "acme/parity"', both))
     made = projects.load(root)
-    projects.lock(made, print)
+    pins.update(made, say=print)
     native, buildkit = (build(made, name, tmp_path / name) for name in ("native", "buildkit"))
     assert native.image.digest == buildkit.image.digest
     images = native.layout.images(native.image)

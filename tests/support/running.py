@@ -109,5 +109,5 @@ def copy_example(name: str, folder: Path) -> Path:
     expect = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
     if "prepare" in expect:
         run(*expect["prepare"], cwd=folder)
-    imgforge("lock", cwd=folder)
+    imgforge("lock", "--upgrade", cwd=folder)
     return folder

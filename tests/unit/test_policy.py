@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from imgforge.errors import InvalidInputError
-from imgforge.policy import Ignore, Policy, load
+from imgforge.policy import Bases, Ignore, Policy, Trust, load, named
 from imgforge.tomlfile import MAX_BYTES
 
 
@@ -82,3 +82,68 @@ def test_refuses_what_cannot_be_read(tmp_path: Path) -> None:
     latin.write_bytes(b'fail-on = "\xff"')
     with pytest.raises(InvalidInputError):
         load(latin)
+
+
+def test_reads_which_bases_are_trusted_and_why(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[bases]\nallow = ["registry.test/base/*", "python-3.13"]\n'
+        '[[bases.trust]]\nmatch = "registry.test/base/*"\nkey = "keys/base.pub"\n'
+        '[[bases.trust]]\nmatch = "gcr.test/*"\nidentity = "https://github.com/acme/*"\n'
+        'issuer = "https://issuer.test"\ntrusted-root = "/etc/root.json"\n'
+        '[[bases.trust]]\nmatch = "public.test/*"\nidentity = "a@b.test"\nissuer = "https://i.test"\n'
+        '[[bases.trust]]\nmatch = "*"\nexempt = "ticket 123"\nowner = "us"\nexpires = 2027-01-31\n'
+    )
+    policy = load(path)
+    root = Path("/etc/root.json")
+    assert policy.bases == Bases(
+        ("registry.test/base/*", "python-3.13"),
+        (
+            Trust("registry.test/base/*", key=tmp_path / "keys/base.pub"),
+            Trust("gcr.test/*", None, "https://github.com/acme/*", "https://issuer.test", root),
+            Trust("public.test/*", identity="a@b.test", issuer="https://i.test"),
+            Trust("*", exempt="ticket 123", owner="us", expires=dt.date(2027, 1, 31)),
+        ),
+    )
+    assert named(policy) == (tmp_path / "keys/base.pub", root)
+    path.write_text("[bases]\nallow = []\n")
+    assert load(path).bases == Bases(allow=())
+
+
+def test_lists_everything_that_is_wrong_with_bases_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[bases]\nallow = "*"\nalow = []\n'
+        '[[bases.trust]]\nmatch = "a"\n'
+        '[[bases.trust]]\nkey = "k"\nexempt = "x"\n'
+        '[[bases.trust]]\nkey = 1\nowner = "x"\nwhy = "x"\n'
+        '[[bases.trust]]\nmatch = "b"\nidentity = "**"\n'
+        '[[bases.trust]]\nmatch = "c"\nexempt = "two\\nlines"\nexpires = "2027-01-31"\n'
+    )
+    with pytest.raises(InvalidInputError) as error:
+        load(path)
+    assert [line.removeprefix("bases.") for line in error.value.details] == [
+        "alow: unknown key",
+        "allow: not a list of names or references, * allowed",
+        "trust[0]: needs exactly one of key, identity, exempt",
+        "trust[1]: needs exactly one of key, identity, exempt",
+        "trust[2].why: unknown key",
+        "trust[2].owner: does not go with key",
+        "trust[2].key: not a text of one line",
+        "trust[2].match: missing",
+        "trust[3].issuer: missing",
+        "trust[3].identity: names nobody, so anybody would do",
+        "trust[4].exempt: not a text of one line",
+        "trust[4].expires: not a date such as 2030-01-31",
+        "trust[4].owner: missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["bases = 1", "[bases]\ntrust = 1", "[bases]\ntrust = [1]", "[bases]\nallow = [1]"]
+)
+def test_refuses_what_is_no_table_of_bases(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(text)
+    with pytest.raises(InvalidInputError, match="is invalid"):
+        load(path)

@@ -50,7 +50,11 @@ def test_the_least_spec_is_accepted_with_its_defaults() -> None:
         ("image", 'platforms = ["windows/amd64"]', "image.platforms[0]", "not a platform"),
         ("image", 'title = "a\\nb"', "image.title", "control character"),
         ("stack", "version = 3.13", "stack.version", "string"),
-        ("stack", 'base = "registry.example/x"', "stack.base", "no digest"),
+        ("stack", 'base = "registry.example/x"', "stack.base", "neither tag nor digest"),
+        ("stack", 'base = "library/debian:13"', "stack.base", "names no registry"),
+        ("stack", 'base = "debian:13"', "stack.base", "names no registry"),
+        ("stack", 'base = "registry.example/X:1"', "stack.base", "neither a base's name nor"),
+        ("stack", 'base = "registry.example/x@sha256:12"', "stack.base", "neither a base's name"),
         ("stack", 'packages = ["a b"]', "stack.packages[0]", "package name"),
         ("stack", "parameters = { x = 1.5 }", "stack.parameters.x", "wrong type"),
         ("app", 'lock = "/etc/passwd"', "app.lock", "relative path"),
@@ -80,6 +84,22 @@ def test_what_is_wrong_is_named_with_its_place(
 ) -> None:
     found = problems(with_line(table, line))
     assert any(place in text and words in text for text in found), found
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "python-3.13",
+        "cc-bookworm",
+        "docker.io/library/debian:trixie-slim",
+        "localhost:5000/team/base:Tag_1",
+        "registry.example/base@sha256:" + "0" * 64,
+        "registry.example/team/base:1@sha256:" + "0" * 64,
+    ],
+)
+def test_a_base_is_a_name_or_a_reference(base: str) -> None:
+    found = spec.parse(with_line("stack", f'base = "{base}"').encode())
+    assert found.stack.base == base
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../b", "~/x", "a*", "C:/x", "$X"])

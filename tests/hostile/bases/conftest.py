@@ -183,4 +183,5 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'name = "demo"\nsummary = "x"\npackages = ["demo"]\n'
         '[suite.trixie]\nend-of-life = 2100-01-01\n[config]\nuser = "65532:65532"\n'
     )
-    monkeypatch.setattr(assets, "folder", lambda _: folder)
+    shipped = assets.folder
+    monkeypatch.setattr(assets, "folder", lambda n: folder if n == "bases" else shipped(n))

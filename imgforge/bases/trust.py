@@ -1,0 +1,188 @@
+"""Whether a base may be used at all: the policy's list, and why a registry's base is believed.
+
+A base made here needs no more than its name on the list, since its packages are verified. One from
+a registry is named by its repository, its pinned reference and, if a definition stands for it, the
+definition's name; never by a tag, which anybody may write into a lock. What was proven is kept
+under a digest over all that decided it, so an unchanged base asks no network again; exemptions and
+the list are judged anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge import cache
+from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError
+from imgforge.lock import LockedBase
+from imgforge.oci.reference import Reference
+from imgforge.oci.types import canonical_json, sha256
+
+if TYPE_CHECKING:
+    from imgforge.policy import Policy, Trust
+    from imgforge.signing.signatory import Signatory
+
+_ENTRY = """add to the policy (--policy):
+    [[bases.trust]]
+    match = "{name}"
+    key = "base.pub"   # or identity and issuer; or exempt, owner and expires"""
+_LONGEST = 4096
+
+
+def demand(
+    base: LockedBase, policy: Policy, *, offline: bool = False, say: Callable[[str], None]
+) -> str:
+    """Demand that ``base`` may be used under ``policy``; return why it is believed, on one line.
+
+    The line is empty for a base made here. InvalidInputError if the policy does not allow the base
+    or says nothing of its registry, or if the lock contradicts itself; EvidenceError if the
+    signature is missing or wrong or the exemption has expired; BuildFailedError if that is not
+    known and this run is ``offline``; RegistryError and TransientError as registries give cause.
+    """
+    names = _names(base)
+    permit(base.name, policy, names)
+    if base.source == "packages":
+        if policy.bases.allow is not None:
+            _check_title(base)
+        return ""
+    entry = next(
+        (t for t in policy.bases.trust if any(fnmatchcase(n, t.match) for n in names)), None
+    )
+    if entry is None:
+        raise InvalidInputError(
+            f"nothing says why the base {base.name} from a registry is to be believed",
+            hint=_ENTRY.format(name=base.reference),
+        )
+    if entry.exempt:
+        return _exempted(base, entry, policy)
+    return _signed(base, entry, offline=offline, say=say)
+
+
+def permit(name: str, policy: Policy, names: tuple[str, ...] = ()) -> None:
+    """InvalidInputError unless the policy's list has the base, by its name or any of ``names``."""
+    allow = policy.bases.allow
+    known = names or (name,)
+    if allow is not None and not any(fnmatchcase(n, glob) for n in known for glob in allow):
+        raise InvalidInputError(
+            f"the policy does not allow the base {name}",
+            hint="its bases.allow lists: " + (", ".join(allow) or "nothing"),
+        )
+
+
+def _names(base: LockedBase) -> tuple[str, ...]:
+    """Return what the globs of a policy may match; InvalidInputError if the lock lies about it."""
+    if base.source == "packages":
+        return (base.name,)
+    digest = base.upstream or base.digest
+    if "/" in base.name:
+        named = Reference.parse(base.name)
+        own: tuple[str, ...] = ()
+    else:
+        from imgforge.bases.definitions import find
+
+        registry = find(base.name)[0].registry
+        if registry is None:
+            raise InvalidInputError(
+                f"base {base.name} is not taken from a registry, though the lock says so",
+                hint="make it again with: imgforge lock",
+            )
+        named, own = Reference.parse(registry), (base.name,)
+    pinned = named.digest in {None, digest} and (named.tag or "") == base.tag
+    if named.name != base.reference or not pinned:
+        raise InvalidInputError(
+            f"the lock has {base.reference}@{digest} for the base {base.name}, which names {named}",
+            hint="make it again with: imgforge lock",
+        )
+    return (*own, base.reference, f"{base.reference}@{digest}")
+
+
+def _check_title(base: LockedBase) -> None:
+    """InvalidInputError if the cache has the base under the name of another one.
+
+    The list bounds names, and the digest beside a name in a lock could be any base's made here.
+    """
+    from imgforge.bases import held
+    from imgforge.oci.layout import Layout
+
+    path = held(base.digest)
+    if path is None:  # it is going to be made by that name, and its digest compared
+        return
+    layout = Layout(path)
+    (top,) = layout.index()
+    for image in layout.images(top):
+        notes = layout.read_json(image).get("annotations") or {}
+        if notes.get("org.opencontainers.image.title") != f"imgforge/{base.name}":
+            raise InvalidInputError(
+                f"what the lock calls the base {base.name} is another one",
+                hint="make it again with: imgforge lock",
+            )
+
+
+def _exempted(base: LockedBase, entry: Trust, policy: Policy) -> str:
+    if entry.expires is None or policy.day > entry.expires:
+        raise EvidenceError(
+            f"the exemption for the base {base.name} ended on {entry.expires}: {entry.exempt}",
+            hint=f"ask {entry.owner}, who answers for it in the policy",
+        )
+    return f"exempt until {entry.expires}: {entry.exempt} ({entry.owner})"
+
+
+def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str], None]) -> str:
+    from imgforge import verify
+
+    digest = base.upstream or base.digest
+    secret = _read(entry.key or entry.trusted_root)
+    reason = "key" if entry.key else "root" if entry.trusted_root else "public"
+    decides = [digest, entry.match, entry.identity, entry.issuer, reason, sha256(secret)]
+    key = sha256(canonical_json(decides))
+    path = cache.directory("trust") / key.removeprefix("sha256:")
+    known = _recall(path)
+    if known is not None:
+        return known
+    who = _signatory(entry, secret)
+    if offline:
+        raise BuildFailedError(
+            f"whether the base {base.name} is signed is not known and this run is offline",
+            hint="run it once with the network: what is proven is kept",
+        )
+    say(f"verifying the signature of {base.reference}@{digest}")
+    line = "signed by " + verify.signature(Reference.parse(base.reference), digest, who, say=say)
+    cache.write(path, line.encode())
+    return line
+
+
+def _signatory(entry: Trust, secret: bytes) -> Signatory:
+    if entry.key is not None:
+        from imgforge.signing.key import PublicKey
+        from imgforge.signing.signatory import ByKey
+
+        return ByKey(PublicKey.from_pem(secret, str(entry.key)))
+    from imgforge.signing import keyless
+
+    if entry.trusted_root is None:
+        return keyless.ByIdentity(entry.identity, entry.issuer)
+    keyless.check_root(secret, str(entry.trusted_root))
+    return keyless.ByIdentity(entry.identity, entry.issuer, secret)
+
+
+def _read(path: Path | None) -> bytes:
+    """Return a file that the policy names; nothing stands for the public Sigstore."""
+    if path is None:
+        return b""
+    from imgforge.signing.keyless import MAX_ROOT
+
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_ROOT + 1)
+    except OSError as error:
+        raise InvalidInputError(f"the policy names {path}, which cannot be read") from error
+
+
+def _recall(path: Path) -> str | None:
+    try:
+        line = path.read_bytes()[:_LONGEST].decode()
+    except (OSError, ValueError):
+        return None
+    return line if line.startswith("signed by ") and line.isprintable() else None

@@ -1,0 +1,88 @@
+"""``imgforge outdated``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from imgforge.cli import COMMANDS, options
+from imgforge.console import Console
+from imgforge.errors import GateError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgforge.outdated import State
+
+EXAMPLES = """\
+  imgforge outdated                             what waits for ./imgforge.toml: exit 10 if anything
+  imgforge outdated services/web --fail-on security --fail-on eol
+  imgforge outdated --within 180 --format json
+"""
+
+COUNTED = ("any", "security", "eol")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    out = options.parser("outdated", COMMANDS["outdated"], EXAMPLES)
+    options.project(out)
+    options.flag(
+        out,
+        "--fail-on",
+        action="append",
+        choices=COUNTED,
+        variable="IMGFORGE_OUTDATED_FAIL_ON",
+        help="what makes the exit code 10: any (default), security updates, support that ends; "
+        "repeatable",
+    )
+    options.flag(
+        out,
+        "--within",
+        type=_days,
+        default=90,
+        metavar="DAYS",
+        help="count a base from so many days before its end of life (default: 90)",
+    )
+    options.common(out, "text", "json")
+    return out
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Print what waits for every base; exit with 10 if something that counts does."""
+    import datetime as dt
+
+    from imgforge import outdated, project
+
+    with console.step("read archives and registries") as say:
+        today = dt.datetime.now(dt.UTC).date()
+        loaded = project.load(given.path)
+        states = outdated.examine(loaded, within=given.within, today=today, say=say)
+    if given.format == "json":
+        print(json.dumps({"bases": [state.to_json() for state in states]}, indent=2))
+    else:
+        _print(states)
+    failing = [s for s in states if s.kinds & set(given.fail_on or ["any"])]
+    if failing:
+        raise GateError(
+            f"{', '.join(f'{s.role} {s.name}' for s in failing)}: behind",
+            hint=f"take what is there: imgforge lock {given.path} --upgrade",
+        )
+    return 0
+
+
+def _print(states: Sequence[State]) -> None:
+    for state in states:
+        updates = len(state.changes.packages)
+        security = f", {state.changes.security} for security" if state.changes.security else ""
+        found = f"{updates or 'no'} package change{'s' * (updates != 1)}{security}"
+        print(f"{state.role} {state.name}: {found if state.kinds else 'up to date'}")
+        for line in state.lines():
+            print(f"  {line}")
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5:  # noqa: PLR2004 - centuries
+        raise InvalidInputError(f"--within {text!r}: not a number of days")
+    return int(text)

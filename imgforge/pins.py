@@ -1,0 +1,313 @@
+"""The life of a lock: which pins still hold, which are resolved anew, and what that changes.
+
+A pin is kept as long as it is one of what the project asks for; a lock that was made twice is the
+same, whatever the archives did meanwhile. Only what no longer fits, or is named to be upgraded, is
+resolved again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imgforge import lock as locks
+from imgforge.errors import InvalidInputError
+from imgforge.files import LOCK, locate
+from imgforge.lock import Lock, LockedBase, Role
+from imgforge.oci.types import Platform
+
+if TYPE_CHECKING:
+    from imgforge.bases.changes import Changes
+    from imgforge.policy import Policy
+    from imgforge.project import Project
+
+Say = Callable[[str], None]
+
+ASKED = "an upgrade was asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A base that a project asks for: a name, and system packages on top."""
+
+    role: Role
+    name: str
+    platforms: tuple[Platform, ...]
+    packages: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What became of a base: kept if there are no ``reasons``, else resolved anew.
+
+    ``digest`` is empty where a dry run would have to make the base to know it; ``changes`` are
+    against the pin before, if there was one.
+    """
+
+    role: Role
+    name: str
+    digest: str
+    reasons: tuple[str, ...] = ()
+    changes: Changes | None = None
+    packages: int = 0
+    """How many it holds on its first platform."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``--format json`` shows it."""
+        return {
+            "role": self.role,
+            "name": self.name,
+            "digest": self.digest or None,
+            "packages": self.packages,
+            "kept": not self.reasons,
+            "reasons": list(self.reasons),
+            "changes": self.changes.to_json() if self.changes is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the whole lock; ``written`` says whether the file was replaced."""
+
+    pins: tuple[Pin, ...]
+    written: bool
+
+
+def asked(project: Project) -> tuple[Wanted, ...]:
+    """Return the bases that ``project`` asks for."""
+    choice, platforms = project.choice, project.spec.platforms
+    runtime = Wanted("runtime", choice.runtime, platforms, tuple(project.spec.stack.packages))
+    if not choice.builder:
+        return (runtime,)
+    # Steps that cross build run on the machine's own platform, most often this one.
+    native = tuple(dict.fromkeys((*platforms, Platform("linux", "amd64"))))
+    return runtime, Wanted("builder", choice.builder, native)
+
+
+def check(project: Project) -> None:
+    """Demand that the lock of ``project`` pins what it asks for; InvalidInputError says what not.
+
+    Nothing outside is asked.
+    """
+    lock = project.read_lock()
+    stale = [f"{w}: {why}" for w in asked(project) for why in reasons(lock, w)]
+    if stale:
+        raise project.stale(stale)
+
+
+def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
+    """Say why ``lock`` does not pin ``wanted``; empty if it does."""
+    from imgforge.bases.fit import misfits
+
+    base = _base(lock, wanted)
+    if base is None:
+        return (f"no {wanted.role} base was locked",)
+    found = misfits(base, wanted.name, wanted.platforms, packages=bool(wanted.packages))
+    had = lock.inputs.packages
+    if not found and wanted.role == "runtime" and set(had) != set(wanted.packages):
+        found.append(
+            f"packages {' '.join(had)} were locked, {' '.join(wanted.packages)} are wanted"
+        )
+    return tuple(found)
+
+
+def settle(
+    path: Path,
+    *,
+    upgrade: Collection[str] | None = None,
+    offline: bool = False,
+    dry_run: bool = False,
+    policy: Path | None = None,
+    say: Say,
+) -> Outcome:
+    """Do as :func:`update` for the project at ``path``; at once if its lock is known to be good."""
+    from imgforge import project, settled
+
+    spec_path = locate(path)
+    if upgrade is None and settled.is_good(spec_path):
+        lock = locks.read(spec_path.resolve().parent / LOCK)
+        roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
+        bases = {role: lock.base(role) for role in roles}
+        if not dry_run:
+            # Reading a policy is dear, and without one what is made here is always allowed.
+            dear = policy is not None or any(b.source == "registry" for b in bases.values())
+            bounds = _bounds(policy) if dear else None
+            _ensure(tuple(bases.values()), bounds, offline=offline, say=say)
+        return Outcome(tuple(_pin(role, base) for role, base in bases.items()), written=False)
+    loaded = project.load(spec_path)
+    outcome = update(
+        loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, policy=_bounds(policy), say=say
+    )
+    if not dry_run:
+        settled.check(spec_path, loaded)
+    return outcome
+
+
+def update(
+    project: Project,
+    *,
+    upgrade: Collection[str] | None = None,
+    offline: bool = False,
+    dry_run: bool = False,
+    policy: Policy | None = None,
+    say: Say,
+) -> Outcome:
+    """Bring the lock of ``project`` up to what it asks for; see the module.
+
+    ``upgrade`` names bases, or their roles, to be resolved anew; empty means all. All bases are in
+    the cache afterwards. A dry run writes and makes nothing. Raises what :func:`bases.resolve` and
+    :func:`bases.ensure` raise; InvalidInputError if ``offline`` does not do, TransientError if the
+    archives are older than the lock.
+    """
+    from imgforge.policy import Policy
+
+    policy = policy or Policy()
+    names = asked(project)
+    old, lacking = _old(project)
+    upgraded = _upgraded(names, upgrade)
+    why: dict[Wanted, tuple[str, ...]] = {}
+    for w in names:
+        why[w] = reasons(old, w) if old is not None else (lacking,)
+        why[w] = why[w] or ((ASKED,) if w in upgraded else ())
+    if offline and any(why.values()):
+        raise InvalidInputError(
+            f"{project.lock_path} cannot be made offline: bases must be resolved",
+            details=[f"{w}: {reason}" for w in names for reason in why[w]],
+            hint=f"run once with network access: imgforge lock {project.root}",
+        )
+    if dry_run:
+        return Outcome(tuple(_preview(w, old, why[w], policy, say) for w in names), written=False)
+    made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
+    _ensure(tuple(made.values()), policy, offline=offline, say=say)
+    pins = []
+    for w in names:
+        changes = None
+        if why[w]:
+            made[w.role], changes = _resolved(w, _base(old, w), policy, say)
+        pins.append(_pin(w.role, made[w.role], why[w], changes))
+    new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"))
+    if new != old:
+        locks.write(new, project.lock_path)
+    return Outcome(tuple(pins), new != old)
+
+
+def _bounds(path: Path | None) -> Policy:
+    from imgforge import policy
+
+    return policy.load(path)
+
+
+def _ensure(
+    pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool, say: Say
+) -> None:
+    """Make sure that bases whose pins are kept may be used still and are in the cache."""
+    from imgforge import bases
+
+    if policy is not None:
+        from imgforge.bases import trust
+
+        for base in pinned:
+            trust.demand(base, policy, offline=offline, say=say)
+    bases.ensure_all(pinned, offline=offline, say=say)
+
+
+def _old(project: Project) -> tuple[Lock | None, str]:
+    """Return the lock there is, else why there is none; one that cannot be read is replaced."""
+    if not project.lock_path.exists():
+        return None, "there was no lock"
+    try:
+        return locks.read(project.lock_path), ""
+    except InvalidInputError as error:
+        return None, error.message
+
+
+def _base(lock: Lock | None, wanted: Wanted) -> LockedBase | None:
+    base: LockedBase | None = getattr(lock, wanted.role, None)
+    return base
+
+
+def _upgraded(asked: Sequence[Wanted], names: Collection[str] | None) -> list[Wanted]:
+    if names is None:
+        return []
+    unknown = [n for n in names if not any(n in {w.role, w.name} for w in asked)]
+    if unknown:
+        raise InvalidInputError(
+            f"this project has no base {', '.join(unknown)}",
+            hint=f"its bases: {', '.join(map(str, asked))}; a folder is named before --upgrade",
+        )
+    return [w for w in asked if not names or w.role in names or w.name in names]
+
+
+def _resolved(
+    wanted: Wanted, old: LockedBase | None, policy: Policy, say: Say
+) -> tuple[LockedBase, Changes | None]:
+    from imgforge import bases
+    from imgforge.bases.changes import between
+
+    old = old if old is not None and old.name == wanted.name else None
+    name, platforms, packages = wanted.name, wanted.platforms, wanted.packages
+    if bases.registry_reference(name):
+        found = bases.resolve(name, platforms, packages=packages, policy=policy, say=say)
+        return found, between(old, found) if old else None
+    offer = bases.look(name, platforms, packages=packages, policy=policy, say=say)
+    base = offer.base if old is None else _since(old, offer.base)
+    made = bases.make(base, say=say)
+    return made, between(old, made, offer.fixes) if old else None
+
+
+def _preview(
+    wanted: Wanted, lock: Lock | None, why: tuple[str, ...], policy: Policy, say: Say
+) -> Pin:
+    """Say what :func:`update` would do; packages are compared, and nothing is made of them."""
+    from imgforge import bases
+    from imgforge.bases.changes import Changes, between
+
+    old = _base(lock, wanted)
+    if old is not None and not why:
+        return _pin(wanted.role, old)
+    old = old if old is not None and old.name == wanted.name else None
+    reference = bases.registry_reference(wanted.name)
+    if reference:
+        new = bases.named_now(reference, say=say)
+        return Pin(wanted.role, wanted.name, new, why, Changes(old.digest, new) if old else None)
+    offer = bases.look(
+        wanted.name, wanted.platforms, packages=wanted.packages, policy=policy, say=say
+    )
+    base = offer.base
+    if old is not None:
+        base = _since(old, base)
+        if _undated(base) == _undated(old):
+            base = old
+    return _pin(wanted.role, base, why, between(old, base, offer.fixes) if old else None)
+
+
+def _since(old: LockedBase, new: LockedBase) -> LockedBase:
+    """Return ``new``, with the dates of ``old`` if nothing else differs: a digest holds them too.
+
+    TransientError if ``new`` is of older archives.
+    """
+    from imgforge.bases.changes import refuse_older
+
+    refuse_older(old, new)
+    if _undated(new) == _undated(old):
+        return dataclasses.replace(new, epoch=old.epoch, archives=old.archives)
+    return new
+
+
+def _undated(base: LockedBase) -> LockedBase:
+    """Return ``base`` without what only says when it was read and what was made of it."""
+    platforms = tuple(dataclasses.replace(p, digest="") for p in base.platforms)
+    return dataclasses.replace(base, digest="", epoch=0, archives=(), platforms=platforms)
+
+
+def _pin(
+    role: Role, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
+) -> Pin:
+    count = sum(len(layer.packages) for p in base.platforms[:1] for layer in p.layers)
+    return Pin(role, base.name, base.digest, why, changes, count)
