@@ -90,7 +90,7 @@ def write_layer(layout: Layout, entries: Iterable[Entry]) -> Layer:
     """Write ``entries`` in the order given into ``layout``; memory use is a few gzip members.
 
     Raises OSError if a source file cannot be read or changes its size underway, ValueError for an
-    entry that no tar can hold (an absolute, empty or escaping path).
+    entry that no tar can hold (an absolute, empty or escaping path) or ``pieces`` of another size.
     """
     return _store(layout, _tar(entries))
 
@@ -172,7 +172,7 @@ def _counted(entry: Entry) -> Iterator[bytes]:
         left -= len(piece)
         yield piece
     if left:
-        raise OSError(f"{entry.path} has another size than was said")
+        raise ValueError(f"{entry.path} has another size than was said")
     yield bytes(-entry.size % _BLOCK)
 
 

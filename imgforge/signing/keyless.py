@@ -149,7 +149,7 @@ def _trusted(root: bytes | None, offline: bool) -> TrustedRoot:  # noqa: FBT001 
 
         silent = isinstance(error.__cause__, DownloadError)
         raise (TransientError if silent else EvidenceError)(
-            f"the public Sigstore's trusted root cannot be had: {error.__cause__ or error}"[:400],
+            f"the public Sigstore's trusted root cannot be had: {error}"[:400],
             hint="run the same command again later, or name a trusted-root in the policy",
         ) from error
 

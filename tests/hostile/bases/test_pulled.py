@@ -12,6 +12,7 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 from signedbase import AMD64, ARM64
 
 from imgforge import bases
+from imgforge.bases import definitions, trust
 from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
@@ -153,6 +154,11 @@ def test_a_definition_may_stand_for_a_registrys_base(
     base = resolved("demo", exempting)
     assert (base.name, base.source, base.tag) == ("demo", "registry", "1")
     assert base.reference == name(registry)
+    assert trust.demand(base, exempting, say=quiet) == base.trust
+    path.write_text(text.replace(":1", ":2"))
+    definitions.load.cache_clear()
+    with pytest.raises(InvalidInputError, match="for the base demo, which names"):
+        trust.demand(base, exempting, say=quiet)
     with pytest.raises(InvalidInputError, match="packages cannot be added to demo"):
         bases.resolve("demo", (AMD64,), packages=("x",), policy=exempting, say=quiet)
 

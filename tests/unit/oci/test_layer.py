@@ -192,3 +192,14 @@ def test_a_truncated_layer_of_another_tool_is_an_error(tmp_path: Path, cut: int)
     with pytest.raises((tarfile.TarError, OSError)):
         rewrite_layer(Layout.create(tmp_path), io.BytesIO(data))
     assert not list((tmp_path / "blobs/sha256").iterdir())
+
+
+def test_a_file_in_pieces_must_have_the_size_that_was_said(tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    whole = write_layer(layout, [Entry("a", 0o644, data=b"hello"), Entry("b", 0o644, same="a")])
+    pieces = Entry("a", 0o644, pieces=iter([b"he", b"llo"]), size=5)
+    assert write_layer(layout, [pieces, Entry("b", 0o644, same="a")]) == whole
+    for size in (4, 6):
+        wrong = Entry("a", 0o644, pieces=[b"hello"], size=size)
+        with pytest.raises(ValueError, match="another size"):
+            write_layer(layout, [wrong])

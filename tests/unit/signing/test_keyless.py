@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 
 import pytest
 import rekorlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from imgforge.errors import EvidenceError, TransientError
+from imgforge.signing import keyless
 from imgforge.signing.keyless import ByIdentity, check_root
 from imgforge.signing.simple import SimpleSignature
 from imgforge.signing.statement import SIGNATURE
@@ -72,6 +77,16 @@ def test_the_public_sigstore_is_the_root_where_none_is_named(
         public.statement(bundle("workflow"))
 
 
+def test_a_public_root_out_of_reach_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    public = ByIdentity("https://github.com/acme/*", GITHUB)
+    with pytest.raises(TransientError, match="trusted root cannot be had: Failed to refresh"):
+        public.statement(bundle("workflow"))
+
+
 def _envelope(value: dict[str, Any], field: str, text: bytes) -> None:
     value["dsseEnvelope"][field] = base64.b64encode(text).decode()
 
@@ -118,6 +133,29 @@ def test_what_is_no_bundle_proves_nothing(data: bytes) -> None:
 def test_what_is_no_trusted_root_is_refused(root: bytes) -> None:
     with pytest.raises(EvidenceError, match=r"root\.json is"):
         check_root(root, "root.json")
+
+
+@pytest.mark.parametrize("length", [5, 200, 300])
+def test_fulcios_own_names_are_read(length: int) -> None:
+    name = "u" * length
+    size = bytes([length]) if length < 128 else b"\x81\xc8" if length == 200 else b"\x82\x01\x2c"
+    value = b"\x0c" + size + name.encode()
+    fulcio, other = (x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{n}") for n in (7, 9))
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.OtherName(fulcio, value), x509.OtherName(other, b"\x0c\x01x")]
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([]))
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now)
+        .add_extension(x509.SubjectAlternativeName(names), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    assert keyless._names(certificate) == [name]
 
 
 @pytest.fixture
