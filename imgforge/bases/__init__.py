@@ -8,6 +8,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,8 +49,8 @@ def resolve(
 
     ``name`` is a definition's or ``registry/repository@sha256:…``. Builds the base into the cache
     on the way, since only its bytes give the digest. Raises InvalidInputError (no such base,
-    package, platform or mirror), ToolMissingError (gpgv), RegistryError or TransientError (the
-    archive), BuildFailedError (this machine cannot make it).
+    package, platform or keyring), RegistryError or TransientError (the archive), BuildFailedError
+    (this machine cannot make it).
     """
     if "@" in name:
         if packages:
@@ -64,7 +65,7 @@ def resolve(
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
-    found = sources.find()
+    found = sources.find(definitions[-1].suite_name)
     base = archive.resolve(name, definitions, platforms, packages, found, say)
     return image.make(base, definitions, sources=lambda: found, offline=False, say=say)
 
@@ -117,7 +118,8 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
             hint="this imgforge defines it anew; lock again with: imgforge lock",
         )
     say(f"making base {base.name} again from its locked packages")
-    made = image.make(base, definitions, sources=sources.find, offline=offline, say=say)
+    roots = functools.partial(sources.find, definitions[-1].suite_name, base.archives)
+    made = image.make(base, definitions, sources=roots, offline=offline, say=say)
     if made.digest != base.digest:
         raise BuildFailedError(
             f"base {base.name}, made again from the locked packages, differs from the lock",

@@ -103,7 +103,8 @@ def _blobs(
         say(f"{locked.platform}: fetching {len(missing)} packages, {size / 1e6:.1f} MB")
         roots = sources()
         wanted = [
-            fetch.Wanted((f"{roots.root(p.suite)}/{p.path}",), p.sha256, p.size) for p in missing
+            fetch.Wanted(roots.urls(p, architecture(locked.platform)), p.sha256, p.size)
+            for p in missing
         ]
         for package, path in zip(missing, fetch.blobs(wanted), strict=True):
             found[package.sha256] = path

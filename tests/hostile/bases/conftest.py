@@ -16,11 +16,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from imgforge import assets
 from imgforge.bases import definitions, fetch, index
 
 RELEASE = "Fri, 09 Jan 2026 10:00:00 UTC"
 SUITES = ("trixie", "trixie-updates", "trixie-security")
+_CERTIFICATION = 0x13
 
 
 def _integer(value: int) -> bytes:
@@ -44,7 +44,7 @@ class Key:
         self._fingerprint = hashlib.sha1(framed, usedforsecurity=False).digest()
         user = b"Throw Away <key@test>"
         seal = self._signature(
-            0x13, framed + b"\xb4" + struct.pack(">I", len(user)) + user, hashes.SHA256(), 8
+            _CERTIFICATION, framed + b"\xb4" + struct.pack(">I", len(user)) + user, hashes.SHA256(), 8
         )
         self.ring = _packet(6, self._body) + _packet(13, user) + seal
 
@@ -53,8 +53,9 @@ class Key:
     ) -> bytes:
         created = b"\x05\x02" + struct.pack(">I", 1_767_000_000)
         issuer = b"\x16\x21\x04" + self._fingerprint
-        hashed = bytes([4, kind, 1, number]) + struct.pack(">H", len(created + issuer))
-        hashed += created + issuer
+        # What the key may do is said by its own signature over itself: certify and sign.
+        said = created + issuer + (b"\x02\x1b\x03" if kind == _CERTIFICATION else b"")
+        hashed = bytes([4, kind, 1, number]) + struct.pack(">H", len(said)) + said
         trailer = b"\x04\xff" + struct.pack(">I", len(hashed))
         signer = hashes.Hash(algorithm)
         signer.update(data + hashed + trailer)
@@ -183,4 +184,4 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'name = "demo"\nsummary = "x"\npackages = ["demo"]\n'
         '[suite.trixie]\nend-of-life = 2100-01-01\n[config]\nuser = "65532:65532"\n'
     )
-    monkeypatch.setattr(assets, "folder", lambda _: folder)
+    monkeypatch.setenv("IMGFORGE_BASES", str(folder))
