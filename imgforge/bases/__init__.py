@@ -105,7 +105,7 @@ def held(digest: str) -> Path | None:
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
-    from imgforge.bases import image, sources
+    from imgforge.bases import image, layers, sources
     from imgforge.bases.definitions import PACKAGES, chain, digest
 
     locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
@@ -117,6 +117,16 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
             f"base {base.name} was locked with another definition of it",
             hint="this imgforge defines it anew; lock again with: imgforge lock",
         )
+    if offline:
+        lacking = [
+            line for locked in base.platforms for line in layers.missing(definitions, locked)
+        ]
+        if lacking:
+            raise BuildFailedError(
+                f"base {base.name} cannot be made offline: {len(lacking)} files are not in the cache",
+                details=lacking,
+                hint="run once with network access, or bring them: imgforge lock --import SOURCE",
+            )
     say(f"making base {base.name} again from its locked packages")
     roots = functools.partial(sources.find, definitions[-1].suite_name, base.archives)
     made = image.make(base, definitions, sources=roots, offline=offline, say=say)

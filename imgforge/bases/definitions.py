@@ -343,5 +343,10 @@ def _extra(top: Definition) -> Definition:
 
 def digest(definitions: Iterable[Definition]) -> str:
     """Return the digest over everything in ``definitions`` that decides bytes."""
-    words: Any = {"summary": True, "contract": True, "replaces": True, "suite": {"__all__": {"end_of_life", "abi"}}}
+    words: Any = {
+        "summary": True,
+        "contract": True,
+        "replaces": True,
+        "suite": {"__all__": {"end_of_life", "abi"}},
+    }
     return sha256(canonical_json([d.model_dump(mode="json", exclude=words) for d in definitions]))

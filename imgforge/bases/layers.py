@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgforge import cache
-from imgforge.bases import deb, fetch, steps, wheels
+from imgforge.bases import deb, fetch, steps, supplies, wheels
 from imgforge.bases import tree as trees
 from imgforge.bases.definitions import Definition, digest
 from imgforge.bases.sources import Sources
@@ -78,6 +78,17 @@ def make(
             _remember(key, layer)
         made.append(layer)
     return made
+
+
+def missing(chain: Sequence[Definition], locked: LockedPlatform) -> list[str]:
+    """Return what :func:`make` would have to download, one line a file."""
+    keys = (
+        _key(chain[: i + 1], locked.layers[: i + 1], architecture(locked.platform))
+        for i in range(len(chain))
+    )
+    if all(_cached(store(), key) for key in keys):
+        return []
+    return [f"{locked.platform}: {s.about}" for s in supplies.missing(supplies.of(locked))]
 
 
 def _blobs(

@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -44,7 +45,10 @@ class Key:
         self._fingerprint = hashlib.sha1(framed, usedforsecurity=False).digest()
         user = b"Throw Away <key@test>"
         seal = self._signature(
-            _CERTIFICATION, framed + b"\xb4" + struct.pack(">I", len(user)) + user, hashes.SHA256(), 8
+            _CERTIFICATION,
+            framed + b"\xb4" + struct.pack(">I", len(user)) + user,
+            hashes.SHA256(),
+            8,
         )
         self.ring = _packet(6, self._body) + _packet(13, user) + seal
 
@@ -88,36 +92,55 @@ class Archive:
         self.faults: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] = {}
         self.asked: list[str] = []
         self.path = ""
-        self.stanzas: dict[tuple[str, str], list[str]] = {}
+        self.stanzas: dict[tuple[str, str, str], list[str]] = {}
 
-    def add(self, name: str, package: bytes, suite: str = "trixie", **fields: str) -> str:
-        """Put a package (for amd64) into ``suite``; return its path."""
-        path = f"pool/main/{name}_1_amd64.deb"
-        self.files[path] = package
+    def add(
+        self,
+        name: str,
+        package: bytes,
+        suite: str = "trixie",
+        *,
+        place: str = "main/binary-amd64",
+        root: str = "",
+        **fields: str,
+    ) -> str:
+        """Put a package (for amd64) into ``suite`` of the archive at ``root``; return its path."""
+        component, _, arch = place.partition("/binary-")
+        path = f"pool/{component}/{name}_1_{arch}.deb"
+        self.files[root + path] = package
         lines = {
             "Version": "1",
-            "Architecture": "amd64",
+            "Architecture": arch,
             **fields,
             "Filename": path,
             "Size": str(len(package)),
             "SHA256": hashlib.sha256(package).hexdigest(),
         }
         stanza = f"Package: {name}\n" + "".join(f"{k}: {v}\n" for k, v in lines.items())
-        self.stanzas.setdefault((suite, "amd64"), []).append(stanza)
+        self.stanzas.setdefault((root, suite, place), []).append(stanza)
         return path
 
-    def publish(self, **changes: str) -> None:
+    def publish(
+        self,
+        suites: tuple[str, ...] = SUITES,
+        places: tuple[str, ...] = ("main/binary-amd64",),
+        root: str = "",
+        **changes: str,
+    ) -> None:
         """Write the signed indexes; ``changes`` replaces fields of the Release files."""
-        for suite in SUITES:
-            packed = lzma.compress("\n".join(self.stanzas.get((suite, "amd64"), [])).encode())
-            digest = hashlib.sha256(packed).hexdigest()
-            folder = f"dists/{suite}/main/binary-amd64"
-            self.files[f"{folder}/Packages.xz"] = packed
-            self.files[f"{folder}/by-hash/SHA256/{digest}"] = packed
+        for suite in suites:
             fields = {"Suite": suite, "Codename": suite, "Date": RELEASE, **changes}
             text = "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
-            text += f"SHA256:\n {digest} {len(packed)} main/binary-amd64/Packages.xz\n"
-            self.files[f"dists/{suite}/InRelease"] = self.key.clear_sign(text)
+            text += "SHA256:\n"
+            for place in places:
+                stanzas = self.stanzas.get((root, suite, place), [])
+                packed = lzma.compress("\n".join(stanzas).encode())
+                digest = hashlib.sha256(packed).hexdigest()
+                folder = f"{root}dists/{suite}/{place}"
+                self.files[f"{folder}/Packages.xz"] = packed
+                self.files[f"{folder}/by-hash/SHA256/{digest}"] = packed
+                text += f" {digest} {len(packed)} {place}/Packages.xz\n"
+            self.files[f"{root}dists/{suite}/InRelease"] = self.key.clear_sign(text)
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +169,8 @@ def archive(key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = self.path.removeprefix("/")
+            # As a proxy it is asked for whole URLs.
+            path = urlsplit(self.path).path.removeprefix("/")
             made.asked.append(path)
             if path in made.faults:
                 with contextlib.suppress(ConnectionError):
