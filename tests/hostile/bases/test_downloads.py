@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import fakeregistry
 import pytest
+import selfsigned
 
 from imgforge import bases, cache, lock
 from imgforge.bases import fetch
@@ -227,12 +228,21 @@ def test_a_redirect_to_another_mirror_is_followed(archive: Archive) -> None:
     assert path.read_bytes() == DATA
 
 
-def test_a_certificate_of_nobody_is_refused(archive: Archive) -> None:
-    # The archive speaks no TLS at all: what answers is no certificate either.
-    url = archive.url.replace("http:", "https:") + "/blob"
-    with pytest.raises(TransientError):
-        fetch.blobs([fetch.Wanted((url,), DIGEST, len(DATA))])
-    assert not list(cache.directory("blobs").iterdir())
+def test_a_certificate_is_believed_only_if_the_machine_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    certificate, tls = selfsigned.make(tmp_path)
+    server = fakeregistry.FakeRegistry(fault=lambda _: fakeregistry.Reply(200, {}, DATA))
+    with fakeregistry.serve(server, tls):
+        far = fetch.Wanted((f"https://{server.place}/blob",), DIGEST, len(DATA))
+        with pytest.raises(RegistryError, match="certificate is not trusted") as caught:
+            fetch.blobs([far])
+        assert "SSL_CERT_FILE" in (caught.value.hint or "")
+        assert not list(cache.directory("blobs").iterdir())
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        (path,) = fetch.blobs([far])
+    assert path.read_bytes() == DATA
 
 
 def test_a_proxy_of_the_settings_is_asked_and_no_proxy_spared(
@@ -292,7 +302,9 @@ def test_a_snapshot_is_locked_and_judged_by_its_own_moment(
     base = bases.resolve("demo", (AMD64,), say=quiet)
     assert {asked.split("/")[0] for asked in archive.asked} == {"snap"}
     assert "snap/debian-security/20260110T000000Z/dists/trixie-security/InRelease" in archive.asked
-    assert base.archives[0] == lock.Archive("trixie", "2026-01-09T10:00:00Z", base.archives[0].sha256)
+    assert base.archives[0] == lock.Archive(
+        "trixie", "2026-01-09T10:00:00Z", base.archives[0].sha256
+    )
 
     for moment, complaint in (("2026-02-01", "expired"), ("2026-01-01", "in the future")):
         name = moment.replace("-", "")
@@ -301,8 +313,3 @@ def test_a_snapshot_is_locked_and_judged_by_its_own_moment(
         monkeypatch.setenv("IMGFORGE_DEBIAN_SNAPSHOT", moment)
         with pytest.raises(RegistryError, match=complaint):
             bases.resolve("demo", (AMD64,), say=quiet)
-
-
-def test_the_environment_of_the_children_is_ours() -> None:
-    # The processes above must use the same cache, or what they show is nothing.
-    assert Path(os.environ["IMGFORGE_CACHE"]) == cache.directory()
