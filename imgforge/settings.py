@@ -27,7 +27,7 @@ SYSTEM = Path("/etc/imgforge/config.toml")
 
 def _url(value: str) -> str:
     # The value itself is not shown: a password may stand in it.
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+    if not re.fullmatch(r"https?://([^\s/?#@]+@)?[^\s/?#@]+(/[^\s?#]*)?", value):
         raise problem("is not an http(s) URL", "such as https://mirror.example.com/debian")
     return value.rstrip("/")
 
@@ -55,7 +55,7 @@ File = Annotated[str, Field(min_length=1)]
 
 
 class Archive(Table):
-    """Where one distribution's packages come from; absent keys are found by themselves."""
+    """Where Debian's packages come from; absent keys are found by themselves."""
 
     mirror: Url | None = Field(
         default=None,
@@ -64,10 +64,6 @@ class Archive(Table):
     )
     security_mirror: Url | None = Field(
         default=None, description="Mirror of the security updates; found like mirror."
-    )
-    ports_mirror: Url | None = Field(
-        default=None,
-        description="Mirror of the architectures that are kept apart (Ubuntu's arm64).",
     )
     keyring: File | None = Field(
         default=None,
@@ -84,6 +80,16 @@ class Archive(Table):
     )
     check_valid_until: bool = Field(
         default=True, description="Refuse a Release file that has expired: the mirror is stale."
+    )
+
+
+class Ubuntu(Archive):
+    """Where Ubuntu's packages come from; absent keys are found by themselves."""
+
+    ports_mirror: Url | None = Field(
+        default=None,
+        description="Mirror of the architectures that are kept apart, arm64 among them; found "
+        "like mirror.",
     )
 
 
@@ -115,7 +121,7 @@ class Settings(Table):
         "one that ships with imgforge says `replaces = true`.",
     )
     debian: Archive = Archive()
-    ubuntu: Archive = Archive()
+    ubuntu: Ubuntu = Ubuntu()
     registry: Registry = Registry()
     network: Network = Network()
 
@@ -177,8 +183,8 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
     }
-    for distribution in ("debian", "ubuntu"):
-        for field, about in Archive.model_fields.items():
+    for distribution, model in (("debian", Archive), ("ubuntu", Ubuntu)):
+        for field, about in model.model_fields.items():
             read = _yes if about.annotation is bool else str
             key = field.replace("_", "-")
             found[f"IMGFORGE_{distribution}_{field}".upper()] = ((distribution, key), read)

@@ -118,12 +118,11 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
             hint="this imgforge defines it anew; lock again with: imgforge lock",
         )
     if offline:
-        lacking = [
-            line for locked in base.platforms for line in layers.missing(definitions, locked)
-        ]
+        lacking = [line for p in base.platforms for line in layers.missing(definitions, p)]
         if lacking:
             raise BuildFailedError(
-                f"base {base.name} cannot be made offline: {len(lacking)} files are not in the cache",
+                f"base {base.name} must be made, offline, and {len(lacking)} files are not in the "
+                "cache",
                 details=lacking,
                 hint="run once with network access, or bring them: imgforge lock --import SOURCE",
             )

@@ -210,9 +210,10 @@ def _recalled(path: Path) -> Stanzas | None:
     import zstandard
 
     try:
-        data = zstandard.ZstdDecompressor().decompress(
-            path.read_bytes(), max_output_size=_MAX_KEPT, allow_extra_data=False
-        )
+        packed = path.read_bytes()
+        if not 0 <= zstandard.frame_content_size(packed) <= _MAX_KEPT:
+            return None
+        data = zstandard.ZstdDecompressor().decompress(packed, allow_extra_data=False)
     except (OSError, zstandard.ZstdError, MemoryError):
         return None
     head = re.match(rb"(.*) (\d+)\n", data)

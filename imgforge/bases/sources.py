@@ -132,15 +132,13 @@ def find(
     from imgforge.bases import distributions
 
     distribution = distributions.of(suite)
-    named = settings.load(os.environ if environ is None else environ)
-    given: settings.Archive = getattr(named, distribution.name)
+    all_given = settings.load(os.environ if environ is None else environ)
+    given: settings.Archive = getattr(all_given, distribution.name)
     found = _of_machine(distribution, apt)
-    mirrors = {
-        "main": given.mirror,
-        "security": given.security_mirror,
-        "ports": given.ports_mirror,
-    }
-    roots = {name: mirrors[name] or (found[name].url if name in found else "") for name in mirrors}
+    roots = {name: source.url for name, source in found.items()}
+    ports = given.ports_mirror if isinstance(given, settings.Ubuntu) else None
+    named = {"main": given.mirror, "security": given.security_mirror, "ports": ports}
+    roots.update({name: root for name, root in named.items() if root})
     if given.snapshot:
         roots = {}
     dates: dict[str, dt.datetime] = {}
@@ -149,7 +147,7 @@ def find(
         dates[archive.suite] = max(date, dates.get(archive.suite, date))
     return Sources(
         distribution,
-        {name: root.rstrip("/") for name, root in roots.items() if root},
+        {name: root.rstrip("/") for name, root in roots.items()},
         _keyring(distribution, given.keyring, found),
         given.snapshot_mirror or distribution.snapshot,
         settings.moment(given.snapshot) if given.snapshot else dt.datetime.now(dt.UTC),

@@ -99,7 +99,9 @@ def export(lock: Lock, target: str, *, offline: bool = False, say: Callable[[str
     for base in bases:
         if base.source == "registry":
             say(f"base {base.name} lies in a registry: mirror {base.reference}@{base.digest} there")
-    found = {s.sha256: s for base in made for p in base.platforms for s in of(p)}
+    found: dict[str, Supply] = {}
+    for supply in (s for base in made for p in base.platforms for s in of(p)):
+        found.setdefault(supply.sha256, supply)
     supplies = sorted(found.values(), key=lambda s: (s.title, s.sha256))
     if not supplies:
         raise InvalidInputError(
@@ -163,7 +165,7 @@ def _download(base: LockedBase, say: Callable[[str], None]) -> None:
     wanted: dict[str, fetch.Wanted] = {}
     for locked in base.platforms:
         lacking = {s.sha256 for s in missing(of(locked)) if s.media_type == PACKAGE}
-        if not lacking:
+        if not lacking or not base.archives:
             continue
         found = sources.find(base.archives[0].suite, base.archives)
         for layer in locked.layers:
@@ -283,7 +285,7 @@ def _from_registry(reference: Reference, say: Callable[[str], None]) -> int:
 
 def _taken(open_: Callable[[str], IO[bytes]], place: str, say: Callable[[str], None]) -> int:
     """Import from a layout whose files ``open_`` opens by their names in it."""
-    index = _json(_bounded(open_("index.json"), f"{place}: index.json"), f"{place}: index.json")
+    index = _json(_small(open_, "index.json", place), f"{place}: index.json")
     found = index.get("manifests")
     try:
         tops = [Descriptor.from_json(item) for item in found] if isinstance(found, list) else []
@@ -292,8 +294,7 @@ def _taken(open_: Callable[[str], IO[bytes]], place: str, say: Callable[[str], N
     tops = [top for top in tops if top.artifact_type == ARTIFACT]
     if len(tops) != 1:
         raise CorruptLayoutError(f"{place} does not hold one artifact of type {ARTIFACT}")
-    with open_(_name(tops[0])) as stream:
-        data = _bounded(stream, f"{place}: {tops[0].digest}")
+    data = _small(open_, _name(tops[0]), place)
     if f"sha256:{hashlib.sha256(data).hexdigest()}" != tops[0].digest:
         raise CorruptLayoutError(f"{place}: {tops[0].digest} does not match its digest")
     files = _files(data, place)
@@ -343,10 +344,11 @@ def _name(descriptor: Descriptor) -> str:
     return "blobs/" + descriptor.digest.replace(":", "/")
 
 
-def _bounded(stream: IO[bytes], place: str) -> bytes:
-    data = stream.read(MAX_MANIFEST + 1)
+def _small(open_: Callable[[str], IO[bytes]], name: str, place: str) -> bytes:
+    with open_(name) as stream:
+        data = stream.read(MAX_MANIFEST + 1)
     if len(data) > MAX_MANIFEST:
-        raise CorruptLayoutError(f"{place} is over {MAX_MANIFEST} bytes")
+        raise CorruptLayoutError(f"{place}: {name} is over {MAX_MANIFEST} bytes")
     return data
 
 
@@ -381,7 +383,7 @@ class _Cautious:
 
     def read(self, size: int = -1) -> bytes:
         """Read as from a file, but never more at once than the largest manifest."""
-        if not 0 <= size <= MAX_MANIFEST:
+        if not 0 <= size <= MAX_MANIFEST + 1:
             raise tarfile.ReadError(f"a header of {size} bytes")
         return self._file.read(size)
 

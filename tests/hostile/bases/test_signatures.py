@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 from pathlib import Path
 from typing import Protocol
@@ -25,9 +26,9 @@ def gpgv(data: bytes, ring: Path) -> bytes | None:
     source, out = ring.parent / "InRelease", ring.parent / "Release"
     source.write_bytes(data)
     out.unlink(missing_ok=True)
-    command = ["gpgv", "--homedir", ring.parent, "--weak-digest", "SHA1"]
+    options = ["--homedir", str(ring.parent), "--weak-digest", "SHA1", "--keyring", str(ring)]
     done = subprocess.run(
-        [*command, "--keyring", ring, "--output", out, source], capture_output=True, check=False
+        ["/usr/bin/gpgv", *options, "--output", out, source], capture_output=True, check=False
     )
     return out.read_bytes() if done.returncode == 0 else None
 
@@ -94,11 +95,7 @@ def test_a_signature_by_a_stranger_beside_a_good_one_is_no_harm(
     end = b"-----END PGP SIGNATURE-----\n"
 
     def packet(data: bytes) -> bytes:
-        import base64
-
         return base64.b64decode(data[data.index(start) + len(start) : data.index(end)])
-
-    import base64
 
     both = base64.encodebytes(packet(other) + packet(good))
     data = good[: good.index(start)] + start + both + end
