@@ -116,6 +116,9 @@ class Index:
 _PROVIDERS = "\0"
 """Prefix of the keys under which stanzas are found by what they provide."""
 
+_KEY = _PROVIDERS.encode()
+_PROVIDED = re.compile(rb"(?:^|,)\s*([a-z0-9][a-z0-9+.-]*)")
+
 
 @dataclass(frozen=True, slots=True)
 class Stanzas:
@@ -145,31 +148,30 @@ class Stanzas:
 
 
 def split(text: bytes) -> Stanzas:
-    """Find the stanzas of an unpacked index, by package name and by provided name."""
-    places: dict[bytes, list[int]] = {}
-    begin = 0
-    while begin < len(text):
-        if text.startswith(b"\n", begin):
-            begin += 1
+    """Find the stanzas of an unpacked index, by package name and by provided name.
+
+    Provided names are taken as they look here; :func:`candidate` reads them strictly.
+    """
+    lines: dict[bytes, bytes] = {}
+    after = 0
+    for part in text.split(b"\n\n"):
+        begin, after = after, after + len(part) + 2
+        stanza = part.lstrip(b"\n")
+        if not stanza:
             continue
-        end = text.find(b"\n\n", begin)
-        end = len(text) if end < 0 else end + 1
-        if not text.startswith(b"Package: ", begin):
+        begin += len(part) - len(stanza)
+        name = stanza.partition(b"\n")[0]
+        if not name.startswith(b"Package: ") or b"\t" in name:
             raise RegistryError("a package index holds a stanza that starts with no name")
-        line = text.find(b"\n", begin, end)
-        keys = [text[begin + 9 : end if line < 0 else line].strip()]
-        at = text.find(b"\nProvides: ", begin, end)
+        place = b"\t%d\t%d" % (begin, begin + len(stanza) + (not stanza.endswith(b"\n")))
+        key = name[9:].strip()
+        lines[key] = lines.get(key, key) + place
+        at = stanza.find(b"\nProvides: ")
         if at >= 0:
-            stop = text.find(b"\n", at + 1, end)
-            provided = text[at + 11 : end if stop < 0 else stop].decode("utf-8", "replace")
-            keys += {(_PROVIDERS + r.name).encode() for r in relations(provided)}
-        for key in keys:
-            if b"\t" in key:
-                raise RegistryError(f"a package index names a package {key[:80]!r}")
-            places.setdefault(key, []).extend((begin, end))
-        begin = end
-    lines = (b"%s\t%s\n" % (k, b"\t".join(b"%d" % n for n in v)) for k, v in sorted(places.items()))
-    return Stanzas(text, b"".join(lines))
+            provided = stanza[at + 11 :].partition(b"\n")[0]
+            for key in {_KEY + word for word in _PROVIDED.findall(provided)}:
+                lines[key] = lines.get(key, key) + place
+    return Stanzas(text, b"".join(lines[key] + b"\n" for key in sorted(lines)))
 
 
 @functools.lru_cache(maxsize=32)
