@@ -93,6 +93,17 @@ class Ubuntu(Archive):
     )
 
 
+class Npm(Table):
+    """Where packages of the npm registry come from."""
+
+    registry: Url | None = Field(
+        default=None, description="The registry; npm's own configuration where absent."
+    )
+    unsigned: bool = Field(
+        default=False, description="Accept a registry that leaves npm's signatures out."
+    )
+
+
 class Registry(Table):
     """How registries are reached."""
 
@@ -122,6 +133,7 @@ class Settings(Table):
     )
     debian: Archive = Archive()
     ubuntu: Ubuntu = Ubuntu()
+    npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
 
@@ -183,11 +195,12 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
     }
-    for distribution, model in (("debian", Archive), ("ubuntu", Ubuntu)):
+    tables: dict[str, type[Table]] = {"debian": Archive, "ubuntu": Ubuntu, "npm": Npm}
+    for table, model in tables.items():
         for field, about in model.model_fields.items():
             read = _yes if about.annotation is bool else str
             key = field.replace("_", "-")
-            found[f"IMGFORGE_{distribution}_{field}".upper()] = ((distribution, key), read)
+            found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
     return found
 
 

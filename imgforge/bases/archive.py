@@ -32,7 +32,7 @@ class Read:
         return Archive(self.suite.name, date, self.sha256)
 
 
-def resolve(
+def resolve(  # noqa: PLR0917 - the same arguments for every base
     name: str,
     chain: Sequence[Definition],
     platforms: Sequence[Platform],

@@ -102,7 +102,7 @@ class LdSoCache(_Table):
 
 
 class JavaKeystore(_Table):
-    """Write the certificates of ``bundle`` as a Java key store (JKS), as ca-certificates-java would.
+    """Write the certificates of ``bundle`` as a Java key store, as ca-certificates-java would.
 
     The bundle may lie in this layer or beneath; at least ``minimum`` certificates must be in it.
     """
