@@ -28,7 +28,7 @@ from imgforge.errors import BuildFailedError, InvalidInputError, RegistryError
 from imgforge.lock import Lock, LockedBase, LockedPlatform
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
 from imgforge.oci.reference import Reference
-from imgforge.oci.types import EMPTY, EMPTY_JSON, MANIFEST, MAX_MANIFEST, Descriptor
+from imgforge.oci.types import EMPTY, EMPTY_JSON, MANIFEST, MAX_MANIFEST, Descriptor, sha256
 
 ARTIFACT = "application/vnd.imgforge.packages.v1"
 PACKAGE = "application/vnd.debian.binary-package"
@@ -40,6 +40,9 @@ MAX_FILE = 2 << 30
 """Bytes of one file; the largest package of our bases has under 0.1 GB."""
 
 MAX_FILES = 8192
+MAX_MANIFESTS = 64
+"""Looked at in one layout."""
+
 _PIECE = 1 << 20
 _JOBS = 4
 _MEMBER = re.compile(r"oci-layout|index\.json|blobs/sha256/[0-9a-f]{64}")
@@ -291,13 +294,14 @@ def _taken(open_: Callable[[str], IO[bytes]], place: str, say: Callable[[str], N
         tops = [Descriptor.from_json(item) for item in found] if isinstance(found, list) else []
     except ValueError as error:
         raise CorruptLayoutError(f"{place}: index.json: {error}") from error
-    tops = [top for top in tops if top.artifact_type == ARTIFACT]
-    if len(tops) != 1:
+    if len(tops) > MAX_MANIFESTS:
+        raise CorruptLayoutError(f"{place} lists over {MAX_MANIFESTS} manifests")
+    # What a manifest is stands in itself: not every tool copies it into the index.
+    manifests = (_small(open_, _name(t), place, t.digest) for t in tops if t.media_type == MANIFEST)
+    artifacts = [data for data in manifests if _json(data, place).get("artifactType") == ARTIFACT]
+    if len(artifacts) != 1:
         raise CorruptLayoutError(f"{place} does not hold one artifact of type {ARTIFACT}")
-    data = _small(open_, _name(tops[0]), place)
-    if f"sha256:{hashlib.sha256(data).hexdigest()}" != tops[0].digest:
-        raise CorruptLayoutError(f"{place}: {tops[0].digest} does not match its digest")
-    files = _files(data, place)
+    files = _files(artifacts[0], place)
     fresh = [f for f in files if fetch.cached(f.digest.removeprefix("sha256:")) is None]
     say(f"importing {len(fresh)} of {len(files)} files of {place}")
     for file in fresh:
@@ -344,11 +348,15 @@ def _name(descriptor: Descriptor) -> str:
     return "blobs/" + descriptor.digest.replace(":", "/")
 
 
-def _small(open_: Callable[[str], IO[bytes]], name: str, place: str) -> bytes:
+def _small(
+    open_: Callable[[str], IO[bytes]], name: str, place: str, digest: str | None = None
+) -> bytes:
     with open_(name) as stream:
         data = stream.read(MAX_MANIFEST + 1)
     if len(data) > MAX_MANIFEST:
         raise CorruptLayoutError(f"{place}: {name} is over {MAX_MANIFEST} bytes")
+    if digest is not None and sha256(data) != digest:
+        raise CorruptLayoutError(f"{place}: {name} does not match its digest")
     return data
 
 

@@ -301,6 +301,22 @@ HOSTILE = {
     "nesting": packed({**artifact(), "index.json": b"[" * 100_000}),
     "a large index": packed({**artifact(), "index.json": b" " * (5 << 20)}),
     "no artifact": packed({**artifact(), "index.json": b'{"manifests":[]}'}),
+    "many manifests": packed(
+        {
+            **artifact(),
+            "index.json": json.dumps(
+                {"manifests": [{"mediaType": "x", "digest": sha256(b""), "size": 0}] * 65}
+            ).encode(),
+        }
+    ),
+    "another manifest": packed(
+        {
+            name: data.replace(b"package", b"PACKAGE") if b"artifactType" in data else data
+            for name, data in artifact().items()
+            if name != "index.json"
+        }
+        | {"index.json": artifact()["index.json"]}
+    ),
     "a giant header": oversized(),
 }
 
