@@ -132,6 +132,7 @@ def blobs(wanted: Sequence[Wanted]) -> list[Path]:
 def _blob(http: httpx.Client, wanted: Wanted) -> Path:
     folder = cache.directory("blobs")
     partial, final = folder / f".partial-{wanted.sha256}", folder / wanted.sha256
+    gone: list[str] = []
     with _held(partial, final, wanted) as file:
         if file is None:
             return cached(wanted.sha256) or _blob(http, wanted)
@@ -139,18 +140,17 @@ def _blob(http: httpx.Client, wanted: Wanted) -> Path:
             try:
                 _into(http, url, wanted, file)
             except _NotFound:
+                gone.append(f"{without_password(url)} does not exist")
                 continue
-            except BaseException:
-                # What broke off is kept to be continued, what was wrong has been emptied.
-                if file.tell() == 0:
-                    partial.unlink(missing_ok=True)
-                raise
+            except TransientError as error:
+                raise TransientError(
+                    error.message, details=[*error.details, *gone], hint=error.hint
+                ) from error
             partial.chmod(0o644)
             return partial.rename(final)
-        partial.unlink(missing_ok=True)
     raise RegistryError(
-        f"{without_password(wanted.urls[-1])} does not exist",
-        details=[f"nor does {without_password(url)}" for url in wanted.urls[:-1]],
+        gone[-1],
+        details=gone[:-1],
         hint="the archive has moved on; take its present packages with: imgforge lock --upgrade",
     )
 
@@ -178,7 +178,13 @@ def _held(partial: Path, final: Path, wanted: Wanted) -> Iterator[io.BufferedRan
                         yield None
                         return
                     file.seek(0, io.SEEK_END)
-                    yield file
+                    try:
+                        yield file
+                    finally:
+                        # What broke off is kept to be continued, what was wrong was emptied.
+                        file.flush()
+                        if not os.fstat(fd).st_size and _same(fd, partial):
+                            partial.unlink()
                     return
         time.sleep(_POLL)
 

@@ -173,8 +173,24 @@ def test_the_next_address_goes_on_where_the_first_has_nothing(archive: Archive) 
 def test_all_addresses_are_named_when_none_has_it(archive: Archive) -> None:
     with pytest.raises(RegistryError, match="/other does not exist") as caught:
         fetch.blobs([wanted(archive, "blob", "other")])
-    assert caught.value.details == (f"nor does {archive.url}/blob",)
+    assert caught.value.details == (f"{archive.url}/blob does not exist",)
     assert not list(cache.directory("blobs").iterdir())
+
+
+def test_what_is_gone_is_told_when_the_next_address_is_away(archive: Archive) -> None:
+    far = fetch.Wanted((f"{archive.url}/blob", "http://127.0.0.1:9/blob"), DIGEST, len(DATA))
+    with pytest.raises(TransientError, match=r"127\.0\.0\.1:9") as caught:
+        fetch.blobs([far])
+    assert caught.value.details == (f"{archive.url}/blob does not exist",)
+    assert not list(cache.directory("blobs").iterdir())
+
+
+def test_an_empty_file_is_a_file(archive: Archive) -> None:
+    archive.files["empty"] = b""
+    digest = hashlib.sha256(b"").hexdigest()
+    (path,) = fetch.blobs([fetch.Wanted((f"{archive.url}/empty",), digest, 0)])
+    assert path.read_bytes() == b""
+    assert [p.name for p in cache.directory("blobs").iterdir()] == [digest]
 
 
 @pytest.mark.parametrize("moving", [True, False])
