@@ -37,6 +37,7 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": cli(),
         "spec.md": spec(),
+        "config.md": config(),
         "checks.md": checks(),
         "stacks.md": stacks(),
         "bases.md": bases(),
@@ -93,6 +94,53 @@ def spec() -> str:
         out += _table(table, definitions[name[1]], definitions)
     out += "\n## What is always left out of the context\n\n"
     return out + " ".join(f"`{p}`" for p in DEFAULT_EXCLUDE) + "\n"
+
+
+def config() -> str:
+    """Return the page of every key of the settings, and the variable that stands for each."""
+    from imgforge import settings
+
+    variables = settings.variables()
+    out = f"# config.toml\n\n{NOTE}"
+    out += (
+        "Settings of a machine or an organisation, in the file that `IMGFORGE_CONFIG` names, else "
+        "`$XDG_CONFIG_HOME/imgforge/config.toml`, else `/etc/imgforge/config.toml`; the first that "
+        "exists is the only one read. Unknown keys and wrong types are errors. Variables win over "
+        "the file, key by key. Paths in the file are relative to its folder. Nothing here changes "
+        "what a lock pins, only where the bytes come from.\n"
+    )
+    schema = settings.Settings.model_json_schema(by_alias=True)
+    definitions: dict[str, Any] = schema["$defs"]
+    rows = ""
+    for table, value in schema["properties"].items():
+        name = re.search(r"#/\$defs/(\w+)", json.dumps(value))
+        if name is None:
+            rows = _keys("", {table: value}, definitions, variables) + rows
+            continue
+        about = definitions[name[1]]
+        rows += f"\n## [{table}]\n\n{about['description']}\n"
+        rows += _keys(table, about["properties"], definitions, variables)
+    return out + rows
+
+
+def _keys(
+    table: str,
+    properties: dict[str, Any],
+    definitions: dict[str, Any],
+    variables: dict[tuple[str, ...], str],
+) -> str:
+    out = "\n| key | type | default | meaning | environment |\n| --- | --- | --- | --- | --- |\n"
+    for key, value in properties.items():
+        place = (table, key) if table else (key,)
+        cells = (
+            f"`{key}`",
+            _type(value, definitions),
+            f"`{json.dumps(value.get('default'))}`",
+            value.get("description", "").replace("|", "\\|"),
+            f"`{variables[place]}`",
+        )
+        out += f"| {' | '.join(cells)} |\n"
+    return out
 
 
 def _table(name: str, definition: dict[str, Any], definitions: dict[str, Any]) -> str:

@@ -33,7 +33,6 @@ def examine() -> list[Fact]:
         Fact("imgforge", ok=True, detail=f"{__version__}, Python {sys.version.split()[0]}"),
         _cache(),
         _uv(),
-        _program("gpgv", "checks package archives' signatures", "apt-get install gpgv"),
         _sources(),
         *_engine(),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
@@ -68,13 +67,14 @@ def _program(name: str, purpose: str, hint: str) -> Fact:
 
 
 def _sources() -> Fact:
-    from imgforge.bases import sources
+    from imgforge.bases import definitions, sources
 
     try:
-        found = sources.find()
+        suite = definitions.load("static").suite_name
+        detail = f"{suite} at {sources.find(suite).hosts('amd64')}"
     except ImgforgeError as error:
         return Fact("package archive", ok=False, detail=error.message, hint=error.hint or "")
-    return Fact("package archive", ok=True, detail=sources.without_password(found.mirror))
+    return Fact("package archive", ok=True, detail=detail)
 
 
 def _engine() -> list[Fact]:

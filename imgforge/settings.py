@@ -2,44 +2,95 @@
 
 They stand in ``config.toml``: the file that ``IMGFORGE_CONFIG`` names, else
 ``$XDG_CONFIG_HOME/imgforge/config.toml``, else ``/etc/imgforge/config.toml``; the first that exists
-is the only one read. Variables of the environment win over it. Nothing here can change what a lock
-pins: settings decide where bytes come from, never which bytes are right.
+is the only one read. Variables of the environment win over it, each named after its key:
+``IMGFORGE_DEBIAN_MIRROR`` is ``mirror`` in ``[debian]``. Nothing here can change what a lock pins:
+settings decide where bytes come from, never which bytes are right.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import Table
+from imgforge.fields import Table, problem
 
 SYSTEM = Path("/etc/imgforge/config.toml")
 
-Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+
+def _url(value: str) -> str:
+    # The value itself is not shown: a password may stand in it.
+    if not re.fullmatch(r"https?://([^\s/?#@]+@)?[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise problem("is not an http(s) URL", "such as https://mirror.example.com/debian")
+    return value.rstrip("/")
+
+
+def _moment(value: str) -> str:
+    try:
+        moment(value)
+    except ValueError as error:
+        raise problem(f"{value!r} is not a moment", "such as 2026-11-20T00:00:00Z") from error
+    return value
+
+
+def _repository(value: str) -> str:
+    host = r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[A-Fa-f0-9:]+\](:\d{1,5})?"
+    if not re.fullmatch(rf"({host})(/[a-z0-9]+([._-]+[a-z0-9]+)*)*", value):
+        raise problem(f"{value!r} is not a registry", "such as registry.example.com/hub")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Moment = Annotated[str, AfterValidator(_moment)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]:-]+$")]
+Repository = Annotated[str, AfterValidator(_repository)]
+File = Annotated[str, Field(min_length=1)]
 
 
 class Archive(Table):
-    """Where one distribution's packages come from; absent keys are found by themselves."""
+    """Where Debian's packages come from; absent keys are found by themselves."""
 
-    mirror: Url | None = Field(default=None, description="Mirror of the main archive.")
-    security_mirror: Url | None = Field(default=None, description="Mirror of security updates.")
-    ports_mirror: Url | None = Field(
-        default=None, description="Mirror for architectures kept apart (Ubuntu's arm64)."
-    )
-    keyring: str | None = Field(default=None, description="OpenPGP keyring that signs the archive.")
-    snapshot: str | None = Field(
+    mirror: Url | None = Field(
         default=None,
-        description="A moment such as 2026-11-20T00:00:00Z, to be taken from snapshot-mirror.",
+        description="Mirror of the main archive; else the machine's apt sources, "
+        "else the snapshot service.",
     )
-    snapshot_mirror: Url | None = Field(default=None, description="Snapshot service to use.")
-    check_valid_until: bool = Field(default=True, description="Refuse an expired Release file.")
+    security_mirror: Url | None = Field(
+        default=None, description="Mirror of the security updates; found like mirror."
+    )
+    keyring: File | None = Field(
+        default=None,
+        description="OpenPGP keyring that signs the archive; else the machine's, else the one "
+        "that comes with imgforge.",
+    )
+    snapshot: Moment | None = Field(
+        default=None,
+        description="A moment such as 2026-11-20T00:00:00Z: everything is taken from the "
+        "snapshot service as it was then.",
+    )
+    snapshot_mirror: Url | None = Field(
+        default=None, description="The snapshot service, if it is not the distribution's own."
+    )
+    check_valid_until: bool = Field(
+        default=True, description="Refuse a Release file that has expired: the mirror is stale."
+    )
+
+
+class Ubuntu(Archive):
+    """Where Ubuntu's packages come from; absent keys are found by themselves."""
+
+    ports_mirror: Url | None = Field(
+        default=None,
+        description="Mirror of the architectures that are kept apart, arm64 among them; found "
+        "like mirror.",
+    )
 
 
 class Npm(Table):
@@ -56,7 +107,7 @@ class Npm(Table):
 class Registry(Table):
     """How registries are reached."""
 
-    mirrors: dict[Host, str] = Field(
+    mirrors: dict[Host, Repository] = Field(
         default={},
         description="Registry host → registry/prefix that is asked first for what lies there.",
     )
@@ -65,28 +116,51 @@ class Registry(Table):
 class Network(Table):
     """How this machine reaches others."""
 
-    proxy: Url | None = Field(default=None, description="HTTP proxy for archives and registries.")
+    proxy: Url | None = Field(
+        default=None,
+        description="HTTP proxy for archives and registries; NO_PROXY names what is reached "
+        "without it.",
+    )
 
 
 class Settings(Table):
     """A whole ``config.toml``."""
 
-    bases: list[str] = Field(default=[], description="Folders with further base definitions.")
+    bases: list[File] = Field(
+        default=[],
+        description="Folders with further base definitions. A definition that is to stand in for "
+        "one that ships with imgforge says `replaces = true`.",
+    )
     debian: Archive = Archive()
-    ubuntu: Archive = Archive()
+    ubuntu: Ubuntu = Ubuntu()
     npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
 
 
+def moment(value: str) -> dt.datetime:
+    """Read a moment (RFC 3339, or a day: its beginning in UTC); ValueError if it is none."""
+    found = dt.datetime.fromisoformat(value)
+    return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings; the defaults where there is no file. InvalidInputError if it is wrong."""
+    """Read the settings; the defaults where there is no file. InvalidInputError if it is wrong.
+
+    Paths in the file are relative to its folder, those in the environment to the present one.
+    """
     environ = os.environ if environ is None else environ
     path = _path(environ)
-    if path is None:
-        return Settings()
-    data, table = tomlfile.read(path)
-    return tomlfile.validate(Settings, table, data, str(path))
+    settings = Settings()
+    if path is not None:
+        data, table = tomlfile.read(path)
+        settings = _anchored(tomlfile.validate(Settings, table, data, str(path)), path.parent)
+    return _over(settings, _anchored(_environment(environ), Path()))
+
+
+def variables() -> dict[tuple[str, ...], str]:
+    """Return the variable that stands for each key: its place in the file → its name."""
+    return {place: name for name, (place, _) in _VARIABLES.items()}
 
 
 def _path(environ: Mapping[str, str]) -> Path | None:
@@ -99,3 +173,90 @@ def _path(environ: Mapping[str, str]) -> Path | None:
         Path(environ.get("HOME", "~")).expanduser() / ".config"
     )
     return next((p for p in (Path(home) / "imgforge/config.toml", SYSTEM) if p.is_file()), None)
+
+
+def _yes(value: str) -> object:
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    return known.get(value.lower(), value)
+
+
+def _folders(value: str) -> object:
+    return [part for part in value.split(os.pathsep) if part]
+
+
+def _mirrors(value: str) -> object:
+    pairs = [item.partition("=") for item in re.split(r"[\s,]+", value) if item]
+    return {host: prefix for host, _, prefix in pairs}
+
+
+def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
+    found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
+        "IMGFORGE_BASES": (("bases",), _folders),
+        "IMGFORGE_PROXY": (("network", "proxy"), str),
+        "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
+    }
+    tables: dict[str, type[Table]] = {"debian": Archive, "ubuntu": Ubuntu, "npm": Npm}
+    for table, model in tables.items():
+        for field, about in model.model_fields.items():
+            read = _yes if about.annotation is bool else str
+            key = field.replace("_", "-")
+            found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
+    return found
+
+
+_VARIABLES = _named()
+"""Variable → its key's place in the file, and what makes the value of its text."""
+
+
+def _environment(environ: Mapping[str, str]) -> Settings:
+    table: dict[str, Any] = {}
+    for name, (place, read) in _VARIABLES.items():
+        if environ.get(name):
+            here = table
+            for part in place[:-1]:
+                here = here.setdefault(part, {})
+            here[place[-1]] = read(environ[name])
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        names = variables()
+        details = []
+        for item in error.errors(include_url=False, include_input=False):
+            place = tuple(str(part) for part in item["loc"])
+            name = next((n for p, n in names.items() if place[: len(p)] == p), ".".join(place))
+            hint = (item.get("ctx") or {}).get("hint")
+            details.append(
+                f"{name}: {item['msg'][:1].lower()}{item['msg'][1:]}"
+                + (f"\n    hint: {hint}" if hint else "")
+            )
+        raise InvalidInputError("the environment is not valid", details=details) from error
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    def path(name: str) -> str:
+        return str(folder / Path(name).expanduser())
+
+    def archive(table: Archive) -> Archive:
+        if table.keyring is None:
+            return table
+        return table.model_copy(update={"keyring": path(table.keyring)})
+
+    changes: dict[str, object] = {}
+    for name in settings.model_fields_set:
+        value = getattr(settings, name)
+        changes[name] = archive(value) if isinstance(value, Archive) else value
+    if settings.bases:
+        changes["bases"] = [path(name) for name in settings.bases]
+    return settings.model_copy(update=changes)
+
+
+def _over(below: Settings, above: Settings) -> Settings:
+    """Return ``below`` with every key that ``above`` was given."""
+    changes: dict[str, object] = {}
+    for name in above.model_fields_set:
+        value = getattr(above, name)
+        if isinstance(value, Table):
+            given = {key: getattr(value, key) for key in value.model_fields_set}
+            value = getattr(below, name).model_copy(update=given)
+        changes[name] = value
+    return below.model_copy(update=changes)

@@ -8,6 +8,7 @@ layout is a function of the lock, so a base made again anywhere has the digest t
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,8 +64,8 @@ def resolve(
 
     ``name`` is a definition's or a registry's, with tag or digest. Builds or pulls the base into
     the cache on the way, since only its bytes give the digest. ``policy`` (None: the default one)
-    bounds what may be used. Raises InvalidInputError (no such base, package, platform or mirror,
-    or the policy forbids it), ToolMissingError (gpgv), RegistryError or TransientError (the
+    bounds what may be used. Raises InvalidInputError (no such base, package, platform or keyring,
+    or the policy forbids it), RegistryError or TransientError (the
     archive), BuildFailedError (this machine cannot make it), EvidenceError (a registry's base is
     not signed as the policy demands).
     """
@@ -134,7 +135,8 @@ def look(
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
-    return archive.resolve(name, definitions, platforms, packages, sources.find(), say)
+    found = sources.find(definitions[-1].suite_name)
+    return archive.resolve(name, definitions, platforms, packages, found, say)
 
 
 def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:
@@ -142,7 +144,8 @@ def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:
     from imgforge.bases import fit, image, sources
 
     definitions = fit.chain(base)
-    return image.make(base, definitions, sources=sources.find, offline=False, say=say)
+    roots = functools.partial(sources.find, definitions[-1].suite_name)
+    return image.make(base, definitions, sources=roots, offline=False, say=say)
 
 
 def resolve_registry(
@@ -213,7 +216,7 @@ def held(digest: str) -> Path | None:
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
-    from imgforge.bases import fit, image, sources
+    from imgforge.bases import fit, image, layers, sources
 
     definitions = fit.chain(base)
     if not fit.is_defined(base, definitions):
@@ -221,8 +224,18 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
             f"base {base.name} was locked with another definition of it",
             hint="this imgforge defines it anew; lock again with: imgforge lock",
         )
+    if offline:
+        lacking = layers.missing(definitions, base.platforms)
+        if lacking:
+            raise BuildFailedError(
+                f"base {base.name} must be made, offline, and {len(lacking)} files are not in the "
+                "cache",
+                details=lacking,
+                hint="run once with network access, or bring them: imgforge lock --import SOURCE",
+            )
     say(f"making base {base.name} again from its locked packages")
-    made = image.make(base, definitions, sources=sources.find, offline=offline, say=say)
+    roots = functools.partial(sources.find, definitions[-1].suite_name, base.archives)
+    made = image.make(base, definitions, sources=roots, offline=offline, say=say)
     if made.digest != base.digest:
         raise BuildFailedError(
             f"base {base.name}, made again from the locked packages, differs from the lock",

@@ -11,7 +11,7 @@ from imgforge.bases import fetch, layers, npm, release, wheels
 from imgforge.bases.changes import is_security
 from imgforge.bases.closure import close
 from imgforge.bases.definitions import PACKAGES, Definition, abi, digest
-from imgforge.bases.index import Candidate, Index, compare, load
+from imgforge.bases.index import MAX_PACKED, Candidate, Index, compare, load
 from imgforge.bases.sources import Sources, Suite
 from imgforge.errors import RegistryError
 from imgforge.lock import Archive, LockedBase, LockedLayer, LockedPlatform, Tarball, Wheel
@@ -31,12 +31,18 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class Read:
     """A suite's Release file, verified."""
 
     suite: Suite
     release: release.Release
     sha256: str
+
+    @property
+    def archive(self) -> Archive:
+        """What a lock says of it."""
+        date = f"{self.release.date.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return Archive(self.suite.name, date, self.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +66,12 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
     ``packages`` go into the chain's last layer. Raises what the archives and uv give cause for.
     """
     suite = chain[-1].suite_name
-    say(f"reading the archives of {suite}")
-    reads = _releases(sources, suite)
     architectures = {p: layers.architecture(p) for p in platforms}
     named = sorted(set(architectures.values()))
-    indexes = _indexes(reads, named)
+    hosts = ", ".join(dict.fromkeys(sources.hosts(arch) for arch in named))
+    say(f"reading the archives of {suite} at {hosts}")
+    reads = releases(sources, suite, named)
+    indexes = load_indexes(reads, sources, suite, named)
     others = {d.name: _others(d, named, say) for d in chain}
     locked = tuple(
         LockedPlatform(p, "", _layers(chain, indexes[arch], packages, arch, others))
@@ -75,14 +82,9 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
         source="packages",
         reference=f"imgforge/{name}",
         digest="",
-        epoch=max(int(r.release.date.timestamp()) for r in reads),
+        epoch=max(int(r.release.date.timestamp()) for r in reads.values()),
         definition=digest(chain),
-        archives=tuple(
-            Archive(
-                r.suite.name, f"{r.release.date.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}", r.sha256
-            )
-            for r in reads
-        ),
+        archives=tuple(dict.fromkeys(r.archive for r in reads.values())),
         platforms=locked,
         abi=abi(chain),
     )
@@ -103,41 +105,59 @@ def _fixes(base: LockedBase, indexes: Iterable[Index]) -> dict[str, str]:
     return found
 
 
-def _releases(sources: Sources, name: str) -> list[_Read]:
+def releases(sources: Sources, name: str, architectures: Sequence[str]) -> dict[Suite, Read]:
+    """Return the verified Release files of all suites that make up ``name``, by suite."""
     now = dt.datetime.now(dt.UTC)
-    suites = sources.suites(name)
+    suites = dict.fromkeys(s for arch in architectures for s in sources.suites(name, arch))
 
-    def read(suite: Suite) -> _Read:
+    def read(suite: Suite) -> Read:
         place = f"{suite.name}'s InRelease"
         data = fetch.small(http, f"{suite.url}/dists/{suite.name}/InRelease", release.MAX_BYTES)
         text = release.verify(data, sources.keyring, place)
-        check = sources.check_valid_until
-        parsed = release.parse(text, suite.name, now=now, check_valid_until=check, place=place)
-        return _Read(suite, parsed, sha256(data).removeprefix("sha256:"))
+        parsed = release.parse(
+            text,
+            suite.name,
+            now=suite.moment or now,
+            check_valid_until=sources.check_valid_until,
+            place=place,
+        )
+        return Read(suite, parsed, sha256(data).removeprefix("sha256:"))
 
     with fetch.client() as http, ThreadPoolExecutor(len(suites)) as pool:
-        return list(pool.map(read, suites))
+        return dict(zip(suites, pool.map(read, suites), strict=True))
 
 
-def _indexes(reads: Sequence[_Read], architectures: Sequence[str]) -> dict[str, Index]:
+def load_indexes(
+    reads: Mapping[Suite, Read], sources: Sources, name: str, architectures: Sequence[str]
+) -> dict[str, Index]:
+    """Return the package index of each architecture over all suites that make up ``name``."""
     wanted, owners = [], []
     for arch in architectures:
-        for read in reads:
-            folder = f"main/binary-{arch}"
-            known = read.release.files.get(f"{folder}/Packages.xz")
-            if known is None:
-                raise RegistryError(f"{read.suite.name} has no package index for {arch}")
-            digest_, size = known
-            root = f"{read.suite.url}/dists/{read.suite.name}/{folder}"
-            urls = (f"{root}/by-hash/SHA256/{digest_}", f"{root}/Packages.xz")
-            wanted.append(fetch.Wanted(urls, digest_, size))
-            owners.append((arch, read.suite.name))
+        for suite in sources.suites(name, arch):
+            for component in sources.distribution.components:
+                wanted.append(_index(reads[suite], f"{component}/binary-{arch}"))
+                owners.append((arch, suite.name))
     with ThreadPoolExecutor(max(1, len(architectures))) as pool:
         loaded = list(zip(owners, pool.map(load, fetch.blobs(wanted)), strict=True))
     return {
         arch: Index([(suite, stanzas) for (owner, suite), stanzas in loaded if owner == arch])
         for arch in architectures
     }
+
+
+def _index(read: Read, folder: str) -> fetch.Wanted:
+    known = read.release.files.get(f"{folder}/Packages.xz")
+    if known is None:
+        component, _, arch = folder.partition("/binary-")
+        raise RegistryError(f"{read.suite.name} has no package index for {arch} in {component}")
+    digest_, size = known
+    if size > MAX_PACKED:
+        raise RegistryError(f"{read.suite.name}'s package index is over {MAX_PACKED} bytes")
+    root = f"{read.suite.url}/dists/{read.suite.name}/{folder}"
+    plain = f"{root}/Packages.xz"
+    # The plain name is given a new content with each Release file, and mirrors copy file by file.
+    urls = (f"{root}/by-hash/SHA256/{digest_}", plain)
+    return fetch.Wanted(urls, digest_, size, moving=frozenset({plain}))
 
 
 def _others(

@@ -12,6 +12,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -207,6 +208,8 @@ class Definition(_Table):
     suite: Annotated[dict[Annotated[str, Field(pattern=r"^[a-z]+$")], Suite], Field(min_length=1)]
     registry: str | None = None
     """A reference with tag or digest: the base is taken from there in place of the packages."""
+    replaces: bool = False
+    """It may stand for another of its name, from an earlier folder; otherwise that is an error."""
     shell: bool = False
     packages: tuple[PackageName, ...] = ()
     exclude: tuple[PackageName, ...] = ()
@@ -245,16 +248,41 @@ class Definition(_Table):
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all shipped definitions, sorted."""
-    return tuple(sorted(path.stem for path in assets.folder("bases").glob("*.toml")))
+    """Return the names of all definitions, sorted: those that ship, and those of the settings."""
+    return tuple(sorted(_files()))
+
+
+def _files() -> dict[str, Path]:
+    """Return every definition's file by its name.
+
+    InvalidInputError if a file of the settings' folders would take the place of another unasked.
+    """
+    from imgforge import settings
+
+    found = {path.stem: path for path in assets.folder("bases").glob("*.toml")}
+    for folder in map(Path, settings.load().bases):
+        if not folder.is_dir():
+            raise InvalidInputError(
+                f"there is no folder {folder}, which the settings name for bases",
+                hint="IMGFORGE_BASES names it, or bases in config.toml",
+            )
+        for path in sorted(folder.glob("*.toml")):
+            other = found.get(path.stem)
+            if other is not None and tomlfile.read(path)[1].get("replaces") is not True:
+                raise InvalidInputError(
+                    f"{path} would take the place of {other}",
+                    hint="give it another name, or say replaces = true in it if that is meant",
+                )
+            found[path.stem] = path
+    return found
 
 
 @functools.cache
 def load(name: str) -> Definition:
     """Read one definition; InvalidInputError if there is none or it is not valid."""
-    if name not in names():
+    path = _files().get(name)
+    if path is None:
         raise InvalidInputError(f"there is no base {name!r}", hint="one of: " + ", ".join(names()))
-    path = assets.folder("bases") / f"{name}.toml"
     data, table = tomlfile.read(path)
     found = parse(data, table, path.name)
     if found.name != name:
@@ -329,5 +357,6 @@ def _extra(chain: list[Definition]) -> Definition:
 
 def digest(definitions: Iterable[Definition]) -> str:
     """Return the digest over everything in ``definitions`` that decides bytes."""
-    words: Any = {"summary": True, "suite": {"__all__": {"end_of_life", "abi"}}}
+    words: Any = dict.fromkeys(("summary", "replaces"), True)
+    words["suite"] = {"__all__": {"end_of_life", "abi"}}
     return sha256(canonical_json([d.model_dump(mode="json", exclude=words) for d in definitions]))

@@ -9,15 +9,23 @@ from __future__ import annotations
 import functools
 import lzma
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgforge import cache
 from imgforge.errors import RegistryError
 from imgforge.lock import Package, checked
 
 MAX_BYTES = 512 << 20
 """Of an unpacked index; Debian's main has 57 MB."""
+
+MAX_PACKED = 128 << 20
+"""Of an index as it comes; Debian's main has 10 MB."""
+
+_MAX_KEPT = MAX_BYTES + (64 << 20)
+_FORMAT = b"imgforge index 1"
+"""Of what is kept in the cache; raise it when :func:`split` finds other places."""
 
 _PRIORITIES = ("required", "important", "standard", "optional", "extra")
 _RELATION = re.compile(
@@ -76,7 +84,7 @@ class Candidate:
 class Index:
     """Everything the suites of a release offer for one architecture."""
 
-    def __init__(self, suites: Iterable[tuple[str, Mapping[str, tuple[bytes, ...]]]]) -> None:
+    def __init__(self, suites: Iterable[tuple[str, Stanzas]]) -> None:
         self._suites = tuple(suites)
         self._found: dict[str, tuple[Candidate, ...]] = {}
 
@@ -86,7 +94,7 @@ class Index:
             found = [
                 candidate(stanza, suite)
                 for suite, stanzas in self._suites
-                for stanza in stanzas.get(name, ())
+                for stanza in stanzas.of(name)
             ]
             newest = functools.cmp_to_key(compare)
             found.sort(key=lambda c: newest(c.package.version), reverse=True)
@@ -96,9 +104,9 @@ class Index:
     def providing(self, name: str) -> tuple[Candidate, ...]:
         """Return the newest of each package that provides ``name``: weightiest, then by name."""
         owners = {
-            stanza[9 : stanza.index(b"\n")].decode()
+            stanza[9 : stanza.index(b"\n")].decode("utf-8", "replace").strip()
             for _, stanzas in self._suites
-            for stanza in stanzas.get(_PROVIDERS + name, ())
+            for stanza in stanzas.of(_PROVIDERS + name)
         }
         newest = (self.named(owner)[0] for owner in owners)
         found = [c for c in newest if any(p.name == name for p in c.provides)]
@@ -106,35 +114,82 @@ class Index:
 
 
 _PROVIDERS = "\0"
-"""Prefix of the keys under which :func:`split` files stanzas by what they provide."""
+"""Prefix of the keys under which stanzas are found by what they provide."""
+
+_KEY = _PROVIDERS.encode()
+_PROVIDED = re.compile(rb"(?:^|,)\s*([a-z0-9][a-z0-9+.-]*)")
 
 
-def split(data: bytes) -> dict[str, tuple[bytes, ...]]:
-    """Split an unpacked index into stanzas, by package name and by provided name."""
-    found: dict[str, tuple[bytes, ...]] = {}
-    for stanza in data.split(b"\n\n"):
-        start = stanza.lstrip(b"\n")
-        if not start.startswith(b"Package: "):
-            if start:
-                raise RegistryError("a package index holds a stanza that starts with no name")
+@dataclass(frozen=True, slots=True)
+class Stanzas:
+    """An unpacked index and a table that says where in it the stanzas of each key are.
+
+    ``table`` has one line a key, sorted: the key, then begin and end of each stanza, by tabs. It is
+    searched as it is, since parsing it would take longer than all questions a base has.
+    """
+
+    text: bytes
+    table: bytes
+
+    def of(self, key: str) -> tuple[bytes, ...]:
+        """Return the stanzas of a package's name, or of a provided one after ``_PROVIDERS``."""
+        wanted, low, high = key.encode(), 0, len(self.table)
+        while low < high:
+            middle = (low + high) // 2
+            begin = self.table.rfind(b"\n", low, middle) + 1 or low
+            end = self.table.index(b"\n", middle)
+            found, *places = self.table[begin:end].split(b"\t")
+            if found == wanted:
+                numbers = [int(place) for place in places]
+                pairs = zip(numbers[::2], numbers[1::2], strict=True)
+                return tuple(self.text[first:last] for first, last in pairs)
+            low, high = (end + 1, high) if found < wanted else (low, begin)
+        return ()
+
+
+def split(text: bytes) -> Stanzas:
+    """Find the stanzas of an unpacked index, by package name and by provided name.
+
+    Provided names are taken as they look here; :func:`candidate` reads them strictly.
+    """
+    lines: dict[bytes, bytes] = {}
+    after = 0
+    for part in text.split(b"\n\n"):
+        begin, after = after, after + len(part) + 2
+        stanza = part.lstrip(b"\n")
+        if not stanza:
             continue
-        start += b"\n"
-        keys = [start[9 : start.index(b"\n")].decode("utf-8", "replace").strip()]
-        at = start.find(b"\nProvides: ")
+        begin += len(part) - len(stanza)
+        name = stanza.partition(b"\n")[0]
+        if not name.startswith(b"Package: ") or b"\t" in name:
+            raise RegistryError("a package index holds a stanza that starts with no name")
+        place = b"\t%d\t%d" % (begin, begin + len(stanza) + (not stanza.endswith(b"\n")))
+        key = name[9:].strip()
+        lines[key] = lines.get(key, key) + place
+        at = stanza.find(b"\nProvides: ")
         if at >= 0:
-            line = start[at + 11 : start.index(b"\n", at + 1)].decode("utf-8", "replace")
-            keys += {_PROVIDERS + r.name for r in relations(line)}
-        for key in keys:
-            found[key] = (*found.get(key, ()), start)
+            provided = stanza[at + 11 :].partition(b"\n")[0]
+            for key in {_KEY + word for word in _PROVIDED.findall(provided)}:
+                lines[key] = lines.get(key, key) + place
+    return Stanzas(text, b"".join(lines[key] + b"\n" for key in sorted(lines)))
+
+
+@functools.lru_cache(maxsize=32)
+def load(path: Path) -> Stanzas:
+    """Unpack and split the cached ``Packages.xz``; RegistryError if it is malformed.
+
+    ``path`` names its content by hash, so the answer may be kept: here, since a lock resolves
+    several bases, and in the cache, where it is read ten times as fast as it is made.
+    """
+    kept = cache.directory("indexes") / path.name
+    found = _recalled(kept)
+    if found is None:
+        found = split(_unpacked(path))
+        _remember(kept, found)
     return found
 
 
-@functools.lru_cache(maxsize=6)
-def load(path: Path) -> Mapping[str, tuple[bytes, ...]]:
-    """Unpack and split the cached ``Packages.xz``; RegistryError if it is malformed.
-
-    ``path`` names its content by hash, so the answer may be kept: a lock resolves several bases.
-    """
+def _unpacked(path: Path) -> bytes:
     unpacker = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=256 << 20)
     try:
         data = unpacker.decompress(path.read_bytes(), MAX_BYTES)
@@ -142,7 +197,32 @@ def load(path: Path) -> Mapping[str, tuple[bytes, ...]]:
         raise RegistryError(f"the package index {path.name} is not xz: {error}") from error
     if not unpacker.eof:
         raise RegistryError(f"the package index {path.name} is cut off or over {MAX_BYTES} bytes")
-    return split(data)
+    return data
+
+
+def _remember(path: Path, stanzas: Stanzas) -> None:
+    import zstandard
+
+    head = b"%s %d\n" % (_FORMAT, len(stanzas.table))
+    packer = zstandard.ZstdCompressor(level=1, write_checksum=True)
+    cache.write(path, packer.compress(b"".join((head, stanzas.table, stanzas.text))))
+
+
+def _recalled(path: Path) -> Stanzas | None:
+    import zstandard
+
+    try:
+        packed = path.read_bytes()
+        if not 0 <= zstandard.frame_content_size(packed) <= _MAX_KEPT:
+            return None
+        data = zstandard.ZstdDecompressor().decompress(packed, allow_extra_data=False)
+    except (OSError, zstandard.ZstdError, MemoryError):
+        return None
+    head = re.match(rb"(.*) (\d+)\n", data)
+    if not head or head[1] != _FORMAT:
+        return None
+    middle = head.end() + int(head[2])
+    return Stanzas(data[middle:], data[head.end() : middle])
 
 
 def fields(stanza: bytes) -> dict[str, str]:

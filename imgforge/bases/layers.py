@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgforge import cache
-from imgforge.bases import contract, deb, fetch, npm, steps, wheels
+from imgforge.bases import contract, deb, npm, steps, supplies, wheels
 from imgforge.bases import tree as trees
 from imgforge.bases.definitions import Definition, PythonBytecode, digest
 from imgforge.bases.sources import Sources
-from imgforge.errors import BuildFailedError, InvalidInputError
+from imgforge.errors import InvalidInputError
 from imgforge.lock import LockedLayer, LockedPlatform
 from imgforge.oci.layer import ENCODER, Layer, write_layer
 from imgforge.oci.layout import Layout
@@ -98,6 +98,25 @@ def _made(growth: Growth, growing: Mapping[str, Growth], say: Callable[[str], No
     return made
 
 
+def missing(chain: Sequence[Definition], platforms: Sequence[LockedPlatform]) -> list[str]:
+    """Return what :func:`make` would have to download, one line a file."""
+
+    def is_made(locked: LockedPlatform) -> bool:
+        arch = architecture(locked.platform)
+        keys = (_key(chain[: i + 1], locked.layers[: i + 1], arch) for i in range(len(chain)))
+        return all(_cached(store(), key) for key in keys)
+
+    wanted = [locked for locked in platforms if not is_made(locked)]
+    if wanted and _compiled(chain):
+        # One platform's interpreter may have to compile for another.
+        wanted = list(platforms)
+    return [
+        f"{locked.platform}: {supply.about}"
+        for locked in wanted
+        for supply in supplies.missing(supplies.of(locked))
+    ]
+
+
 class Growth:
     """The trees of one platform, grown from the lowest up, only as far as they are asked for."""
 
@@ -114,7 +133,9 @@ class Growth:
         self.locked = locked
         self.architecture = architecture(locked.platform)
         self._offline = offline
-        self._blobs = functools.cache(lambda: _blobs(locked, sources, offline=offline, say=say))
+        self._blobs = functools.cache(
+            lambda: supplies.bring(locked, sources, offline=offline, say=say)
+        )
         self._grown: list[trees.Tree] = []
 
     def tree(self, number: int, growing: Mapping[str, Growth]) -> trees.Tree:
@@ -172,44 +193,6 @@ class Growth:
             return trees.over([*own.below(number), tree])
 
         return grown
-
-
-def _blobs(
-    locked: LockedPlatform,
-    sources: Callable[[], Sources],
-    *,
-    offline: bool,
-    say: Callable[[str], None],
-) -> dict[str, Path]:
-    packages = {p.sha256: p for layer in locked.layers for p in layer.packages}
-    tarballs = {t.sha256: t for layer in locked.layers for t in layer.tarballs}
-    wanted = [*packages, *tarballs]
-    with ThreadPoolExecutor(_READERS) as pool:
-        cached = zip(wanted, pool.map(fetch.cached, wanted), strict=True)
-        found = {name: path for name, path in cached if path is not None}
-    debs = [p for name, p in packages.items() if name not in found]
-    others = [t for name, t in tarballs.items() if name not in found]
-    if (debs or others) and offline:
-        details = [f"{p.name} {p.version} {p.architecture}" for p in debs]
-        details += [f"{t.name} {t.version} (npm)" for t in others]
-        raise BuildFailedError(
-            f"{len(details)} packages are not in the cache and this run is offline",
-            details=details,
-            hint="run once with network access",
-        )
-    if debs or others:
-        size = sum(p.size for p in debs) + sum(t.size for t in others)
-        count = len(debs) + len(others)
-        say(f"{locked.platform}: fetching {count} packages, {size / 1e6:.1f} MB")
-    missing: list[fetch.Wanted] = [npm.wanted(tarball) for tarball in others]
-    if debs:
-        roots = sources()
-        missing += [
-            fetch.Wanted((f"{roots.root(p.suite)}/{p.path}",), p.sha256, p.size) for p in debs
-        ]
-    for blob, path in zip(missing, fetch.blobs(missing), strict=True):
-        found[blob.sha256] = path
-    return found
 
 
 def _debs(layer: LockedLayer, blobs: Mapping[str, Path]) -> dict[str, deb.Deb]:

@@ -1,6 +1,7 @@
 """Release files: a signature by a trusted key, then the hashes of everything else in a suite.
 
-https://wiki.debian.org/DebianRepository/Format. Only the text that ``gpgv`` hands back is parsed.
+https://wiki.debian.org/DebianRepository/Format. Signatures are judged by Sequoia (pysequoia), as
+apt itself does by now; only the text that it hands back is parsed.
 """
 
 from __future__ import annotations
@@ -8,18 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from imgforge import process
-from imgforge.errors import RegistryError, ToolMissingError
+from imgforge.errors import InvalidInputError, RegistryError
+
+if TYPE_CHECKING:
+    import pysequoia
 
 MAX_BYTES = 4 << 20
+_MAX_KEYRING = 4 << 20
 _SKEW = dt.timedelta(hours=1)
-_WEAK_HASHES = {"1", "2", "3"}
-"""MD5, SHA-1 and RIPEMD-160 (RFC 9580, 9.5), which apt refuses as well."""
-
 _BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _END = b"-----END PGP SIGNATURE-----"
 
@@ -36,55 +37,60 @@ class Release:
 def verify(data: bytes, keyring: Path, place: str) -> str:
     """Return the text of ``data`` (InRelease) that a key of ``keyring`` signed.
 
-    RegistryError if no good signature is on it or a bad one is; ToolMissingError without gpgv.
-    A signature by an unknown key beside a good one is no harm: Debian signs with several.
+    One good signature is demanded: by a key that is neither expired nor revoked, over a hash that
+    is not weak (MD5, SHA-1 and the like are refused). Others beside it do no harm, Debian signs
+    with several keys. RegistryError if there is none; InvalidInputError if the keyring is none.
     """
+    import pysequoia
+
     lines = data.rstrip(b"\n").split(b"\n")
     if lines[0].rstrip() != _BEGIN or lines[-1].rstrip() != _END or data.count(_BEGIN) != 1:
         raise RegistryError(f"{place} is not one signed message")
-    with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
-        source, out = Path(folder, "InRelease"), Path(folder, "Release")
-        source.write_bytes(data)
-        command = ["gpgv", "--homedir", folder, "--status-fd", "1", "--keyring", str(keyring)]
-        try:
-            result = process.run([*command, "--output", out, source], check=False, timeout=60)
-        except ToolMissingError as error:
-            raise ToolMissingError(
-                "gpgv is not installed, and package archives are believed only by their signature",
-                hint="apt-get install gpgv",
-            ) from error
-        if not _signed(result.stdout.decode(errors="replace")):
-            tail = result.stderr.decode(errors="replace").splitlines()[-5:]
-            raise RegistryError(
-                f"{place} has no valid signature by a key of {keyring}", details=tail
-            )
-        try:
-            return out.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RegistryError(f"{place} holds no signed text") from error
+    keys = _keys(keyring)
+    try:
+        verified = pysequoia.verify(data, store=lambda _: keys)
+    except (RuntimeError, OSError, ValueError) as error:
+        # Below the first line there may be a stack trace.
+        raise RegistryError(
+            f"{place} has no valid signature by a key of {keyring}",
+            details=[str(error).split("\n", 1)[0][:200]],
+            hint="the mirror lies, or the keyring is older than the archive's keys",
+        ) from error
+    if not verified.valid_sigs or verified.bytes is None:
+        raise RegistryError(f"{place} has no valid signature by a key of {keyring}")
+    try:
+        return verified.bytes.decode()
+    except UnicodeDecodeError as error:
+        raise RegistryError(f"{place} is signed, but no text") from error
 
 
-def _signed(status: str) -> bool:
-    """Whether gpgv's status lines hold a good signature with a strong hash and no bad one."""
-    good, valid = False, False
-    for line in status.splitlines():
-        words = line.removeprefix("[GNUPG:] ").split()
-        match words[:1]:
-            case ["BADSIG"]:
-                return False
-            case ["NEWSIG"]:
-                good = False
-            case ["GOODSIG"]:
-                good = True
-            case ["VALIDSIG"]:
-                valid = valid or (good and len(words) > 8 and words[8] not in _WEAK_HASHES)  # noqa: PLR2004 - doc/DETAILS
-    return valid
+def _keys(keyring: Path) -> list[pysequoia.Cert]:
+    import pysequoia
+
+    hint = "it must hold OpenPGP certificates, binary or in ASCII armour"
+    try:
+        with keyring.open("rb") as file:
+            data = file.read(_MAX_KEYRING + 1)
+        if len(data) > _MAX_KEYRING:
+            raise InvalidInputError(f"the keyring {keyring} is over {_MAX_KEYRING >> 20} MiB")
+        found = pysequoia.Cert.split_bytes(data)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidInputError(f"cannot read the keyring {keyring}: {reason}") from error
+    except RuntimeError as error:
+        raise InvalidInputError(f"{keyring} is not a keyring", hint=hint) from error
+    if not found:
+        raise InvalidInputError(f"the keyring {keyring} holds no key", hint=hint)
+    return found
 
 
 def parse(
     text: str, suite: str, *, now: dt.datetime, check_valid_until: bool, place: str
 ) -> Release:
-    """Read a verified Release file; RegistryError if it is another suite's, stale or malformed."""
+    """Read a verified Release file; RegistryError if it is another suite's, stale or malformed.
+
+    ``now`` is the moment it must hold at: the present, or a snapshot's.
+    """
     head: dict[str, str] = {}
     files: dict[str, tuple[str, int]] = {}
     section = ""
@@ -97,10 +103,12 @@ def parse(
             if not found:
                 raise RegistryError(f"{place}: malformed line {line[:80]!r}")
             files[found[3]] = (found[1], int(found[2]))
-    if suite not in {head.get("Suite"), head.get("Codename")}:
+    if not _is_for(suite, head):
         raise RegistryError(
             f"{place} is for {head.get('Codename')} ({head.get('Suite')}), wanted {suite}"
         )
+    if not files:
+        raise RegistryError(f"{place} lists no SHA256, and nothing weaker is believed")
     date = _date(head.get("Date"), f"{place}: Date")
     if date > now + _SKEW:
         raise RegistryError(f"{place} is dated {date:%Y-%m-%d %H:%M}, in the future")
@@ -109,10 +117,20 @@ def parse(
         if until < now:
             raise RegistryError(
                 f"{place} expired on {until:%Y-%m-%d %H:%M}: the mirror is stale",
-                hint="use another mirror, or set IMGFORGE_DEBIAN_CHECK_VALID_UNTIL=no if this one "
-                "is frozen on purpose",
+                hint="use another mirror; if this one is frozen on purpose, set check-valid-until "
+                "to false (IMGFORGE_DEBIAN_CHECK_VALID_UNTIL=no, or IMGFORGE_UBUNTU_…)",
             )
     return Release(suite, date, files)
+
+
+def _is_for(suite: str, head: dict[str, str]) -> bool:
+    """Whether a Release file is ``suite``'s, by its code name or by what it is just now.
+
+    Ubuntu's pockets share a code name (``noble-updates`` is Suite, Codename ``noble``), and one
+    may not stand for another.
+    """
+    named, code = head.get("Suite", ""), head.get("Codename", "")
+    return suite == named or (suite == code and not named.startswith(f"{code}-"))
 
 
 def _date(text: str | None, place: str) -> dt.datetime:

@@ -1,64 +1,112 @@
-"""Where packages come from: the environment, else the machine's own apt sources.
+"""Where packages come from: the settings, else the machine's apt sources, else snapshots.
 
 Formats: deb822 ``*.sources`` and one-line ``*.list`` files (sources.list(5)). Only what is needed
-is read from them: a mirror of Debian's main archive, one of its security archive, and the keyring
-that signs them. The suite is the definition's, so a machine of any release will do.
+is read from them: mirrors of the archives of one distribution, and the keyring that signs them. The
+suite is the definition's, so a machine of any release will do. An archive that nobody names is
+taken from the distribution's snapshot service, which also has the packages of a lock after they
+left the mirrors. All of it is signed, so it matters little who hands it over.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge.errors import InvalidInputError
+from imgforge.lock import Package
+
+if TYPE_CHECKING:
+    from imgforge import lock
+    from imgforge.bases.distributions import Archive, Distribution
 
 APT = Path("/etc/apt")
-_KEYRINGS = (
-    Path("/usr/share/keyrings/debian-archive-keyring.gpg"),
-    Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
-)
 _SECURITY = "-security"
-_SUITE = re.compile(
-    r"(?:bullseye|bookworm|trixie|forky|duke|sid|(?:old)*stable|testing|unstable)"
-    r"(-security|-updates|-backports|-proposed-updates)?"
-)
-_HINT = (
-    "set IMGFORGE_DEBIAN_MIRROR and IMGFORGE_DEBIAN_SECURITY_MIRROR to http(s) mirrors of the "
-    "Debian archives, and IMGFORGE_DEBIAN_KEYRING to the keyring that signs them"
-)
+_POCKETS = r"(-security|-updates|-backports|-proposed|-proposed-updates)?"
+_DELAY = dt.timedelta(days=1)
+"""A snapshot is taken some hours after the Release file that it holds was written, and what an
+archive drops stays there for a day or two: a day later is when a lock's packages are found best."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One suite of one archive. ``url`` is the archive's root, without a slash at its end."""
+    """One suite of one archive. ``url`` is the archive's root, without a slash at its end.
+
+    ``moment`` is when it was as it is there: a snapshot's; None stands for now.
+    """
 
     url: str
     name: str
+    moment: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Mirrors, the keyring for both, and whether Valid-Until is believed."""
+    """Mirrors of one distribution, the keyring for all, and what is believed of them.
 
-    mirror: str
-    security: str
+    ``mirrors`` maps archives' names to roots; an archive that is not in it is taken from the
+    snapshot ``service``, as it was at ``moment``. ``locked`` maps suites to the dates of a lock,
+    which the service is asked for when a package has left the mirror.
+    """
+
+    distribution: Distribution
+    mirrors: Mapping[str, str]
     keyring: Path
+    service: str
+    moment: dt.datetime
+    locked: Mapping[str, dt.datetime]
     check_valid_until: bool = True
 
-    def suites(self, release: str) -> tuple[Suite, ...]:
-        """Return the suites that make up ``release``: itself, its updates, its security fixes."""
-        return (
-            Suite(self.mirror, release),
-            Suite(self.mirror, f"{release}-updates"),
-            Suite(self.security, release + _SECURITY),
-        )
+    def suites(self, release: str, architecture: str) -> tuple[Suite, ...]:
+        """Return the suites that make up ``release`` for ``architecture``, the main one first."""
+        found = []
+        for archive in self.distribution.archive:
+            if archive.serves(architecture):
+                for pattern in archive.suites:
+                    url, moment = self._present(archive)
+                    found.append(Suite(url, pattern.replace("{suite}", release), moment))
+        return tuple(found)
 
-    def root(self, suite: str) -> str:
-        """Return the archive root that ``suite`` lies in."""
-        return self.security if suite.endswith(_SECURITY) else self.mirror
+    def urls(self, package: Package, architecture: str) -> tuple[str, ...]:
+        """Return where ``package`` of an image for ``architecture`` may be, best first."""
+        archive = self._archive(package.suite, architecture)
+        moments = []
+        if package.suite in self.locked:
+            date = self.locked[package.suite]
+            moments = [min(date + _DELAY, self.moment), date]
+        roots = [self._snapshot(archive, moment) for moment in moments]
+        if archive.name in self.mirrors or not roots:
+            roots.insert(0, self._present(archive)[0])
+        return tuple(f"{root}/{package.path}" for root in dict.fromkeys(roots))
+
+    def hosts(self, architecture: str) -> str:
+        """Return the names of the servers that are asked first, for messages."""
+        served = [a for a in self.distribution.archive if a.serves(architecture)]
+        urls = [self._present(archive)[0] for archive in served]
+        return ", ".join(dict.fromkeys(without_password(u).split("/")[2] for u in urls))
+
+    def _present(self, archive: Archive) -> tuple[str, dt.datetime | None]:
+        mirror = self.mirrors.get(archive.name)
+        if mirror is not None:
+            return mirror, None
+        return self._snapshot(archive, self.moment), self.moment
+
+    def _snapshot(self, archive: Archive, moment: dt.datetime) -> str:
+        return f"{self.service}/{archive.snapshot.replace('{moment}', f'{moment:%Y%m%dT%H%M%SZ}')}"
+
+    def _archive(self, suite: str, architecture: str) -> Archive:
+        for archive in self.distribution.archive:
+            if archive.serves(architecture):
+                for pattern in archive.suites:
+                    if suite in {pattern.replace("{suite}", s) for s in self.distribution.suites}:
+                        return archive
+        raise InvalidInputError(
+            f"{self.distribution.title} has no suite {suite!r} for {architecture}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +117,42 @@ class _AptSource:
     keyring: Path | None
 
 
-def find(environ: Mapping[str, str] | None = None, apt: Path = APT) -> Sources:
-    """Find the mirrors; InvalidInputError with a hint if there are none.
+def find(
+    suite: str,
+    locked: Sequence[lock.Archive] = (),
+    environ: Mapping[str, str] | None = None,
+    apt: Path = APT,
+) -> Sources:
+    """Find the sources of ``suite``'s distribution; ``locked`` are a lock's archives and dates.
 
-    Environment: ``IMGFORGE_DEBIAN_MIRROR``, ``IMGFORGE_DEBIAN_SECURITY_MIRROR``,
-    ``IMGFORGE_DEBIAN_KEYRING``, and ``IMGFORGE_DEBIAN_CHECK_VALID_UNTIL=no`` for frozen mirrors.
+    The settings (:mod:`imgforge.settings`) win over the apt sources below ``apt``. Raises
+    InvalidInputError if no distribution has the suite, a setting is wrong or a keyring missing.
     """
-    environ = os.environ if environ is None else environ
-    found = [s for s in _apt_sources(apt) if "main" in s.components]
-    main = next((s for s in found if not _is_security(s)), None)
-    security = next((s for s in found if _is_security(s)), None)
-    mirror = environ.get("IMGFORGE_DEBIAN_MIRROR") or (main.url if main else "")
-    fixes = environ.get("IMGFORGE_DEBIAN_SECURITY_MIRROR") or (security.url if security else "")
-    lacking = [n for n, v in (("main", mirror), ("security", fixes)) if not v]
-    if lacking:
-        raise InvalidInputError(
-            f"no mirror of Debian's {' and '.join(lacking)} archive is known: neither the "
-            f"environment nor {apt} names one",
-            hint=_HINT,
-        )
-    for url in (mirror, fixes):
-        if not _is_http(url):
-            raise InvalidInputError(f"not an http(s) mirror: {without_password(url)}", hint=_HINT)
+    from imgforge import settings
+    from imgforge.bases import distributions
+
+    distribution = distributions.of(suite)
+    all_given = settings.load(os.environ if environ is None else environ)
+    given: settings.Archive = getattr(all_given, distribution.name)
+    found = _of_machine(distribution, apt)
+    roots = {name: source.url for name, source in found.items()}
+    ports = given.ports_mirror if isinstance(given, settings.Ubuntu) else None
+    named = {"main": given.mirror, "security": given.security_mirror, "ports": ports}
+    roots.update({name: root for name, root in named.items() if root})
+    if given.snapshot:
+        roots = {}
+    dates: dict[str, dt.datetime] = {}
+    for archive in locked:
+        date = settings.moment(archive.date)
+        dates[archive.suite] = max(date, dates.get(archive.suite, date))
     return Sources(
-        mirror.rstrip("/"),
-        fixes.rstrip("/"),
-        _keyring(environ.get("IMGFORGE_DEBIAN_KEYRING"), main),
-        environ.get("IMGFORGE_DEBIAN_CHECK_VALID_UNTIL", "yes").lower() not in {"no", "false", "0"},
+        distribution,
+        {name: root.rstrip("/") for name, root in roots.items()},
+        _keyring(distribution, given.keyring, found),
+        given.snapshot_mirror or distribution.snapshot,
+        settings.moment(given.snapshot) if given.snapshot else dt.datetime.now(dt.UTC),
+        dates,
+        given.check_valid_until,
     )
 
 
@@ -104,24 +161,46 @@ def without_password(url: str) -> str:
     return re.sub(r"(?<=//)[^/@]*@", "", url)
 
 
-def _keyring(named: str | None, main: _AptSource | None) -> Path:
-    wanted = Path(named) if named else main.keyring if main else None
-    candidates = (wanted,) if wanted else _KEYRINGS
-    for path in candidates:
+def _keyring(
+    distribution: Distribution, named: str | None, found: Mapping[str, _AptSource]
+) -> Path:
+    if named:
+        if not Path(named).is_file():
+            raise InvalidInputError(
+                f"there is no keyring {named}, which the settings name",
+                hint=f"IMGFORGE_{distribution.name.upper()}_KEYRING names it, or config.toml",
+            )
+        return Path(named).resolve()
+    machine = [source.keyring for source in found.values() if source.keyring is not None]
+    for path in (*machine, *map(Path, distribution.keyrings)):
         if path.is_file():
             return path.resolve()
-    raise InvalidInputError(
-        f"there is no keyring {' or '.join(map(str, candidates))}",
-        hint="install debian-archive-keyring, or name a keyring in IMGFORGE_DEBIAN_KEYRING",
-    )
+    return distribution.own_keyring
 
 
-def _is_http(url: str) -> bool:
-    return re.fullmatch(r"https?://[^\s/]+(/\S*)?", url) is not None
+def _of_machine(distribution: Distribution, apt: Path) -> dict[str, _AptSource]:
+    """Return the machine's source for each archive of ``distribution`` that it has one for."""
+    suites = re.compile(rf"({'|'.join(distribution.suites + distribution.aliases)}){_POCKETS}")
+    marks = {a.name: a.marked for a in distribution.archive if a.marked}
+    found: dict[str, _AptSource] = {}
 
+    def rank(source: _AptSource) -> int:
+        # Others publish suites of the same name (a browser's vendor, a database's), with own keys.
+        if source.keyring is None:
+            return 1
+        return 0 if source.keyring.name.startswith(f"{distribution.name}-archive-") else 2
 
-def _is_security(source: _AptSource) -> bool:
-    return all(suite.endswith(_SECURITY) for suite in source.suites)
+    for source in sorted(_apt_sources(apt), key=rank):
+        if not all(suites.fullmatch(suite) for suite in source.suites):
+            continue
+        if distribution.components[0] not in source.components:
+            continue
+        marked = next((name for name, mark in marks.items() if mark in source.url), None)
+        secure = [suite.endswith(_SECURITY) for suite in source.suites]
+        names = [marked] if marked else ["main"] * (not all(secure)) + ["security"] * any(secure)
+        for name in names:
+            found.setdefault(name, source)
+    return found
 
 
 def _apt_sources(apt: Path) -> Iterator[_AptSource]:
@@ -144,10 +223,9 @@ def _source(
 ) -> Iterator[_AptSource]:
     # A key may stand in the file itself; then the distribution's own keyring is used.
     path = Path(keyring) if keyring.startswith("/") else None
-    known = tuple(s for s in suites if _SUITE.fullmatch(s))
     for url in urls:
-        if known and len(known) == len(suites) and _is_http(url):
-            yield _AptSource(url, known, tuple(components), path)
+        if suites and re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
+            yield _AptSource(url, tuple(suites), tuple(components), path)
 
 
 def _deb822(text: str) -> Iterator[_AptSource]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from imgforge import strictjson
+from imgforge import proxy, strictjson
 from imgforge.errors import RegistryError, TransientError
 from imgforge.oci.authorization import Authorization, TokenRequest, login_hint
 from imgforge.oci.origin import (
@@ -98,10 +98,12 @@ class Transport:
         context = tls_context()
         self.plain = may_be_plain(host) and not speaks_tls(host)
         self.base = httpx.URL(f"{'http' if self.plain else 'https'}://{host}")
+        loopback = is_loopback(self.base.host)
         self._client = httpx.Client(
             verify=context,
+            mounts={} if loopback else proxy.mounts(context),
             timeout=httpx.Timeout(_READ, connect=_CONNECT),
-            trust_env=not is_loopback(self.base.host),
+            trust_env=not loopback,
             headers={"User-Agent": "imgforge", "Accept-Encoding": "identity"},
         )
         self._authorization = Authorization(reference, self._ask_token, self._may_log_in)

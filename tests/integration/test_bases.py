@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from imgforge import bases, cache, lock
-from imgforge.bases import definitions, sources
+from imgforge.bases import definitions, fetch, release, sources
 from imgforge.oci.layer import MTIME
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Platform
@@ -231,6 +231,29 @@ def test_a_warm_base_needs_no_network(
     assert path.parent == cache.directory("bases")
 
 
+@pytest.mark.parametrize("name", ["trixie", "bookworm"])
+def test_gpgv_reads_the_archives_own_signatures_as_we_do(name: str, tmp_path: Path) -> None:
+    """With the machine's keyring and with the one that ships, for every suite there is."""
+    found = sources.find(name)
+    for suite in found.suites(name, "amd64"):
+        with fetch.client() as http:
+            url = f"{suite.url}/dists/{suite.name}/InRelease"
+            data = fetch.small(http, url, release.MAX_BYTES)
+        signed = tmp_path / "InRelease"
+        signed.write_bytes(data)
+        for keyring in (found.keyring, found.distribution.own_keyring):
+            # It fails if any key is unknown, even beside good ones; then what it says counts.
+            theirs = subprocess.run(
+                ["/usr/bin/gpgv", "--keyring", keyring, "--output", "-", signed],
+                check=False,
+                capture_output=True,
+            )
+            assert b"Good signature" in theirs.stderr
+            assert b"BAD signature" not in theirs.stderr
+            text = theirs.stdout.decode().removesuffix("\n")
+            assert release.verify(data, keyring, url) == text
+
+
 def apt(root: Path, mirrors: sources.Sources, *arguments: str) -> str:
     """Run apt-get in a root of its own."""
     options = {
@@ -254,7 +277,7 @@ def apt(root: Path, mirrors: sources.Sources, *arguments: str) -> str:
 def test_apt_would_take_the_same_versions_and_no_package_less(
     python: lock.LockedBase, tmp_path: Path
 ) -> None:
-    mirrors = sources.find()
+    mirrors = sources.find("trixie")
     for folder in (
         "etc/apt/apt.conf.d",
         "etc/apt/preferences.d",
@@ -269,7 +292,7 @@ def test_apt_would_take_the_same_versions_and_no_package_less(
     (tmp_path / "etc/apt/sources.list").write_text(
         "".join(
             f"deb [signed-by={mirrors.keyring}] {s.url} {s.name} main\n"
-            for s in mirrors.suites("trixie")
+            for s in mirrors.suites("trixie", "amd64")
         )
     )
     apt(tmp_path, mirrors, "update")

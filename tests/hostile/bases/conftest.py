@@ -11,16 +11,17 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from imgforge import assets
 from imgforge.bases import definitions, fetch, index
 
 RELEASE = "Fri, 09 Jan 2026 10:00:00 UTC"
 SUITES = ("trixie", "trixie-updates", "trixie-security")
+_CERTIFICATION = 0x13
 
 
 def _integer(value: int) -> bytes:
@@ -44,7 +45,10 @@ class Key:
         self._fingerprint = hashlib.sha1(framed, usedforsecurity=False).digest()
         user = b"Throw Away <key@test>"
         seal = self._signature(
-            0x13, framed + b"\xb4" + struct.pack(">I", len(user)) + user, hashes.SHA256(), 8
+            _CERTIFICATION,
+            framed + b"\xb4" + struct.pack(">I", len(user)) + user,
+            hashes.SHA256(),
+            8,
         )
         self.ring = _packet(6, self._body) + _packet(13, user) + seal
 
@@ -53,8 +57,9 @@ class Key:
     ) -> bytes:
         created = b"\x05\x02" + struct.pack(">I", 1_767_000_000)
         issuer = b"\x16\x21\x04" + self._fingerprint
-        hashed = bytes([4, kind, 1, number]) + struct.pack(">H", len(created + issuer))
-        hashed += created + issuer
+        # What the key may do is said by its own signature over itself: certify and sign.
+        said = created + issuer + (b"\x02\x1b\x03" if kind == _CERTIFICATION else b"")
+        hashed = bytes([4, kind, 1, number]) + struct.pack(">H", len(said)) + said
         trailer = b"\x04\xff" + struct.pack(">I", len(hashed))
         signer = hashes.Hash(algorithm)
         signer.update(data + hashed + trailer)
@@ -87,36 +92,55 @@ class Archive:
         self.faults: dict[str, Callable[[http.server.BaseHTTPRequestHandler], None]] = {}
         self.asked: list[str] = []
         self.path = ""
-        self.stanzas: dict[tuple[str, str], list[str]] = {}
+        self.stanzas: dict[tuple[str, str, str], list[str]] = {}
 
-    def add(self, name: str, package: bytes, suite: str = "trixie", **fields: str) -> str:
-        """Put a package (for amd64) into ``suite``; return its path."""
-        path = f"pool/main/{name}_1_amd64.deb"
-        self.files[path] = package
+    def add(
+        self,
+        name: str,
+        package: bytes,
+        suite: str = "trixie",
+        *,
+        place: str = "main/binary-amd64",
+        root: str = "",
+        **fields: str,
+    ) -> str:
+        """Put a package (for amd64) into ``suite`` of the archive at ``root``; return its path."""
+        component, _, arch = place.partition("/binary-")
+        path = f"pool/{component}/{name}_1_{arch}.deb"
+        self.files[root + path] = package
         lines = {
             "Version": "1",
-            "Architecture": "amd64",
+            "Architecture": arch,
             **fields,
             "Filename": path,
             "Size": str(len(package)),
             "SHA256": hashlib.sha256(package).hexdigest(),
         }
         stanza = f"Package: {name}\n" + "".join(f"{k}: {v}\n" for k, v in lines.items())
-        self.stanzas.setdefault((suite, "amd64"), []).append(stanza)
+        self.stanzas.setdefault((root, suite, place), []).append(stanza)
         return path
 
-    def publish(self, **changes: str) -> None:
+    def publish(
+        self,
+        suites: tuple[str, ...] = SUITES,
+        places: tuple[str, ...] = ("main/binary-amd64",),
+        root: str = "",
+        **changes: str,
+    ) -> None:
         """Write the signed indexes; ``changes`` replaces fields of the Release files."""
-        for suite in SUITES:
-            packed = lzma.compress("\n".join(self.stanzas.get((suite, "amd64"), [])).encode())
-            digest = hashlib.sha256(packed).hexdigest()
-            folder = f"dists/{suite}/main/binary-amd64"
-            self.files[f"{folder}/Packages.xz"] = packed
-            self.files[f"{folder}/by-hash/SHA256/{digest}"] = packed
+        for suite in suites:
             fields = {"Suite": suite, "Codename": suite, "Date": RELEASE, **changes}
             text = "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
-            text += f"SHA256:\n {digest} {len(packed)} main/binary-amd64/Packages.xz\n"
-            self.files[f"dists/{suite}/InRelease"] = self.key.clear_sign(text)
+            text += "SHA256:\n"
+            for place in places:
+                stanzas = self.stanzas.get((root, suite, place), [])
+                packed = lzma.compress("\n".join(stanzas).encode())
+                digest = hashlib.sha256(packed).hexdigest()
+                folder = f"{root}dists/{suite}/{place}"
+                self.files[f"{folder}/Packages.xz"] = packed
+                self.files[f"{folder}/by-hash/SHA256/{digest}"] = packed
+                text += f" {digest} {len(packed)} {place}/Packages.xz\n"
+            self.files[f"{root}dists/{suite}/InRelease"] = self.key.clear_sign(text)
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +169,8 @@ def archive(key: Key, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path = self.path.removeprefix("/")
+            # As a proxy it is asked for whole URLs.
+            path = urlsplit(self.path).path.removeprefix("/")
             made.asked.append(path)
             if path in made.faults:
                 with contextlib.suppress(ConnectionError):
@@ -183,5 +208,4 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         'name = "demo"\nsummary = "x"\npackages = ["demo"]\n'
         '[suite.trixie]\nend-of-life = 2100-01-01\n[config]\nuser = "65532:65532"\n'
     )
-    shipped = assets.folder
-    monkeypatch.setattr(assets, "folder", lambda n: folder if n == "bases" else shipped(n))
+    monkeypatch.setenv("IMGFORGE_BASES", str(folder))

@@ -65,27 +65,13 @@ def test_a_frozen_mirror_may_be_believed_past_its_date() -> None:
     assert parse(old, check=False).files
 
 
-GOOD = "[GNUPG:] GOODSIG 0123 Debian\n"
-VALID = "[GNUPG:] VALIDSIG ABCD 2026-01-09 1767952800 0 4 0 1 {hash} 01 ABCD\n"
+def test_a_pocket_goes_by_its_suite_not_by_the_code_name_it_shares() -> None:
+    pocket = TEXT.replace("Suite: stable", "Suite: noble-updates").replace("trixie", "noble", 1)
+    assert parse(pocket, "noble-updates").suite == "noble-updates"
+    with pytest.raises(RegistryError, match="wanted noble"):
+        parse(pocket, "noble")
 
 
-@pytest.mark.parametrize(
-    ("status", "believed"),
-    [
-        ("[GNUPG:] NEWSIG\n" + GOOD + VALID.format(hash=8), True),
-        ("[GNUPG:] NEWSIG\n" + GOOD + VALID.format(hash=2), False),
-        ("[GNUPG:] NEWSIG\n[GNUPG:] EXPKEYSIG 0123 x\n" + VALID.format(hash=8), False),
-        ("[GNUPG:] NEWSIG\n[GNUPG:] REVKEYSIG 0123 x\n" + VALID.format(hash=8), False),
-        ("[GNUPG:] NEWSIG\n" + GOOD + "[GNUPG:] NEWSIG\n" + VALID.format(hash=8), False),
-        (
-            "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG 99 1 8 01 0 9\n[GNUPG:] NO_PUBKEY 99\n"
-            "[GNUPG:] NEWSIG\n" + GOOD + VALID.format(hash=10),
-            True,
-        ),
-        ("[GNUPG:] NEWSIG\n" + GOOD + VALID.format(hash=8) + "[GNUPG:] BADSIG 99 x\n", False),
-        ("[GNUPG:] GOODSIG 0123 x\n[GNUPG:] VALIDSIG\n", False),
-        ("", False),
-    ],
-)
-def test_only_a_good_signature_with_a_strong_hash_counts(status: str, *, believed: bool) -> None:
-    assert release._signed(status) is believed
+def test_a_release_file_without_sha256_says_nothing() -> None:
+    with pytest.raises(RegistryError, match="no SHA256"):
+        parse(TEXT.replace("SHA256:", "SHA1:"))

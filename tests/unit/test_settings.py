@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imgforge import settings
+from imgforge.errors import InvalidInputError
+
+FILE = """\
+bases = ["bases", "/opt/bases", "~/bases"]
+[debian]
+mirror = "https://mirror.test/debian/"
+keyring = "keys/debian.gpg"
+check-valid-until = false
+[registry]
+mirrors = {"docker.io" = "registry.test:5000/hub"}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """Return an environment whose configuration directory is empty."""
+    return {"XDG_CONFIG_HOME": str(tmp_path)}
+
+
+def written(home: dict[str, str], text: str) -> Path:
+    path = Path(home["XDG_CONFIG_HOME"]) / "imgforge" / "config.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    return path
+
+
+def test_without_a_file_everything_is_as_it_is_documented(home: dict[str, str]) -> None:
+    assert settings.load(home) == settings.Settings()
+
+
+def test_paths_in_the_file_are_relative_to_it(home: dict[str, str]) -> None:
+    folder = written(home, FILE).parent
+    found = settings.load(home)
+    assert found.bases == [str(folder / "bases"), "/opt/bases", str(Path.home() / "bases")]
+    assert found.debian.keyring == str(folder / "keys/debian.gpg")
+    assert found.debian.mirror == "https://mirror.test/debian"
+    assert found.registry.mirrors == {"docker.io": "registry.test:5000/hub"}
+
+
+def test_the_environment_wins_key_by_key(home: dict[str, str]) -> None:
+    written(home, FILE)
+    found = settings.load(
+        {
+            **home,
+            "IMGFORGE_DEBIAN_MIRROR": "http://other.test/",
+            "IMGFORGE_DEBIAN_CHECK_VALID_UNTIL": "yes",
+            "IMGFORGE_DEBIAN_SNAPSHOT": "",
+            "IMGFORGE_UBUNTU_SNAPSHOT": "2026-11-20T00:00:00Z",
+            "IMGFORGE_REGISTRY_MIRRORS": "gcr.io=mirror.test/gcr, quay.io=mirror.test",
+            "IMGFORGE_PROXY": "http://proxy.test:3128",
+            "IMGFORGE_BASES": "one:/two",
+        }
+    )
+    assert found.debian.mirror == "http://other.test"
+    assert found.debian.check_valid_until
+    assert found.debian.snapshot is None
+    assert found.debian.keyring, "what the environment does not name stays the file's"
+    assert found.ubuntu.snapshot == "2026-11-20T00:00:00Z"
+    assert found.registry.mirrors == {"gcr.io": "mirror.test/gcr", "quay.io": "mirror.test"}
+    assert found.network.proxy == "http://proxy.test:3128"
+    assert found.bases == ["one", "/two"]
+
+
+def test_the_file_that_is_named_is_the_only_one(home: dict[str, str], tmp_path: Path) -> None:
+    written(home, FILE)
+    other = tmp_path / "other.toml"
+    other.write_text('[network]\nproxy = "http://proxy.test"\n')
+    found = settings.load({**home, "IMGFORGE_CONFIG": str(other)})
+    assert found.debian.mirror is None
+    assert found.network.proxy == "http://proxy.test"
+    with pytest.raises(InvalidInputError, match="IMGFORGE_CONFIG names"):
+        settings.load({**home, "IMGFORGE_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_every_mistake_in_the_file_is_listed_with_its_line(home: dict[str, str]) -> None:
+    path = written(
+        home,
+        '[debian]\nmirror = "ftp://x"\nsnapshot = "yesterday"\nmiror = "x"\n[other]\n'
+        '[registry]\nmirrors = {"docker.io" = "https://x"}\n',
+    )
+    with pytest.raises(InvalidInputError) as caught:
+        settings.load(home)
+    lines = [line.splitlines()[0] for line in caught.value.details]
+    assert [line.removeprefix(f"{path}:").partition(":")[0] for line in lines] == list("23457")
+
+
+def test_every_mistake_in_the_environment_is_named_by_its_variable(home: dict[str, str]) -> None:
+    with pytest.raises(InvalidInputError, match="the environment is not valid") as caught:
+        settings.load(
+            {
+                **home,
+                "IMGFORGE_DEBIAN_MIRROR": "http://user:secret@",
+                "IMGFORGE_UBUNTU_CHECK_VALID_UNTIL": "perhaps",
+                "IMGFORGE_UBUNTU_SNAPSHOT": "2026-13-01",
+                "IMGFORGE_REGISTRY_MIRRORS": "docker.io",
+                "IMGFORGE_PROXY": "socks5://x",
+            }
+        )
+    named = sorted(line.partition(":")[0] for line in caught.value.details)
+    assert named == [
+        "IMGFORGE_DEBIAN_MIRROR",
+        "IMGFORGE_PROXY",
+        "IMGFORGE_REGISTRY_MIRRORS",
+        "IMGFORGE_UBUNTU_CHECK_VALID_UNTIL",
+        "IMGFORGE_UBUNTU_SNAPSHOT",
+    ]
+    assert "secret" not in str(caught.value.details)
+
+
+def test_every_key_has_a_variable() -> None:
+    named = settings.variables()
+    for table, about in settings.Settings.model_fields.items():
+        model = about.annotation
+        keys = getattr(model, "model_fields", None)
+        places = [(table, k.replace("_", "-")) for k in keys] if keys else [(table,)]
+        assert not set(places) - set(named)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2026-11-20", "2026-11-20T00:00:00+00:00"),
+        ("2026-11-20T01:02:03Z", "2026-11-20T01:02:03+00:00"),
+        ("20261120T010203Z", "2026-11-20T01:02:03+00:00"),
+        ("2026-11-20T01:02:03+01:00", "2026-11-20T00:02:03+00:00"),
+    ],
+)
+def test_moments_are_in_utc(text: str, shown: str) -> None:
+    assert settings.moment(text).isoformat() == shown
