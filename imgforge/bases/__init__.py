@@ -100,7 +100,7 @@ def held(digest: str) -> Path | None:
     from imgforge.bases.cached import complete
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    return path if complete(path, digest) else None
+    return path if cache.used(path) and complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
