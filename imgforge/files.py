@@ -20,3 +20,8 @@ def locate(path: Path) -> Path:
             hint=f"name a folder that holds an {SPEC}; imgforge schema describes it",
         )
     return path
+
+
+def public_path(private: Path) -> Path:
+    """Return where the public half of a private key lies."""
+    return private.with_suffix(".pub")

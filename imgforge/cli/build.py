@@ -21,6 +21,7 @@ EXAMPLES = """\
   imgforge build --load && docker run --rm acme/web:1.0
   imgforge build --key imgforge.key --push registry.example.com/acme/web
   imgforge build services/web --engine native --format json
+  imgforge build --platform linux/amd64         one of the spec's platforms: quicker, stays here
 """
 ENGINES = ("auto", "buildkit", "native")
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="TAG",
         help="tag instead of the spec's; repeatable",
     )
+    options.platform(out, "build only these of the spec's platforms; repeatable; not with --push")
     options.flag(
         out,
         "--push",
@@ -84,6 +86,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             output=given.output,
             push=tuple(given.push),
             load=given.load,
+            platforms=tuple(map(str, options.platforms(given.platform))),
         ),
         console,
     )
