@@ -95,7 +95,7 @@ def _cannot_run(plan: BuildPlan, own: str, binary: Path) -> str:
     if needed.keys() <= {own}:
         return ""
     try:
-        able = _platforms(binary)
+        able = platforms(binary)
     except BuildFailedError as error:
         return f"the builder does not say what it can run: {' '.join(error.details[-1:])}"
     lacking = {p: steps for p, steps in needed.items() if p not in able}
@@ -124,7 +124,7 @@ def _run_on(plan: BuildPlan, own: str) -> dict[str, list[str]]:
     return needed
 
 
-def _platforms(binary: Path) -> set[str]:
+def platforms(binary: Path) -> set[str]:
     """Ask the builder which platforms it can run, itself or emulated; BuildFailedError if not."""
     start = ["--bootstrap"] if os.environ.get("BUILDX_BUILDER") else []
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
