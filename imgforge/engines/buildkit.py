@@ -103,9 +103,8 @@ def _cannot_run(plan: BuildPlan, own: str, binary: Path) -> str:
         return ""
     steps = dict.fromkeys(step for names in lacking.values() for step in names)
     return (
-        f"the builder cannot run commands of {', '.join(lacking)}, which step "
-        f"{', '.join(map(repr, steps))} needs (install qemu-user-static, which registers itself "
-        "with binfmt, on the machine of the engine)"
+        f"the builder cannot run commands of {', '.join(lacking)}, itself or emulated, which step "
+        f"{', '.join(map(repr, steps))} needs"
     )
 
 
