@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,28 @@ def test_an_entry_that_is_gone_is_not_in_use() -> None:
     old = put("blobs/x", days=1)
     assert cache.used(old)
     assert old.stat().st_mtime > time.time() - 60
+
+
+def test_whoever_noted_a_use_finds_the_entry_whole() -> None:
+    """A build and a collection meet at an old entry, over and over."""
+    found: list[bytes | None] = []
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(60):
+            path = put("blobs/x", days=31)
+            meet = threading.Barrier(2)
+
+            def build(path: Path = path, meet: threading.Barrier = meet) -> bytes | None:
+                meet.wait()
+                return path.read_bytes() if cache.used(path) else None
+
+            def collect(meet: threading.Barrier = meet, pause: float = number % 10 / 5e3) -> None:
+                meet.wait()
+                time.sleep(pause)
+                collection.collect(30)
+
+            collecting, building = pool.submit(collect), pool.submit(build)
+            found.append(building.result())
+            collecting.result()
+            assert path.exists() == (found[-1] is not None)
+    assert set(found) <= {None, bytes(10)}
+    assert bytes(10) in found
