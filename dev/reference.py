@@ -56,11 +56,22 @@ def cli() -> str:
     out = f"# Commands\n\n{NOTE}```\n{overview()}\n```\n"
     out += "\nEvery flag can also be given in the environment, as its last column says.\n"
     for name in COMMANDS:
-        parser = importlib.import_module(f"imgforge.cli.{name}").parser()
-        examples = "\n".join(line.strip() for line in parser.usage.strip().splitlines())
-        out += f"\n## imgforge {name}\n\n{parser.description}\n\n```sh\n{examples}\n```\n\n"
-        out += "| argument | meaning | environment |\n| --- | --- | --- |\n"
-        out += "".join(map(_row, parser._actions[1:]))  # noqa: SLF001 - argparse offers no other way
+        out += _command(
+            f"imgforge {name}", importlib.import_module(f"imgforge.cli.{name}").parser()
+        )
+    return out
+
+
+def _command(name: str, parser: argparse.ArgumentParser, level: str = "##") -> str:
+    """Write one command and the verbs below it."""
+    examples = "\n".join(line.strip() for line in (parser.usage or "").strip().splitlines())
+    out = f"\n{level} {name}\n\n{parser.description}\n\n```sh\n{examples}\n```\n"
+    actions = parser._actions[1:]  # noqa: SLF001 - argparse offers no other way
+    verbs = [a for a in actions if isinstance(a, argparse._SubParsersAction)]  # noqa: SLF001
+    if rows := [_row(action) for action in actions if action not in verbs]:
+        out += "\n| argument | meaning | environment |\n| --- | --- | --- |\n" + "".join(rows)
+    for verb, below in (item for action in verbs for item in action.choices.items()):
+        out += _command(f"{name} {verb}", below, f"{level}#")
     return out
 
 

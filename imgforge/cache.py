@@ -1,12 +1,23 @@
-"""Where imgforge keeps what it can make again: one directory of this user's, mode 0700."""
+"""Where imgforge keeps what it can make again: one directory of this user's, mode 0700.
+
+The time of an entry (a file, or a folder that is one layout) is when it was last used, and what
+nobody used for long may be removed (:mod:`imgforge.bases.collection`).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from imgforge.errors import InvalidInputError
+
+FRESH = 1800
+"""Seconds for which an entry's time holds: a use within them is not noted again."""
 
 
 def directory(*parts: str) -> Path:
@@ -40,3 +51,26 @@ def write(path: Path, data: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def used(path: Path) -> bool:
+    """Note that an entry is being used; False if it is not there (any more).
+
+    After True the entry stays for as long as the collection spares what is young.
+    """
+    try:
+        if path.stat().st_mtime > time.time() - FRESH:
+            return True
+        with turn(exclusive=False):
+            os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def turn(*, exclusive: bool) -> Iterator[None]:
+    """Hold the cache's lock for a moment: notes of a use share it, a removal is alone."""
+    with (directory() / ".lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield

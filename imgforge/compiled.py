@@ -55,6 +55,7 @@ def _compile(spec_path: Path, epoch: int | None) -> tuple[BuildPlan, str]:
 def _recall(path: Path) -> tuple[BuildPlan, str] | None:
     try:
         plan, dockerfile = json.loads(path.read_bytes())
+        cache.used(path)
         return BuildPlan.from_json(plan), str(dockerfile)
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from imgforge import __version__, cache
@@ -103,4 +104,20 @@ def _engine() -> list[Fact]:
             detail=f"{engine.version} at {where}, {store}",
             hint='turn on "containerd-snapshotter" under "features" in daemon.json',
         ),
+        *([_platforms(plugin)] if plugin else []),
     ]
+
+
+def _platforms(plugin: Path) -> Fact:
+    from imgforge.engines import buildkit
+
+    try:
+        able = buildkit.platforms(plugin)
+    except ImgforgeError as error:
+        return Fact("platforms", ok=False, detail=error.message)
+    return Fact(
+        "platforms",
+        ok={"linux/amd64", "linux/arm64"} <= able,
+        detail="commands can be run of " + (", ".join(sorted(able)) or "none"),
+        hint="install qemu-user-static where the engine runs, if others' commands must be run",
+    )

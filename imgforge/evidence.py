@@ -27,18 +27,29 @@ def files(
     provenance: Mapping[str, object],
 ) -> dict[str, bytes]:
     """Return the evidence directory's files; with several platforms each has its own SBOMs."""
-    from imgforge.sbom import cyclonedx, spdx
-
-    out = {
+    return {
         "Dockerfile": dockerfile.encode(),
         "plan.json": plan.text().encode(),
-        PROVENANCE: canonical_json(provenance),
-        FINDINGS: findings_json(findings),
+        **documents(images, findings, provenance, name=plan.name, created=plan.epoch),
     }
+
+
+def documents(
+    images: Sequence[tuple[Descriptor, ImageFacts]],
+    findings: Sequence[Finding],
+    provenance: Mapping[str, object],
+    *,
+    name: str,
+    created: int,
+) -> dict[str, bytes]:
+    """Return what is signed about the image ``name``; ``created`` is in seconds since 1970."""
+    from imgforge.sbom import cyclonedx, spdx
+
+    out = {PROVENANCE: canonical_json(provenance), FINDINGS: findings_json(findings)}
     for image, facts in images:
         suffix = _suffix(image, len(images))
-        out[f"sbom{suffix}.spdx.json"] = spdx.render(facts, name=plan.name, created=plan.epoch)
-        out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(facts, name=plan.name, created=plan.epoch)
+        out[f"sbom{suffix}.spdx.json"] = spdx.render(facts, name=name, created=created)
+        out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(facts, name=name, created=created)
     return out
 
 
@@ -51,11 +62,13 @@ def findings_json(findings: Sequence[Finding]) -> bytes:
 def sign(
     layout: Layout,
     image: Descriptor,
-    plan: BuildPlan,
     evidence: Mapping[str, bytes],
     signer: Signer,
+    *,
+    name: str,
+    created: int,
 ) -> list[Descriptor]:
-    """Sign the image, every platform of an index, and all that is said about each."""
+    """Sign the image, every platform of an index, and all that :func:`documents` say of each."""
     from imgforge.signing import sign_image, statement
 
     whole = [
@@ -72,16 +85,16 @@ def sign(
             *whole,
         ]
         referrers += sign_image(
-            layout, one, signer, name=plan.name, predicates=predicates, created=plan.epoch
+            layout, one, signer, name=name, predicates=predicates, created=created
         )
     if image.media_type in INDEXES:
         referrers += sign_image(
             layout,
             image,
             signer,
-            name=plan.name,
+            name=name,
             predicates=whole,
-            created=plan.epoch,
+            created=created,
             subjects=images,
         )
     return referrers

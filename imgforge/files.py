@@ -30,3 +30,8 @@ def configs(environ: Mapping[str, str]) -> tuple[Path, ...]:
         return (Path(named),)
     home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/"), ".config"))
     return home / "imgforge/config.toml", Path("/etc/imgforge/config.toml")
+
+
+def public_path(private: Path) -> Path:
+    """Return where the public half of a private key lies."""
+    return private.with_suffix(".pub")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from imgforge import __version__, assets, context
 from imgforge.errors import ImgforgeError, InvalidInputError
-from imgforge.files import LOCK
+from imgforge.files import LOCK, public_path
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.output import Output, Record
 
@@ -29,6 +29,7 @@ class Choices:
     policy: Path | None
     key: Path | None
     secrets: Collection[str]
+    platforms: Sequence[str] = ()
 
 
 def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
@@ -50,6 +51,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "engine": asked.engine,
         "epoch": asked.epoch,
         "tags": list(asked.tags),
+        "platforms": list(asked.platforms),
         "signer": public_fingerprint(asked.key),
         "secrets": sorted(asked.secrets),
     }
@@ -76,11 +78,6 @@ def unchanged(
         # Whatever is wrong with the old build, a new one says it better or mends it.
         return None, content
     return record, content
-
-
-def public_path(private: Path) -> Path:
-    """Return where the public half of a private key lies."""
-    return private.with_suffix(".pub")
 
 
 def public_fingerprint(private: Path | None) -> str:

@@ -46,6 +46,8 @@ class Options:
     push: tuple[str, ...] = ()
     load: bool = False
     offline: bool = False
+    platforms: tuple[str, ...] = ()
+    """Of the spec's, those to build; all if there are none here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,11 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
         )
     if options.push and options.offline:
         raise InvalidInputError("--push cannot be done --offline")
+    if options.push and options.platforms:
+        raise InvalidInputError(
+            "--platform is for builds that stay here; what is pushed has all the spec's platforms",
+            hint="leave --platform out, or change image.platforms in the spec",
+        )
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
@@ -96,14 +103,14 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
 def _build(
     spec_path: Path, content: str | None, output: Output, options: Options, console: Console
 ) -> Record:
-    from imgforge import compiled
+    from imgforge import checks, compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
 
     signer = _open_key(options)
     policy = policies.load(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
-    plan = replace(source.plan, tags=options.tags) if options.tags else source.plan
+    plan = _chosen(source.plan, options)
     _check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
@@ -112,7 +119,7 @@ def _build(
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check"):
         images = _analyse(built)
-        findings = _judge(images, policy)
+        findings = checks.judge((facts for _, facts in images), policy)
     packages = sum(len(facts.packages) for _, facts in images)
     console.note(f"{packages} packages, {len(findings)} findings")
     _gate(findings, policy, source.dockerfile, output, console)
@@ -126,7 +133,9 @@ def _build(
         referrers: list[Descriptor] = []
         if signer is not None:
             with console.step("sign"):
-                referrers = beside.sign(layout, built.image, plan, files, signer())
+                referrers = beside.sign(
+                    layout, built.image, files, signer(), name=plan.name, created=plan.epoch
+                )
         layout.write_index([*_tagged(built.image, plan.tags), *referrers])
         (folder / "evidence").mkdir()
         for name, data in files.items():
@@ -150,6 +159,18 @@ def _build(
     return record
 
 
+def _chosen(plan: BuildPlan, options: Options) -> BuildPlan:
+    """Return ``plan`` with the tags and platforms that the command line chose."""
+    unknown = [p for p in options.platforms if p not in plan.platforms]
+    if unknown:
+        raise InvalidInputError(
+            f"the spec does not name the platform {', '.join(unknown)}",
+            hint=f"image.platforms has {', '.join(plan.platforms)}; imgforge lock pins what it has",
+        )
+    platforms = tuple(p for p in plan.platforms if p in options.platforms) or plan.platforms
+    return replace(plan, tags=options.tags or plan.tags, platforms=platforms)
+
+
 def _choices(options: Options) -> freshness.Choices:
     return freshness.Choices(
         options.engine,
@@ -158,6 +179,7 @@ def _choices(options: Options) -> freshness.Choices:
         options.policy,
         options.key,
         options.secrets.keys(),
+        options.platforms,
     )
 
 
@@ -167,22 +189,10 @@ def _open_key(options: Options) -> Callable[[], Signer] | None:
         return None
     from concurrent.futures import ThreadPoolExecutor
 
-    from imgforge.signing import KeySigner, load_private, load_public
-
-    path, password = options.key, options.password()
-
-    def opened() -> Signer:
-        signer = KeySigner(load_private(path, password))
-        public = freshness.public_path(path)
-        if signer.public_key.der != load_public(public).der:
-            raise InvalidInputError(
-                f"{public} is not the public half of {path}",
-                hint=f"imgforge key public {path} prints the right one",
-            )
-        return signer
+    from imgforge.signing import pair
 
     pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(opened)
+    future = pool.submit(pair.open_pair, options.key, options.password())
     pool.shutdown(wait=False)
     return future.result
 
@@ -264,18 +274,6 @@ def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
     store = cache.directory("analysis")
     images = built.layout.images(built.image)
     return [(image, analyse(built.layout, image, cache=store)) for image in images]
-
-
-def _judge(images: list[tuple[Descriptor, ImageFacts]], policy: Policy) -> list[Finding]:
-    """Run every check on every platform; only what is the same in every respect is kept once.
-
-    A fingerprint is no reason to drop a finding: one path may be harmless in one layer and hold a
-    credential in another.
-    """
-    from imgforge import checks
-
-    found = (finding for _, facts in images for finding in checks.run(facts, policy))
-    return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
 def _gate(

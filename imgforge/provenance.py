@@ -1,6 +1,6 @@
 """How an image was made: an in-toto SLSA provenance v1 predicate (slsa.dev/spec/v1.0/provenance).
 
-The build type is described in docs/reference/build-type.md. Nothing in the predicate depends on
+The build types are described in docs/reference/build-type.md. Nothing in a predicate depends on
 the clock or the machine: the same build has the same provenance.
 """
 
@@ -12,10 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from imgforge import __version__
+from imgforge.analysis.facts import Package as Installed
+from imgforge.analysis.purl import build as purl
+from imgforge.lock import LockedBase, Package
+from imgforge.oci.layer import ENCODER
 from imgforge.plan import BuildPlan
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://imgforge.dev/build/v1"
+BASE_BUILD_TYPE = "https://imgforge.dev/base/v1"
 BUILDER = "https://imgforge.dev/builder/local/v1"
 
 
@@ -41,7 +46,6 @@ def predicate(
     dependencies.append({"uri": "file:imgforge.toml", "digest": _digest(inputs.spec)})
     dependencies.append({"uri": "file:imgforge.lock", "digest": _digest(inputs.lock)})
     dependencies.append({"uri": "file:.", "name": "context", "digest": _digest(inputs.context)})
-    created = datetime.fromtimestamp(plan.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "buildDefinition": {
             "buildType": BUILD_TYPE,
@@ -61,10 +65,71 @@ def predicate(
             },
             "resolvedDependencies": dependencies,
         },
-        "runDetails": {
-            "builder": {"id": BUILDER, "version": {"imgforge": __version__, **tools}},
-            "metadata": {"invocationId": plan.digest, "startedOn": created, "finishedOn": created},
+        "runDetails": _run(plan.digest, plan.epoch, tools),
+    }
+
+
+def base_predicate(base: LockedBase, release: Mapping[str, str]) -> dict[str, Any]:
+    """Return the predicate of a base made from packages: every package is a dependency.
+
+    ``release`` is the base's own os-release (os-release(5)), which names the distribution.
+    """
+    layers = [layer for platform in base.platforms for layer in platform.layers]
+    dependencies = [
+        {
+            "name": f"{a.suite} InRelease of {a.date}",
+            "uri": f"file:dists/{a.suite}/InRelease",
+            "digest": {"sha256": a.sha256},
+        }
+        for a in base.archives
+    ]
+    packages = {p.sha256: p for layer in layers for p in layer.packages}
+    dependencies += [
+        {"uri": _purl(p, release), "digest": {"sha256": p.sha256}, "name": p.path}
+        for p in sorted(packages.values(), key=lambda p: (p.name, p.architecture))
+    ]
+    wheels = {w.sha256: w for layer in layers for w in layer.wheels}
+    dependencies += [
+        {"uri": f"pkg:pypi/{w.name}@{w.version}", "digest": {"sha256": w.sha256}}
+        for w in sorted(wheels.values(), key=lambda w: (w.name, w.sha256))
+    ]
+    tarballs = {t.sha256: t for layer in layers for t in layer.tarballs}
+    dependencies += [
+        {"uri": f"pkg:npm/{t.name.replace('@', '%40')}@{t.version}", "digest": {"sha256": t.sha256}}
+        for t in sorted(tarballs.values(), key=lambda t: (t.name, t.sha256))
+    ]
+    return {
+        "buildDefinition": {
+            "buildType": BASE_BUILD_TYPE,
+            "externalParameters": {
+                "base": base.name,
+                "platforms": [str(p.platform) for p in base.platforms],
+                "layers": list(dict.fromkeys(layer.name for layer in layers)),
+            },
+            "internalParameters": {
+                "definition": _digest(base.definition),
+                "abi": base.abi,
+                "encoder": ENCODER,
+                "sourceDateEpoch": base.epoch,
+            },
+            "resolvedDependencies": dependencies,
         },
+        "runDetails": _run(base.digest, base.epoch, {}),
+    }
+
+
+def _purl(package: Package, release: Mapping[str, str]) -> str:
+    installed = Installed(
+        *("deb", package.name, package.version, "", "", "", ()), architecture=package.architecture
+    )
+    return purl(installed, release)
+
+
+def _run(invocation: str, epoch: int, tools: Mapping[str, str]) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "builder": {"id": BUILDER, "version": {"imgforge": __version__, **tools}},
+        "metadata": {"invocationId": invocation, "startedOn": moment, "finishedOn": moment},
     }
 
 

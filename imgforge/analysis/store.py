@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.facts import Entry, LayerFacts, Package, Problem, SecretHit
-from imgforge.cache import write
+from imgforge.cache import used, write
 from imgforge.oci.types import is_digest
 
 VERSION: Final = 1
@@ -40,13 +40,15 @@ def path_of(cache: Path, digest: str) -> Path:
 
 def load(cache: Path, digest: str) -> LayerFacts | None:
     """Return the kept facts of the layer ``digest``; None if there are none to be trusted."""
+    path = path_of(cache, digest)
     try:
-        with path_of(cache, digest).open("rb") as file:
+        with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if status.st_uid != os.geteuid() or status.st_mode & 0o022:
                 return None
             value = json.loads(file.read())
         facts = from_json(value)
+        used(path)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return facts if facts.digest == digest else None

@@ -212,7 +212,8 @@ def held(digest: str) -> Path | None:
     from imgforge.bases.cached import complete, origins
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    return path if not origins(path) and complete(path, digest) else None
+    ours = cache.used(path) and not origins(path)
+    return path if ours and complete(path, digest) else None
 
 
 def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:

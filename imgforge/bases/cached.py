@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
 from pathlib import Path
 
 from imgforge import cache
@@ -34,8 +35,8 @@ def place(staging: Path, digest: str) -> Path:
     # A directory can be renamed only over an empty one: another process's work stays.
     with contextlib.suppress(OSError):
         return staging.rename(target)
-    if not complete(target, digest):
-        shutil.rmtree(target)
+    if not (cache.used(target) and complete(target, digest)):
+        shutil.rmtree(target, ignore_errors=True)
         staging.rename(target)
     else:
         _join(target, staging)
@@ -79,3 +80,29 @@ def complete(path: Path, digest: str) -> bool:
     except (InvalidInputError, OSError, ValueError, KeyError, TypeError):
         return False
     return True
+
+
+def write_out(source: Layout, top: Descriptor, target: Path) -> None:
+    """Write ``top`` as a layout at ``target``: a new folder whole, an old layout's index at once.
+
+    InvalidInputError if something else stands there.
+    """
+    if (target / "oci-layout").is_file():
+        _fill(Layout.open(target), source, top).prune()
+        return
+    if target.is_symlink() or (target.exists() and not _is_empty(target)):
+        raise InvalidInputError(f"{target} is no OCI layout", hint="name another folder")
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        _fill(Layout.create(Path(folder, "new")), source, top).path.rename(target)
+
+
+def _fill(layout: Layout, source: Layout, top: Descriptor) -> Layout:
+    layout.import_image(source, top)
+    layout.write_index([top])
+    return layout
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

@@ -100,6 +100,8 @@ def small(http: httpx.Client, url: str, limit: int) -> bytes:
 def cached(sha256: str) -> Path | None:
     """Return the blob if it is in the cache and still what its name says, else None."""
     path = cache.directory("blobs") / sha256
+    if not cache.used(path):
+        return None
     try:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == sha256:

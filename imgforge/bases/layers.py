@@ -217,10 +217,14 @@ def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) 
 
 
 def _cached(into: Layout, key: str) -> Layer | None:
+    note = cache.directory("layers", "keys") / key
     try:
-        found = json.loads((cache.directory("layers", "keys") / key).read_bytes())
+        found = json.loads(note.read_bytes())
         layer = Layer(Descriptor.from_json(found["layer"]), found["diff_id"])
-        size = into.blob_path(layer.descriptor.digest).stat().st_size
+        path = into.blob_path(layer.descriptor.digest)
+        if not (cache.used(note) and cache.used(path)):
+            return None
+        size = path.stat().st_size
     except (OSError, ValueError, KeyError, TypeError, InvalidInputError):
         return None
     return layer if size == layer.descriptor.size and is_digest(layer.diff_id) else None

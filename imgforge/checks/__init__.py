@@ -8,7 +8,7 @@ and name it in ``CHECKS``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import ImageFacts
@@ -37,7 +37,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.errors import ImgforgeError
 from imgforge.policy import Policy
 
-__all__ = ["CHECKS", "Check", "Finding", "Severity", "gate_holds", "run"]
+__all__ = ["CHECKS", "Check", "Finding", "Severity", "gate_holds", "judge", "run"]
 
 
 class Check(Protocol):
@@ -109,6 +109,18 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
         (_excused(finding, policy) for finding in findings),
         key=lambda f: (-f.severity, f.check, f.path, f.key, f.layer, f.message),
     )
+
+
+def judge(
+    images: Iterable[ImageFacts], policy: Policy, checks: Sequence[Check] = CHECKS
+) -> list[Finding]:
+    """Run ``checks`` on every platform's image, worst first; what is the same is kept once.
+
+    A fingerprint is no reason to drop a finding: one path may be harmless in one layer and hold a
+    credential in another.
+    """
+    found = (finding for facts in images for finding in run(facts, policy, checks))
+    return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
 def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:

@@ -7,6 +7,7 @@ COMMANDS = {
     "build": "build, prove, list and sign an image",
     "lock": "pin bases and packages in imgforge.lock",
     "outdated": "say how far a lock is behind: updates, moved bases, ending support",
+    "base": "list, make, publish and compare base images",
     "plan": "print the build plan and which engines can serve it",
     "render": "print the Dockerfile",
     "check": "judge an image with every check",

@@ -21,6 +21,7 @@ EXAMPLES = """\
   imgforge build --load && docker run --rm acme/web:1.0
   imgforge build --key imgforge.key --push registry.example.com/acme/web
   imgforge build services/web --engine native --format json
+  imgforge build --platform linux/amd64         one of the spec's platforms: quicker, stays here
 """
 ENGINES = ("auto", "buildkit", "native")
 
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="TAG",
         help="tag instead of the spec's; repeatable",
     )
+    options.platform(out, "build only these of the spec's platforms; repeatable; not with --push")
     options.flag(
         out,
         "--push",
@@ -86,6 +88,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             push=tuple(given.push),
             load=given.load,
             offline=given.offline,
+            platforms=tuple(map(str, options.platforms(given.platform))),
         ),
         console,
     )

@@ -10,22 +10,29 @@ from typing import Any
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import MANIFESTS, Descriptor
+from imgforge.oci.types import MANIFESTS, Descriptor, Platform
 
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
 
+_MAX_DAYS = 36_500
+
 
 def parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
     """Make a command's parser; its help begins with examples."""
-    return argparse.ArgumentParser(
-        prog=f"imgforge {name}",
-        usage=f"\n{examples.rstrip()}",
-        description=summary[:1].upper() + summary[1:] + ".",
-        epilog=SCRIPT_EXIT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    return argparse.ArgumentParser(**described(name, summary, examples))
+
+
+def described(name: str, summary: str, examples: str) -> dict[str, Any]:
+    """Return what a parser is made with, a command's or one of its verbs'."""
+    return {
+        "prog": f"imgforge {name}",
+        "usage": f"\n{examples.rstrip()}",
+        "description": summary[:1].upper() + summary[1:] + ".",
+        "epilog": SCRIPT_EXIT,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,
+    }
 
 
 def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:  # noqa: ANN401
@@ -99,6 +106,47 @@ def epoch(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="when the image says it was made (default: the lock's time) [SOURCE_DATE_EPOCH]",
     )
+
+
+def base(parser: argparse.ArgumentParser) -> None:
+    """Add what says which base is to be made, and of what."""
+    parser.add_argument("name", metavar="NAME", help="a base, as imgforge base list names it")
+    platform(parser, "make it for these; repeatable (default: the lock's, else both)")
+    flag(
+        parser,
+        "--package",
+        action="append",
+        metavar="PACKAGE",
+        help="add a package of the distribution; repeatable",
+    )
+    flag(
+        parser,
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        help="take what this lock pins; write it if it does not exist",
+    )
+    flag(parser, "--offline", action="store_true", help="take nothing but what the cache holds")
+
+
+def platform(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add a repeatable choice of platforms; :func:`platforms` reads it."""
+    flag(parser, "--platform", action="append", metavar="OS/ARCH", help=about)
+
+
+def platforms(given: list[str]) -> tuple[Platform, ...]:
+    """Return the platforms that were given, in order, once each; InvalidInputError if malformed."""
+    try:
+        return tuple(dict.fromkeys(Platform.parse(text) for text in given))
+    except ValueError as error:
+        raise InvalidInputError(f"--platform: {error}", hint="such as linux/arm64") from error
+
+
+def days(text: str) -> int:
+    """Read a number of days, 0 or more."""
+    if not (text.isascii() and text.isdecimal()) or int(text) > _MAX_DAYS:
+        raise InvalidInputError(f"{text!r} is not a number of days", hint="write a whole number")
+    return int(text)
 
 
 def image(parser: argparse.ArgumentParser, *, registry: bool = False) -> None:

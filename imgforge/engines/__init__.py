@@ -13,8 +13,9 @@ ENGINES = {"buildkit": "imgforge.engines.buildkit", "native": "imgforge.engines.
 """Name → module; a module is imported when its engine is asked."""
 
 INSTALL = (
-    "install Docker Engine 25 or later with the containerd image store and buildx, or change the "
-    "spec so that nothing must be run (imgforge plan says what)"
+    "install Docker Engine 25 or later with the containerd image store and buildx, and where it "
+    "runs qemu-user-static (binfmt) for other platforms' commands; or change the spec so that "
+    "nothing must be run (imgforge plan says what)"
 )
 
 

@@ -146,7 +146,9 @@ def _recall(store: Layout, note: Path) -> Layer | None:
         if value is None:
             return None
         layer = Layer(Descriptor.from_json(value["layer"]), str(value["diff_id"]))
-        whole = store.blob_path(layer.descriptor.digest).stat().st_size == layer.descriptor.size
+        path = store.blob_path(layer.descriptor.digest)
+        kept = cache.used(note) and cache.used(path)
+        whole = kept and path.stat().st_size == layer.descriptor.size
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LookupError from error
     if not whole:

@@ -14,6 +14,7 @@ import contextlib
 import gzip
 import hashlib
 import os
+import re
 import shlex
 import tarfile
 import tempfile
@@ -49,6 +50,10 @@ LINE = 100
 SAID = 20
 """Lines of a failed step's own output that the error shows."""
 
+_RUN = re.compile(r"^\s*RUN\b", re.MULTILINE)
+_EVERY_LOCK = "linux/amd64"
+"""The platform for which every lock has a builder."""
+
 PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 INDEX_ENV = (
     "PIP_INDEX_URL",
@@ -63,19 +68,72 @@ INDEX_ENV = (
 """The machine's package index settings that a dependency step sees, through a secret mount."""
 
 
-def unable(plan: BuildPlan) -> str:  # noqa: ARG001 - the protocol's; BuildKit can build any plan
-    """Say why BuildKit cannot be used; empty if it can."""
-    if buildx() is None:
+def unable(plan: BuildPlan) -> str:
+    """Say why BuildKit cannot be used for ``plan``; empty if it can."""
+    binary = buildx()
+    if binary is None:
         return "the buildx plugin is not installed"
     if os.environ.get("BUILDX_BUILDER"):
-        return ""
+        return _cannot_run(plan, "", binary)
     try:
         engine = docker.probe()
     except ToolMissingError as error:
         return error.message
     if not engine.containerd_store:
         return "the Docker Engine does not use the containerd image store"
-    return ""
+    return _cannot_run(plan, f"linux/{engine.architecture}", binary)
+
+
+def _cannot_run(plan: BuildPlan, own: str, binary: Path) -> str:
+    """Say which platform's commands cannot be run: before a build, not in its middle.
+
+    The builder is asked only about platforms that are not its ``own``, and each time anew: what it
+    can emulate changes while it runs (it looks again every 20 seconds), and a build that emulates
+    takes far longer than the question.
+    """
+    needed = _run_on(plan, own)
+    if needed.keys() <= {own}:
+        return ""
+    try:
+        able = platforms(binary)
+    except BuildFailedError as error:
+        return f"the builder does not say what it can run: {' '.join(error.details[-1:])}"
+    lacking = {p: steps for p, steps in needed.items() if p not in able}
+    if not lacking:
+        return ""
+    steps = dict.fromkeys(step for names in lacking.values() for step in names)
+    return (
+        f"the builder cannot run commands of {', '.join(lacking)}, itself or emulated, which step "
+        f"{', '.join(map(repr, steps))} needs"
+    )
+
+
+def _run_on(plan: BuildPlan, own: str) -> dict[str, list[str]]:
+    """Return the platforms (without variant) whose commands are run: platform → steps."""
+    targets = [_plain(p) for p in plan.platforms]
+    needed: dict[str, list[str]] = {}
+    for stage in plan.stages:
+        if not _RUN.search(stage.instructions):
+            continue
+        where = targets
+        if stage.crosses:  # on the builder's own platform, where the lock has an image for it
+            where = [_EVERY_LOCK] if own and own not in {*targets, _EVERY_LOCK} else []
+        for platform in where:
+            needed.setdefault(platform, []).append(stage.name)
+    return needed
+
+
+def platforms(binary: Path) -> set[str]:
+    """Ask the builder which platforms it can run, itself or emulated; BuildFailedError if not."""
+    start = ["--bootstrap"] if os.environ.get("BUILDX_BUILDER") else []
+    env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
+    shown = process.run([binary, "inspect", *start], env=env, timeout=120).stdout.decode()
+    lines = re.findall(r"^Platforms:\s*(.*)$", shown, re.MULTILINE)
+    return {_plain(word.strip(" *")) for line in lines for word in line.split(",") if word.strip()}
+
+
+def _plain(platform: str) -> str:
+    return "/".join(platform.split("/")[:2])
 
 
 def buildx() -> Path | None:

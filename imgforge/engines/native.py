@@ -98,6 +98,7 @@ def _tree(base: assembly.BaseImage) -> _Tree:
     path = cache.directory("trees") / f"{base.image.digest.removeprefix('sha256:')}.json"
     try:
         folders, links = json.loads(path.read_bytes())
+        cache.used(path)
     except (OSError, ValueError):
         seen = analyse(base.layout, base.image, cache=cache.directory("analysis")).files
         found = [f for f in seen.values() if f.kind == facts.DIRECTORY]

@@ -3,7 +3,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from imgforge import provenance
+from packageurl import PackageURL
+
+from imgforge import lock, provenance
+from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
 
 INPUTS = provenance.Inputs(*(f"sha256:{c * 64}" for c in "1234"))
@@ -40,3 +43,48 @@ def test_secrets_are_named_never_told(make_plan: Callable[..., BuildPlan], spec_
     plan = make_plan(spec_text + '\n[[build.secrets]]\nid = "netrc"\nstep = "dependencies"\n')
     definition = json.loads(json.dumps(predicate(plan)))["buildDefinition"]
     assert definition["externalParameters"]["secrets"] == ["netrc"]
+
+
+def made_base() -> lock.LockedBase:
+    """Return a base of a package, a wheel and two tarballs, the same on both platforms."""
+    package = lock.Package(
+        *("libstdc++6", "1:14.2~rc1-1+b2", "amd64", "gcc-14", "14.2", "1" * 64, 7),
+        "pool/main/g/gcc-14/libstdc++6_14.2_amd64.deb",
+        "trixie",
+    )
+    wheel = lock.Wheel("uv", "0.9", ("2" * 64,), "3" * 64, 5)
+    tarballs = (
+        lock.Tarball("@scope/tool", "1.0.0", "4" * 64, 3, "@scope/tool/-/tool-1.0.0.tgz"),
+        lock.Tarball("npm", "11.0.0", "5" * 64, 3, "npm/-/npm-11.0.0.tgz"),
+    )
+    layer = lock.LockedLayer("demo", (package,), (wheel,), tarballs)
+    digest = "sha256:" + "a" * 64
+    platforms = (Platform("linux", "amd64"), Platform("linux", "arm64"))
+    return lock.LockedBase(
+        *("demo", "packages", "imgforge/demo", digest, 1_700_000_000, "sha256:" + "b" * 64),
+        (lock.Archive("trixie", "2026-11-20T00:00:00Z", "6" * 64),),
+        tuple(lock.LockedPlatform(p, digest, (layer,)) for p in platforms),
+        "debian13",
+    )
+
+
+def test_a_base_depends_on_every_archive_and_file_once() -> None:
+    found = provenance.base_predicate(made_base(), {"ID": "debian", "VERSION_ID": "13"})
+    definition = found["buildDefinition"]
+    assert definition["buildType"] == provenance.BASE_BUILD_TYPE
+    assert definition["externalParameters"]["platforms"] == ["linux/amd64", "linux/arm64"]
+    by_digest = {d["digest"]["sha256"][0]: d["uri"] for d in definition["resolvedDependencies"]}
+    assert len(by_digest) == len(definition["resolvedDependencies"]) == 5
+    assert by_digest["6"] == "file:dists/trixie/InRelease"
+    urls = {digit: PackageURL.from_string(by_digest[digit]) for digit in "1345"}
+    assert (urls["1"].namespace, urls["1"].name) == ("debian", "libstdc++6")
+    assert urls["1"].version == "1:14.2~rc1-1+b2"
+    assert urls["1"].qualifiers == {"arch": "amd64", "distro": "debian-13"}
+    assert (urls["4"].namespace, urls["4"].name, urls["4"].version) == ("@scope", "tool", "1.0.0")
+    assert (urls["3"].type, urls["5"].type) == ("pypi", "npm")
+
+
+def test_the_same_base_has_the_same_provenance() -> None:
+    one, two = (provenance.base_predicate(made_base(), {"ID": "debian"}) for _ in range(2))
+    assert one == two
+    assert one["runDetails"]["metadata"]["startedOn"] == "2023-11-14T22:13:20Z"

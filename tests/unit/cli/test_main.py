@@ -85,6 +85,34 @@ def test_pushing_unsigned_is_refused(make_project: Callable[..., Project], capsy
     assert "--key" in capsys.readouterr().err
 
 
+def test_a_platform_that_the_spec_does_not_name_is_refused(
+    make_project: Callable[..., Project], capsys: Capture
+) -> None:
+    root = str(make_project().root)
+    assert main(["build", root, "--engine", "native", "--platform", "linux/arm64"]) == 2
+    assert "image.platforms has linux/amd64" in capsys.readouterr().err
+    assert main(["build", root, "--platform", "arm64"]) == 2
+    assert "such as linux/arm64" in capsys.readouterr().err
+
+
+def test_a_part_of_the_platforms_is_never_pushed(
+    make_project: Callable[..., Project], capsys: Capture
+) -> None:
+    arguments = ["build", str(make_project().root), "--platform", "linux/amd64", "--key", "k"]
+    assert main([*arguments, "--push", "localhost:1/x/y"]) == 2
+    assert "--platform is for builds that stay here" in capsys.readouterr().err
+
+
+def test_a_verb_teaches_by_example_too(capsys: Capture) -> None:
+    from imgforge.cli.base import VERBS
+
+    for verb in VERBS:
+        with pytest.raises(SystemExit) as caught:
+            main(["base", verb, "--help"])
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.splitlines()[1].startswith(f"  imgforge base {verb}")
+
+
 def test_flags_have_twins_in_the_environment(
     make_project: Callable[..., Project], capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from imgforge import checks, pipeline
+from imgforge import checks
 from imgforge.checks.finding import Finding, Severity
 from imgforge.policy import Policy
 
@@ -22,7 +22,7 @@ def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint(
     assert worst.fingerprint == mild.fingerprint
     platforms: Iterator[list[Finding]] = iter([[worst, mild], [mild]])
     monkeypatch.setattr(checks, "run", lambda *_: next(platforms))
-    images: Any = [(None, None), (None, None)]
-    judged = pipeline._judge(images, Policy())
+    images: Any = [None, None]
+    judged = checks.judge(images, Policy())
     assert judged == [worst, mild]
     assert not checks.gate_holds(judged, Policy())

@@ -1,0 +1,125 @@
+"""Publishing a base: judged, listed, signed for every platform, pushed by digest, tagged last."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge import cache, checks, evidence, provenance, publish, verify
+from imgforge.analysis.purl import distribution
+from imgforge.bases import definitions, named
+from imgforge.checks import CHECKS, Check, entrypoint
+from imgforge.errors import GateError, InvalidInputError
+from imgforge.lock import LockedBase
+from imgforge.oci.layout import Layout
+from imgforge.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+    from imgforge.checks.finding import Finding
+    from imgforge.policy import Policy
+    from imgforge.signing.signer import Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A base that may be published: its image, what was found in it, and all that is said of it."""
+
+    base: LockedBase
+    image: named.Named
+    findings: tuple[Finding, ...]
+    documents: dict[str, bytes]
+
+
+def judge(
+    base: LockedBase,
+    policy: Policy,
+    *,
+    offline: bool = False,
+    report: Callable[[Sequence[Finding]], None],
+    say: Callable[[str], None],
+) -> Judged:
+    """Make ``base`` sure, hold it against ``policy``, and write its SBOMs and provenance.
+
+    ``report`` is given the findings first. GateError if they reach the policy's gate,
+    InvalidInputError if the base is a registry's, which has signatures of its own.
+    """
+    if base.source == "registry":
+        raise InvalidInputError(
+            f"{base.name} comes from a registry: nothing is made here that could be signed",
+            hint="publish a base that is made from packages, or copy the image with its signature",
+        )
+    image = named.of_lock(base, offline=offline, say=say)
+    facts = {f.digest: f for f in named.images(image).values()}
+    images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]
+    bounds = permitted(policy, base.name)
+    findings = checks.judge(facts.values(), bounds, _checks(facts.values()))
+    report(findings)
+    if not checks.gate_holds(findings, bounds):
+        raise GateError(
+            f"base {base.name} has findings at or above {policy.fail_on} and was given no name",
+            hint="mend its definition, or let a policy accept them",
+        )
+    first = images[0][1]
+    release = distribution(first.text("etc/os-release") or first.text("usr/lib/os-release") or "")
+    predicate = provenance.base_predicate(base, release)
+    documents = evidence.documents(
+        images, findings, predicate, name=base.reference, created=base.epoch
+    )
+    return Judged(base, image, tuple(findings), documents)
+
+
+def permitted(policy: Policy, name: str) -> Policy:
+    """Return ``policy`` with what a builder is for allowed: ``shell = true`` in its definition.
+
+    A builder has a shell, installs packages and, being left behind by every build, runs as root.
+    """
+    if not any(d.shell for d in definitions.chain(name)):
+        return policy
+    return dataclasses.replace(
+        policy, allow_shell=True, allow_package_manager=True, allow_root=True
+    )
+
+
+def _checks(images: Iterable[ImageFacts]) -> list[Check]:
+    """Return the checks that a base is held against: one without a command leaves it to others."""
+    runs = any(facts.settings.entrypoint or facts.settings.cmd for facts in images)
+    return [check for check in CHECKS if runs or check is not entrypoint]
+
+
+def send(
+    judged: Judged,
+    target: Reference,
+    signer: Signer,
+    *,
+    say: Callable[[str], None],
+) -> str:
+    """Sign what was judged, push it with its evidence, tag it if ``target`` does; return its name.
+
+    Every byte is hashed before anything is signed. Raises what signing and
+    :func:`imgforge.publish.publish` raise.
+    """
+    base, image = judged.base, judged.image
+    staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
+    try:
+        layout = Layout.create(staging)
+        layout.import_image(image.layout, image.top)
+        verify.verify_blobs(layout, image.top)
+        say(f"signing {base.digest}")
+        referrers = evidence.sign(
+            layout,
+            image.top,
+            judged.documents,
+            signer,
+            name=base.reference,
+            created=base.epoch,
+        )
+        tags = (target.tag,) if target.tag else ()
+        return publish.publish(layout, image.top, referrers, target, tags, say=say)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

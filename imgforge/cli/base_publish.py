@@ -1,0 +1,74 @@
+"""``imgforge base publish``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge.cli import options
+from imgforge.console import Console
+
+if TYPE_CHECKING:
+    from imgforge.checks.finding import Finding
+
+EXAMPLES = """\
+  imgforge base publish python-3.13 registry.example.com/base/python:3.13 --key base.key
+  imgforge base publish python-3.13-dev registry.example.com/base/python-dev:3.13 --key base.key \\
+    --lock base.lock --policy policy.toml
+"""
+
+
+def arguments(out: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    options.base(out)
+    out.add_argument("target", metavar="REPOSITORY[:TAG]", help="where it goes")
+    options.flag(
+        out, "--key", type=Path, required=True, help="private key to sign with (imgforge key)"
+    )
+    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
+    options.common(out, "text", "json")
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Make, judge, sign, push and tag; print the reference by digest."""
+    from imgforge import policy
+    from imgforge.bases import pinned, publication
+    from imgforge.oci.reference import Reference
+    from imgforge.report import text
+    from imgforge.signing import pair, password
+
+    def report(findings: Sequence[Finding]) -> None:
+        if findings:
+            console.text(text.render(findings, colour=console.colour))
+
+    target = Reference.parse(given.target)
+    bounds = policy.load(given.policy)
+    signer = pair.open_pair(given.key, password.read(given.password_file))
+    with console.step(f"base {given.name}") as say:
+        base = pinned.pin(
+            given.name,
+            options.platforms(given.platform),
+            tuple(given.package),
+            lock=given.lock,
+            offline=given.offline,
+            say=say,
+        )
+        judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
+    with console.step(f"publish to {target.name}") as say:
+        reference = publication.send(judged, target, signer, say=say)
+    if given.format == "json":
+        value = {
+            "reference": reference,
+            "digest": base.digest,
+            "tag": target.tag,
+            "platforms": {str(p.platform): p.digest for p in base.platforms},
+            "findings": [finding.to_json() for finding in judged.findings],
+        }
+        print(json.dumps(value, indent=2, sort_keys=True))
+    else:
+        print(reference)
+    return 0
