@@ -27,7 +27,7 @@ entrypoint = ["/app/web"]
 class Archive(Protocol):
     files: dict[str, bytes]
     asked: list[str]
-    stanzas: dict[tuple[str, str], list[str]]
+    stanzas: dict[tuple[str, str, str], list[str]]
 
     def add(self, name: str, package: bytes, suite: str = "trixie", **fields: str) -> str: ...
 
@@ -45,7 +45,7 @@ class Place:
         """Publish ``version`` of a package beside what is there."""
         package = self._deb({f"./usr/share/{name}": version.encode()})
         path = self.archive.add(f"{name}-{version}", package, suite, Version=version)
-        stanzas = self.archive.stanzas[suite, "amd64"]
+        stanzas = self.archive.stanzas["", suite, "main/binary-amd64"]
         stanzas[-1] = stanzas[-1].replace(f"Package: {name}-{version}\n", f"Package: {name}\n")
         assert path in stanzas[-1]
         self.archive.publish(**changes)

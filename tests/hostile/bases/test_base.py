@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pytest
 from fakeregistry import FakeRegistry, Reply, Seen, serve
 
-from imgforge import assets, cache, lock, verify
+from imgforge import cache, lock, verify
 from imgforge.bases import definitions
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
@@ -61,10 +61,10 @@ def _platform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that defines the only base, ``demo``."""
+    """Return a function that defines a base, ``demo``."""
     folder = tmp_path / "definitions"
     folder.mkdir()
-    monkeypatch.setattr(assets, "folder", lambda _: folder)
+    monkeypatch.setenv("IMGFORGE_BASES", str(folder))
 
     def write(*, builder: bool = False) -> None:
         user = "0:0" if builder else "65532:65532"
@@ -342,14 +342,15 @@ def test_collecting_frees_what_is_old_and_a_base_is_made_again(run: Run, tmp_pat
 
 
 def test_the_list_warns_of_what_has_ended(
-    run: Run, capsys: Capture, define: Callable[..., None]
+    run: Run, capsys: Capture, define: Callable[..., None], tmp_path: Path
 ) -> None:
     assert "demo" in run("list")
     define()
-    path = assets.folder("bases") / "demo.toml"
+    path = tmp_path / "definitions" / "demo.toml"
     path.write_text(path.read_text().replace("2100-01-01", "2020-01-01"))
     definitions.load.cache_clear()
     assert main(["base", "list", "--format", "json"]) == 0
     seen = capsys.readouterr()
-    assert json.loads(seen.out)[0]["state"] == "ended"
+    states = {b["name"]: b["state"] for b in json.loads(seen.out)}
+    assert states["demo"] == "ended"
     assert "security support of demo ended on 2020-01-01" in seen.err
