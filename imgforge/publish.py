@@ -6,8 +6,10 @@ that may be repeated, so a publication that was killed is finished by calling it
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 
 from imgforge.errors import EvidenceError, RegistryError
 from imgforge.oci import referrers as evidence
@@ -79,11 +81,22 @@ def _attach(
         }
         missing = [r for r in referrers if r.digest not in present]
         if not missing:
+            _read_again(registry, referrers)
             return
     raise RegistryError(
         f"{registry.reference.name} does not list {missing[0].digest} as a referrer "
         f"of {known[missing[0].digest]}"
     )
+
+
+def _read_again(registry: Registry, referrers: Sequence[Descriptor]) -> None:
+    """See that the registry gives back every byte of the evidence, whatever it answered before."""
+    with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
+        layout = Layout.create(Path(folder))
+        for referrer in referrers:
+            registry.fetch_manifest(referrer, layout)
+            for blob in references(layout.read_json(referrer)):
+                registry.fetch_blob(blob, layout)
 
 
 def _subjects(layout: Layout, image: Descriptor, referrers: Sequence[Descriptor]) -> dict[str, str]:

@@ -25,6 +25,7 @@ entrypoint = ["/app/web"]
 
 
 class Archive(Protocol):
+    url: str
     files: dict[str, bytes]
     asked: list[str]
     stanzas: dict[tuple[str, str, str], list[str]]

@@ -35,6 +35,10 @@ abi = "debian13"
 user = "%s"
 
 [[file]]
+path = "etc/os-release"
+text = "ID=debian\\nVERSION_ID=13\\n"
+
+[[file]]
 path = "etc/passwd"
 text = "root:x:0:0:root:/root:/sbin/nologin\\nnonroot:x:65532:65532::/:/sbin/nologin\\n"
 
@@ -190,7 +194,7 @@ def test_what_is_published_verifies_in_every_part(
     assert made["buildType"] == "https://imgforge.dev/base/v1"
     assert made["externalParameters"]["base"] == "demo"
     uris = [d["uri"] for d in made["resolvedDependencies"]]
-    assert "pkg:deb/debian/demo@1?arch=amd64" in uris
+    assert "pkg:deb/debian/demo@1?arch=amd64&distro=debian-13" in uris
     assert sum("InRelease" in uri for uri in uris) == 3
     names = [p["name"] for p in predicates[statement.SPDX]["packages"]]
     assert "demo" in names

@@ -74,6 +74,7 @@ def test_a_locked_package_that_left_the_archive_is_an_error_that_says_how_to_go_
 ) -> None:
     place.update()
     monkeypatch.setenv("IMGFORGE_CACHE", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("IMGFORGE_DEBIAN_SNAPSHOT_MIRROR", f"{place.archive.url}/snapshot")
     del place.archive.files[place.read().runtime.platforms[0].layers[0].packages[0].path]
     text = place.path.read_bytes()
     with pytest.raises(RegistryError) as caught:
