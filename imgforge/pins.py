@@ -37,6 +37,8 @@ class Wanted:
     name: str
     platforms: tuple[Platform, ...]
     packages: tuple[str, ...] = ()
+    instead_of: str = ""
+    """The stack's own base, where the spec names another."""
 
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
@@ -82,12 +84,14 @@ class Outcome:
 def asked(project: Project) -> tuple[Wanted, ...]:
     """Return the bases that ``project`` asks for."""
     choice, platforms = project.choice, project.spec.platforms
-    runtime = Wanted("runtime", choice.runtime, platforms, tuple(project.spec.stack.packages))
+    own = project.stack.definition.versions[choice.version]
+    packages = tuple(project.spec.stack.packages)
+    runtime = Wanted("runtime", choice.runtime, platforms, packages, own.runtime)
     if not choice.builder:
         return (runtime,)
     # Steps that cross build run on the machine's own platform, most often this one.
     native = tuple(dict.fromkeys((*platforms, Platform("linux", "amd64"))))
-    return runtime, Wanted("builder", choice.builder, native)
+    return runtime, Wanted("builder", choice.builder, native, instead_of=own.builder or "")
 
 
 def check(project: Project) -> None:
@@ -253,7 +257,14 @@ def _resolved(
     old = old if old is not None and old.name == wanted.name else None
     name, platforms, packages = wanted.name, wanted.platforms, wanted.packages
     if bases.registry_reference(name):
-        found = bases.resolve(name, platforms, packages=packages, policy=policy, say=say)
+        found = bases.resolve(
+            name,
+            platforms,
+            packages=packages,
+            policy=policy,
+            instead_of=wanted.instead_of,
+            say=say,
+        )
         return found, between(old, found) if old else None
     offer = bases.look(name, platforms, packages=packages, policy=policy, say=say)
     base = offer.base if old is None else _since(old, offer.base)

@@ -34,7 +34,6 @@ __all__ = [
     "names",
     "registry_reference",
     "resolve",
-    "resolve_registry",
 ]
 
 
@@ -58,16 +57,18 @@ def resolve(
     *,
     packages: tuple[str, ...] = (),
     policy: Policy | None = None,
+    instead_of: str = "",
     say: Callable[[str], None],
 ) -> LockedBase:
     """Resolve ``name`` (plus system ``packages`` on top) for ``platforms``, over the network.
 
     ``name`` is a definition's or a registry's, with tag or digest. Builds or pulls the base into
     the cache on the way, since only its bytes give the digest. ``policy`` (None: the default one)
-    bounds what may be used. Raises InvalidInputError (no such base, package, platform or keyring,
-    or the policy forbids it), RegistryError or TransientError (the
-    archive), BuildFailedError (this machine cannot make it), EvidenceError (a registry's base is
-    not signed as the policy demands).
+    bounds what may be used. A registry's base must keep the contract of the definition that names
+    it, or of the one called ``instead_of``. Raises InvalidInputError (no such base, package,
+    platform or keyring, or the policy forbids it), RegistryError or TransientError (the archive),
+    BuildFailedError (this machine cannot make it, the contract is broken), EvidenceError (a
+    registry's base is not signed as the policy demands).
     """
     policy = _bounds(policy)
     reference = registry_reference(name)
@@ -76,12 +77,13 @@ def resolve(
         return make(offer.base, say=say)
     if packages:
         raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
-    if reference == name:
-        return resolve_registry(name, platforms, policy=policy, say=say)
-    from imgforge.bases.definitions import abi, chain
+    from imgforge.bases import pulled
+    from imgforge.bases.definitions import chain
 
-    line = abi(chain(name))
-    return resolve_registry(reference, platforms, policy=policy, say=say, name=name, abi=line)
+    if reference != name:
+        return pulled.resolve(name, reference, platforms, policy, say, contract=chain(name))
+    promised = chain(instead_of) if instead_of and "/" not in instead_of else ()
+    return pulled.resolve(name, reference, platforms, policy, say, contract=promised)
 
 
 def _bounds(policy: Policy | None) -> Policy:
@@ -146,21 +148,6 @@ def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:
     definitions = fit.chain(base)
     roots = functools.partial(sources.find, definitions[-1].suite_name)
     return image.make(base, definitions, sources=roots, offline=False, say=say)
-
-
-def resolve_registry(
-    reference: str,
-    platforms: tuple[Platform, ...],
-    *,
-    policy: Policy,
-    say: Callable[[str], None],
-    name: str | None = None,
-    abi: str = "",
-) -> LockedBase:
-    """Pin ``registry/repository[:tag][@sha256:…]`` as ``name`` and pull it into the cache."""
-    from imgforge.bases import pulled
-
-    return pulled.resolve(name or reference, reference, platforms, policy, say, abi=abi)
 
 
 def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None]) -> Path:

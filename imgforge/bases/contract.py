@@ -41,8 +41,13 @@ def check_tree(chain: Sequence[Definition], merged: Merged) -> None:
     _refuse(chain[-1].name, [*_problems(chain, there, text)])
 
 
-def check_image(name: str, chain: Sequence[Definition], image: ImageFacts) -> None:
-    """Raise BuildFailedError if ``name``, taken from elsewhere, cannot stand in for ``chain``."""
+def check_image(
+    name: str, chain: Sequence[Definition], image: ImageFacts, *, shell: bool = False
+) -> None:
+    """Raise BuildFailedError if ``name``, taken from elsewhere, cannot stand in for ``chain``.
+
+    With ``shell`` one may be there even if ``chain`` promises that there is none.
+    """
 
     def there(path: str) -> bool:
         return image.lookup(path) is not None
@@ -58,7 +63,7 @@ def check_image(name: str, chain: Sequence[Definition], image: ImageFacts) -> No
         for fact in image.files.values()
         if (fact.kind == FILE and fact.mode & _SPECIAL) or fact.capability
     ]
-    if not any(d.shell for d in chain):
+    if not shell and not any(d.shell for d in chain):
         found += [f"{path} is a shell" for path in image.files if SHELLS.fullmatch(path)]
     _refuse(name, found)
 

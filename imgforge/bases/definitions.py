@@ -19,10 +19,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imgforge import assets, tomlfile
 from imgforge.errors import InvalidInputError
+from imgforge.oci.layer import ENCODER
 from imgforge.oci.types import canonical_json, sha256
 
 PACKAGES = "packages"
 """Name of the layer that holds the system packages a spec adds to its runtime base."""
+
+FORMAT = 4
+"""Raise it when the same packages and definitions are to give other bytes."""
 
 _CHAIN = 16
 
@@ -356,7 +360,8 @@ def _extra(chain: list[Definition]) -> Definition:
 
 
 def digest(definitions: Iterable[Definition]) -> str:
-    """Return the digest over everything in ``definitions`` that decides bytes."""
+    """Return the digest over everything that decides bytes, save the packages themselves."""
     words: Any = dict.fromkeys(("summary", "replaces"), True)
     words["suite"] = {"__all__": {"end_of_life", "abi"}}
-    return sha256(canonical_json([d.model_dump(mode="json", exclude=words) for d in definitions]))
+    dumped = [d.model_dump(mode="json", exclude=words) for d in definitions]
+    return sha256(canonical_json([FORMAT, ENCODER, dumped]))

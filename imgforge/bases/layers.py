@@ -19,12 +19,9 @@ from imgforge.bases.definitions import Definition, PythonBytecode, digest
 from imgforge.bases.sources import Sources
 from imgforge.errors import InvalidInputError
 from imgforge.lock import LockedLayer, LockedPlatform
-from imgforge.oci.layer import ENCODER, Layer, write_layer
+from imgforge.oci.layer import Layer, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, Platform, canonical_json, is_digest, sha256
-
-FORMAT = 3
-"""Raise it when the same packages and definitions are to give other bytes."""
 
 _READERS = 4
 _COMPILER = "amd64"
@@ -136,6 +133,8 @@ class Growth:
         self._blobs = functools.cache(
             lambda: supplies.bring(locked, sources, offline=offline, say=say)
         )
+        # All at once: decompression is most of the work, and the largest package decides.
+        self._debs = functools.cache(lambda: _read(locked, self._blobs()))
         self._grown: list[trees.Tree] = []
 
     def tree(self, number: int, growing: Mapping[str, Growth]) -> trees.Tree:
@@ -151,12 +150,13 @@ class Growth:
     def forget(self) -> None:
         """Let go of the trees, which hold every file's content."""
         self._grown = []
+        self._debs.cache_clear()
 
     def _next(self, growing: Mapping[str, Growth]) -> trees.Tree:
         number = len(self._grown)
         definition, layer = self.chain[number], self.locked.layers[number]
         blobs = self._blobs()
-        debs = _debs(layer, blobs)
+        debs = {p.name: self._debs()[p.sha256] for p in layer.packages}
         packages = trees.unpacked(debs)
         tree = trees.chosen(packages, self.chain[: number + 1])
         entries = [
@@ -195,18 +195,19 @@ class Growth:
         return grown
 
 
-def _debs(layer: LockedLayer, blobs: Mapping[str, Path]) -> dict[str, deb.Deb]:
+def _read(locked: LockedPlatform, blobs: Mapping[str, Path]) -> dict[str, deb.Deb]:
+    """Unpack all packages of a platform, by their sha256; the largest first."""
+    packages = [p for layer in locked.layers for p in layer.packages]
+    packages.sort(key=lambda p: -p.size)
     with ThreadPoolExecutor(_READERS) as pool:
         read = pool.map(
-            lambda p: deb.read(blobs[p.sha256], f"package {p.name} {p.version}"), layer.packages
+            lambda p: deb.read(blobs[p.sha256], f"package {p.name} {p.version}"), packages
         )
-        return {p.name: d for p, d in zip(layer.packages, read, strict=True)}
+        return {p.sha256: d for p, d in zip(packages, read, strict=True)}
 
 
 def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) -> str:
     key = {
-        "format": FORMAT,
-        "encoder": ENCODER,
         "architecture": arch,
         "definitions": digest(chain),
         "packages": [[[p.name, p.sha256] for p in layer.packages] for layer in layers],

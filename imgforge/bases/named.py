@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from imgforge import bases, cache
 from imgforge import lock as locks
-from imgforge.bases import definitions, pinned
+from imgforge.bases import pinned
 from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK
 from imgforge.oci.layout import Layout, references
@@ -85,6 +85,8 @@ def of_lock(base: locks.LockedBase, *, offline: bool = False, say: Callable[[str
 
 def is_defined(name: str) -> bool:
     """Whether a definition has this name, with a suite or without."""
+    from imgforge.bases import definitions
+
     try:
         definitions.find(name)
     except InvalidInputError:
@@ -94,6 +96,8 @@ def is_defined(name: str) -> bool:
 
 def cached(name: str) -> Named | None:
     """Return the newest image of a definition's base in the cache, nothing added to it."""
+    from imgforge.bases import definitions
+
     title, layers = f"imgforge/{name}", len(definitions.chain(name))
     found = []
     for path in cache.directory("bases").iterdir():

@@ -12,7 +12,7 @@ import dataclasses
 import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEXES, Descriptor, Platform
 
 if TYPE_CHECKING:
+    from imgforge.bases.definitions import Definition
     from imgforge.oci.registry import Registry
     from imgforge.policy import Policy
 
@@ -36,14 +37,18 @@ def resolve(
     policy: Policy,
     say: Callable[[str], None],
     *,
-    abi: str = "",
+    contract: Sequence[Definition] = (),
 ) -> LockedBase:
     """Lock ``reference`` (with tag, digest or both) as the base ``name``, and pull it.
 
+    If ``contract`` is given, every image must keep it; a base that a definition names has its ABI.
+
     InvalidInputError if the reference is malformed or has no image for a platform; what
-    :func:`imgforge.bases.trust.demand` raises; RegistryError and TransientError as the registry
+    :func:`imgforge.bases.trust.demand` raises; BuildFailedError if the contract is broken;
+    RegistryError and TransientError as the registry
     gives cause for.
     """
+    from imgforge.bases import definitions
     from imgforge.oci import mirrors
 
     named = Reference.parse(reference)
@@ -56,8 +61,9 @@ def resolve(
         (top, _), _ = mirrors.ask(named, lambda registry: registry.resolve(), say)
         digest = top.digest
         say(f"{named} is {digest}")
+    line = definitions.abi(contract) if "/" not in name else ""
     base = LockedBase(
-        name, "registry", named.name, digest, 0, "", (), (), abi=abi, tag=named.tag or ""
+        name, "registry", named.name, digest, 0, "", (), (), abi=line, tag=named.tag or ""
     )
     base = dataclasses.replace(base, trust=trust.demand(base, policy, say=say))
     path = _pull(named.name, digest, say)
@@ -72,6 +78,8 @@ def resolve(
             raise InvalidInputError(f"{reference} has no image for {platform}")
         locked.append(LockedPlatform(platform, image.digest, ()))
         created = max(created, _created(layout, image))
+        if contract:
+            _hold(name, contract, layout, image, shell="/" in name)
     return dataclasses.replace(
         base,
         digest=found.digest,
@@ -79,6 +87,17 @@ def resolve(
         epoch=int(created.timestamp()),
         platforms=tuple(locked),
     )
+
+
+def _hold(
+    name: str, contract: Sequence[Definition], layout: Layout, image: Descriptor, *, shell: bool
+) -> None:
+    """Hold an image against what stacks rely on; a shell that a spec chose is the gate's affair."""
+    from imgforge.analysis import analyse
+    from imgforge.bases.contract import check_image
+
+    facts = analyse(layout, image, cache=cache.directory("analysis"))
+    check_image(name, contract, facts, shell=shell)
 
 
 def ensure(base: LockedBase, *, offline: bool, say: Callable[[str], None]) -> Path:

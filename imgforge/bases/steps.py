@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import platform
 import re
 import struct
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgforge import process
+from imgforge import cache, process
 from imgforge.bases import ldcache
 from imgforge.bases.definitions import (
     CaBundle,
@@ -27,11 +28,13 @@ from imgforge.bases.definitions import (
 from imgforge.bases.tree import TRIPLETS, Merged, Tree, over
 from imgforge.errors import BuildFailedError, RegistryError
 from imgforge.oci.layer import MTIME, Entry
+from imgforge.oci.types import sha256
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _JKS_MAGIC, _JKS_VERSION, _JKS_TRUSTED = 0xFEEDFEED, 2, 2
 _JKS_PASSWORD = "changeit"  # noqa: S105 - every Java knows it; it guards nothing
+_PROGRAM = Path(__file__).with_name("bytecode_program.py")
 _JKS_SALT = b"Mighty Aphrodite"
 
 
@@ -141,7 +144,8 @@ def _php_modules(step: PhpModules, merged: Merged) -> Iterator[Entry]:
 def _bytecode(step: PythonBytecode, site: Site) -> Iterator[Entry]:
     """Compile with the base's interpreter, or with that of the same base for this machine.
 
-    What it writes depends on its version, not on its architecture.
+    What it writes depends on its version, not on its architecture: where both have a source, the
+    bytecode is the same too.
     """
     here, merged = machine(), site.merged
     tools = merged if here == site.architecture else site.tools() if site.tools else None
@@ -153,64 +157,98 @@ def _bytecode(step: PythonBytecode, site: Site) -> Iterator[Entry]:
             if here in TRIPLETS
             else "make the base on Linux, or take it from a registry",
         )
+    wanted: list[tuple[str, bytes]] = []
+    inside = re.compile(rf"{re.escape(step.directory)}/.*\.py", re.DOTALL)
+    for path, entry in sorted(merged.items()):
+        if inside.fullmatch(path) and entry.data is not None:
+            place = _compiled_place(path, step.version)
+            known, twin = tools.get(place), tools.get(path)
+            if known is not None and twin is not None and twin.data == entry.data:
+                yield known
+            else:
+                wanted.append((path, entry.data))
+    yield from _compiled(step, tools, TRIPLETS[here], wanted)
+
+
+def _compiled_place(path: str, version: str) -> str:
+    """Return where the bytecode of a source lies (PEP 3147)."""
+    folder, _, name = path.rpartition("/")
+    tag = version.replace(".", "")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-{tag}.pyc"
+
+
+def _compiled(
+    step: PythonBytecode, tools: Merged, triplet: str, wanted: Sequence[tuple[str, bytes]]
+) -> Iterator[Entry]:
+    """Compile, or take from the cache what the same interpreter made of the same sources."""
+    program = tools.get(f"usr/bin/python{step.version}")
+    parts = [_PROGRAM.read_bytes(), program.data if program and program.data else b""]
+    parts += [part for path, source in wanted for part in (path.encode(), source)]
+    key = sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
+    kept = cache.directory("bytecode") / key.removeprefix("sha256:")
+    answers = _records(kept.read_bytes()) if cache.used(kept) else []
+    if len(answers) != len(wanted):
+        answers = _compile(step, tools, triplet, wanted)
+        cache.write(kept, b"".join(len(a).to_bytes(4, "big") + a for a in answers))
+    for (path, _), data in zip(wanted, answers, strict=True):
+        yield Entry(_compiled_place(path, step.version), 0o644, data=data)
+
+
+def _compile(
+    step: PythonBytecode, tools: Merged, triplet: str, wanted: Sequence[tuple[str, bytes]]
+) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="imgforge-") as folder:
-        root, work = Path(folder).resolve() / "tools", Path(folder).resolve() / "work"
-        _lay_out(root, tools, step, TRIPLETS[here])
-        sources = sorted(
-            path
-            for path, entry in merged.items()
-            if path.startswith(step.directory + "/")
-            and path.endswith(".py")
-            and entry.data is not None
-        )
-        for path in sources:
-            target = work / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(merged[path].data or b"")
-        # What one process compiles changes what it interns and so what it writes later: the
-        # division is part of the result and must not follow the machine's number of cores.
-        halves = (sources[0::2], sources[1::2])
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda i: _compile(root, work, step, halves[i], i), range(2)))
-        for made in sorted(work.joinpath(step.directory).rglob("*.pyc")):
-            yield Entry(str(made.relative_to(work)), 0o644, data=made.read_bytes())
+        root = Path(folder).resolve()
+        _lay_out(root, tools, step.version, triplet)
+        libraries = root / "usr/lib" / triplet
+        loader = next(libraries.glob("ld-linux*.so.*"))
+        interpreter = root / f"usr/bin/python{step.version}"
+        command: list[str | Path] = [loader, "--library-path", libraries, interpreter]
+        # Nothing of the machine's: no site packages, no folder of the program's on the path.
+        command += ["-S", "-s", "-P", "-B", _PROGRAM]
+        jobs = max(1, min(os.cpu_count() or 1, len(wanted)))
+        with ThreadPoolExecutor(jobs) as pool:
+            shares = pool.map(
+                lambda i: _answer(command, root, step.version, wanted[i::jobs]), range(jobs)
+            )
+            found = list(shares)
+    return [found[i % jobs][i // jobs] for i in range(len(wanted))]
 
 
-def _lay_out(root: Path, tree: Merged, step: PythonBytecode, triplet: str) -> None:
+def _lay_out(root: Path, tree: Merged, version: str, triplet: str) -> None:
     """Write what the interpreter needs as plain files: no link of a package is followed on disk."""
-    shared = re.compile(rf"usr/lib/{triplet}/[^/]+\.so(?:\.[^/]*)?")
-    modules = f"usr/lib/python{step.version}/"
-    for path in tree:
-        needed = path == f"usr/bin/python{step.version}" or path.startswith(modules)
-        if (needed and not path.endswith(".pyc")) or shared.fullmatch(path):
-            entry = ldcache.followed(tree, path)
-            if entry is not None and entry.data is not None:
-                target = root / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(entry.data)
-                target.chmod(0o755)
-
-
-def _compile(root: Path, work: Path, step: PythonBytecode, sources: list[str], number: int) -> None:
-    names = root / f"sources-{number}"
-    names.write_text("".join(f"{work / path}\n" for path in sources))
-    libraries = root / "usr/lib" / TRIPLETS[machine()]
-    loader = next(libraries.glob("ld-linux*.so.*"))
-    interpreter: list[str | Path] = [
-        loader,
-        "--library-path",
-        libraries,
-        root / f"usr/bin/python{step.version}",
-    ]
-    options = ["-f", "-qq", "-j1", "--invalidation-mode", "unchecked-hash"]
-    process.run(
-        [*interpreter, "-m", "compileall", *options, "-s", work, "-p", "/", "-i", names],
-        env={
-            "PYTHONHOME": str(root / "usr"),
-            "PYTHONHASHSEED": "0",
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        cwd=root,
-        timeout=600,
+    needed = re.compile(
+        rf"usr/bin/python{version}|usr/lib/python{version}/(?:encodings/)?[^/]+\.py"
+        rf"|usr/lib/{triplet}/[^/]+\.so(?:\.[^/]*)?"
     )
+    for path in tree:
+        entry = ldcache.followed(tree, path) if needed.fullmatch(path) else None
+        if entry is not None and entry.data is not None:
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(entry.data)
+            target.chmod(0o755)
+
+
+def _answer(
+    command: Sequence[str | Path], root: Path, version: str, share: Sequence[tuple[str, bytes]]
+) -> list[bytes]:
+    given = bytearray()
+    for path, source in share:
+        name = f"/{path}".encode()
+        given += len(name).to_bytes(4, "big") + len(source).to_bytes(4, "big") + name + source
+    env = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0"}
+    done = process.run(command, env=env, cwd=root, input=bytes(given), timeout=600)
+    found = _records(done.stdout)
+    if len(found) != len(share):
+        raise BuildFailedError(f"Python {version} compiled {len(found)} of {len(share)} files")
+    return found
+
+
+def _records(data: bytes) -> list[bytes]:
+    found, at = [], 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        found.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return found

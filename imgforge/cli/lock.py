@@ -20,6 +20,8 @@ EXAMPLES = """\
   imgforge lock services/web --check            in CI: exit 2 if the lock is missing or stale
   imgforge lock --upgrade                       resolve every base anew and say what changed
   imgforge lock --upgrade runtime --dry-run     what would change in one of them
+  imgforge lock --export bases.tar              for a machine without a mirror, or for ever
+  imgforge lock --import bases.tar --offline    there: bring them into the cache
   imgforge lock --offline                       see that the cache has all that is pinned
 """
 
@@ -47,6 +49,19 @@ def parser() -> argparse.ArgumentParser:
     options.flag(
         out, "--policy", type=Path, metavar="FILE", help="policy that says which bases are trusted"
     )
+    options.flag(
+        out,
+        "--export",
+        metavar="TARGET",
+        help="write all that the lock's bases are made of to FILE.tar, a folder or a registry",
+    )
+    options.flag(
+        out,
+        "--import",
+        dest="imported",
+        metavar="SOURCE",
+        help="bring what was exported into the cache first",
+    )
     options.offline(out)
     options.common(out, "text", "json")
     return out
@@ -61,6 +76,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
             raise InvalidInputError("--check changes nothing: leave out --upgrade")
         settled.check(given.path)
         return 0
+    if given.export or given.imported:
+        return _carry(given, console)
     from imgforge import pins
 
     _refuse_folders(given.upgrade)
@@ -80,6 +97,27 @@ def run(given: argparse.Namespace, console: Console) -> int:
         print(json.dumps(_json(outcome, path), indent=2))
     elif not given.dry_run:
         print(path)
+    return 0
+
+
+def _carry(given: argparse.Namespace, console: Console) -> int:
+    """Export what the lock needs, or import it and see that it is all there now."""
+    from imgforge import lock as locks
+    from imgforge.bases import ensure_all, supplies
+
+    if given.export and given.imported:
+        raise InvalidInputError("--export and --import are two runs")
+    lock = locks.read(locate(given.path).resolve().with_name(LOCK))
+    if given.export:
+        with console.step(f"export to {given.export}") as say:
+            digest = supplies.export(lock, given.export, offline=given.offline, say=say)
+        print(digest)
+        return 0
+    with console.step(f"import from {given.imported}") as say:
+        count = supplies.import_(given.imported, say=say)
+        made = [b for b in (lock.runtime, lock.builder) if b and b.source == "packages"]
+        ensure_all(made, offline=True, say=say)
+    console.note(f"{count} files were new; the lock's bases can be made from the cache")
     return 0
 
 

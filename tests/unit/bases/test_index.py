@@ -75,9 +75,9 @@ def test_an_index_is_kept_as_it_was_read(packed: Path) -> None:
 def test_another_versions_kept_form_is_not_read(
     packed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "_FORMAT", b"imgforge index 0")
-    index.load(packed)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "_FORMAT", b"imgforge index 0")
+        index.load(packed)
     index.load.cache_clear()
     assert index.load(packed).of("a")
     assert [p.name for p in cache.directory("indexes").iterdir()] == [packed.name]
