@@ -172,6 +172,21 @@ def _others(
     return out
 
 
+def closures(
+    chain: Sequence[Definition], index: Index, packages: Sequence[str] = ()
+) -> list[tuple[Candidate, ...]]:
+    """Return what each layer of ``chain`` holds of ``index``, lowest first; see :func:`close`."""
+    below: list[Candidate] = []
+    exclude: set[str] = set()
+    out = []
+    for definition in chain:
+        exclude |= set(definition.exclude)
+        wanted = packages if definition.name == PACKAGES else definition.packages
+        out.append(close(index, wanted, below=below, exclude=exclude))
+        below += out[-1]
+    return out
+
+
 def _layers(
     chain: Sequence[Definition],
     index: Index,
@@ -179,14 +194,8 @@ def _layers(
     architecture: str,
     others: Mapping[str, Mapping[str, _Others]],
 ) -> tuple[LockedLayer, ...]:
-    below: list[Candidate] = []
-    exclude: set[str] = set()
     out = []
-    for definition in chain:
-        exclude |= set(definition.exclude)
-        wanted = packages if definition.name == PACKAGES else definition.packages
-        found = close(index, wanted, below=below, exclude=exclude)
-        below += found
+    for definition, found in zip(chain, closures(chain, index, packages), strict=True):
         other = others[definition.name][architecture]
         out.append(
             LockedLayer(

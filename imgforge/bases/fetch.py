@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import io
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,48 @@ def small(http: httpx.Client, url: str, limit: int) -> bytes:
     except _NotFound as error:
         raise RegistryError(f"{without_password(url)} does not exist") from error
     return bytes(body)
+
+
+def sealed(http: httpx.Client, url: str, sha512: str, limit: int) -> tuple[str, int]:
+    """Bring a file that is known by another hash (sha512, hex) into the cache, as a stream.
+
+    Returns the sha256 (hex) and size that it has. RegistryError if it is not there, over ``limit``
+    bytes, or of another hash.
+    """
+    shown = without_password(url)
+    folder = cache.directory("blobs")
+    fd, name = tempfile.mkstemp(prefix=".incoming-", dir=folder)
+    temporary = Path(name)
+    try:
+        with os.fdopen(fd, "w+b") as file:
+
+            def take(start: int, pieces: Iterable[bytes]) -> None:
+                file.seek(start)
+                file.truncate()
+                for piece in pieces:
+                    file.write(piece)
+                    if file.tell() > limit:
+                        raise RegistryError(f"{shown} is over {limit} bytes")
+
+            try:
+                _download(http, url, file.tell, take, limit)
+            except _NotFound as error:
+                raise RegistryError(f"{shown} does not exist") from error
+            size = file.tell()
+            file.seek(0)
+            got = hashlib.file_digest(file, "sha512").hexdigest()
+            if got != sha512:
+                raise RegistryError(
+                    f"{shown} is not what was announced",
+                    details=[f"wanted sha512 {sha512}", f"got    sha512 {got}"],
+                )
+            file.seek(0)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        temporary.chmod(0o644)
+        temporary.rename(folder / digest)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return digest, size
 
 
 def cached(sha256: str) -> Path | None:

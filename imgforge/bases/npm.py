@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import hashlib
 import json
 import os
 import re
@@ -23,7 +22,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from imgforge import assets, cache, process, strictjson
@@ -35,13 +34,15 @@ from imgforge.errors import InvalidInputError, RegistryError, ToolMissingError
 from imgforge.lock import Tarball
 from imgforge.oci.layer import Entry
 
+if TYPE_CHECKING:
+    import httpx
+
 MAX_METADATA = 64 << 20
 """Bytes of what a registry says about one package; npm's own has 3 MB."""
 
 MAX_TARBALL = 512 << 20
 MAX_UNPACKED = 1 << 30
 MAX_ENTRIES = 100_000
-_ROOT = "package/"
 _VERSION = re.compile(r"\d{1,6}\.\d{1,6}\.\d{1,6}")
 _HINT = "name it in IMGFORGE_NPM_REGISTRY or NPM_CONFIG_REGISTRY, or in [npm] of the settings"
 
@@ -73,16 +74,21 @@ def lock(wanted: NpmPackage, architecture: str, say: Callable[[str], None]) -> T
         version, dist = _newest(data, name, wanted.version)
         integrity = _believed(dist, name, version, registry, say)
         path = _path(dist.get("tarball"), name, registry.url)
-        body = fetch.small(http, f"{registry.url}/{path}", MAX_TARBALL)
-    got = "sha512-" + base64.b64encode(hashlib.sha512(body).digest()).decode()
-    if got != integrity:
-        raise RegistryError(
-            f"{name} {version} is not what the npm registry announced",
-            details=[f"wanted {integrity}", f"got    {got}"],
-        )
-    digest = hashlib.sha256(body).hexdigest()
-    cache.write(cache.directory("blobs") / digest, body)
-    return Tarball(name, version, digest, len(body), path)
+        digest, size = _kept(http, f"{registry.url}/{path}", integrity)
+    return Tarball(name, version, digest, size, path)
+
+
+def _kept(http: httpx.Client, url: str, integrity: str) -> tuple[str, int]:
+    """Return sha256 and size of a tarball, downloaded unless the cache has had it before."""
+    sha512 = base64.b64decode(integrity.removeprefix("sha512-")).hex()
+    note = cache.directory("npm") / sha512
+    if cache.used(note):
+        digest, _, size = note.read_text().partition(" ")
+        if size.isdecimal() and fetch.cached(digest) is not None:
+            return digest, int(size)
+    digest, size_ = fetch.sealed(http, url, sha512, MAX_TARBALL)
+    cache.write(note, f"{digest} {size_}".encode())
+    return digest, size_
 
 
 def wanted(tarball: Tarball) -> fetch.Wanted:

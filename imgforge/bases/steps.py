@@ -34,7 +34,7 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 _JKS_MAGIC, _JKS_VERSION, _JKS_TRUSTED = 0xFEEDFEED, 2, 2
 _JKS_PASSWORD = "changeit"  # noqa: S105 - every Java knows it; it guards nothing
-_PROGRAM = Path(__file__).with_name("bytecode_program.py")
+_PROGRAM = Path(__file__).with_name("bytecode_program.py").read_text("utf-8")
 _JKS_SALT = b"Mighty Aphrodite"
 
 
@@ -182,7 +182,7 @@ def _compiled(
 ) -> Iterator[Entry]:
     """Compile, or take from the cache what the same interpreter made of the same sources."""
     program = tools.get(f"usr/bin/python{step.version}")
-    parts = [_PROGRAM.read_bytes(), program.data if program and program.data else b""]
+    parts = [_PROGRAM.encode(), program.data if program and program.data else b""]
     parts += [part for path, source in wanted for part in (path.encode(), source)]
     key = sha256(b"".join(hashlib.sha256(part).digest() for part in parts))
     kept = cache.directory("bytecode") / key.removeprefix("sha256:")
@@ -205,7 +205,7 @@ def _compile(
         interpreter = root / f"usr/bin/python{step.version}"
         command: list[str | Path] = [loader, "--library-path", libraries, interpreter]
         # Nothing of the machine's: no site packages, no folder of the program's on the path.
-        command += ["-S", "-s", "-P", "-B", _PROGRAM]
+        command += ["-S", "-s", "-P", "-B", "-c", _PROGRAM]
         jobs = max(1, min(os.cpu_count() or 1, len(wanted)))
         with ThreadPoolExecutor(jobs) as pool:
             shares = pool.map(

@@ -18,6 +18,17 @@ HERE = Path(__file__).parent
 ENGINE = ROOT / "dev" / "engine"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _registry_without_signatures() -> Iterator[None]:
+    """Take Node.js from npm registries that leave signatures out: many mirrors do.
+
+    That signatures are demanded otherwise, and hold, is shown in tests/unit/bases/test_npm.py.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMGFORGE_NPM_UNSIGNED", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[str]:
     """Return DOCKER_HOST of an able engine, set in the environment while the tests run.

@@ -124,6 +124,17 @@ def test_the_newest_version_that_fits_is_pinned_and_kept(registry: Served) -> No
     assert npm.wanted(found).urls == (f"{registry.url}/tool-x64/-/tool-x64-22.10.1.tgz",)
 
 
+def test_what_was_downloaded_before_is_not_asked_for_again(registry: Served) -> None:
+    registry.publish("22.1.0", packed(FILES))
+    first = locked()
+    del registry.files["/tool-x64/-/tool-x64-22.1.0.tgz"]
+    assert locked() == first
+    # A spoiled copy in the cache does not count.
+    (cache.directory("blobs") / first.sha256).write_bytes(b"spoiled")
+    with pytest.raises(RegistryError, match="does not exist"):
+        locked()
+
+
 def test_an_architecture_without_a_package_has_none(registry: Served) -> None:
     assert npm.lock(WANTED, "arm64", print) is None
     assert registry.headers == []
@@ -188,7 +199,7 @@ def test_what_is_not_signed_as_it_stands_is_refused(
 def test_other_bytes_than_the_signed_are_refused(registry: Served) -> None:
     registry.publish("22.1.0", packed(FILES))
     registry.files["/tool-x64/-/tool-x64-22.1.0.tgz"] += b"x"
-    with pytest.raises(RegistryError, match="not what the npm registry announced"):
+    with pytest.raises(RegistryError, match="is not what was announced"):
         locked()
     assert not list(cache.directory("blobs").iterdir())
 
