@@ -78,8 +78,7 @@ def key() -> tuple[Path, dict[str, str]]:
 
 
 def lock() -> None:
-    """Pin the bases; what verifies the archive's signature is installed where it is missing."""
-    call(ROOT / "dev" / "tools", "lock")
+    """Pin the bases to what the archive has today."""
     call(IMGFORGE, "lock", PROJECT, "--upgrade")
 
 

@@ -216,17 +216,42 @@ def stacks() -> str:
 
 
 def bases() -> str:
-    """Return the page of the base definitions."""
+    """Return the page of the base definitions, and of all that a definition may say."""
     from imgforge import bases as all_bases
+    from imgforge.bases import definitions
 
-    out = f"# Bases\n\n{NOTE}| base | on | suite | packages | end of life | for |\n"
-    out += "| --- | --- | --- | --- | --- | --- |\n"
+    out = f"# Bases\n\n{NOTE}"
+    out += "A plain name is the first suite's base; another suite's is called `NAME-SUITE`.\n\n"
+    out += "| base | on | suite | ABI line | packages | end of life | for |\n"
+    out += "| --- | --- | --- | --- | --- | --- | --- |\n"
     for name in all_bases.names():
         d = all_bases.definition(name)
-        for suite, made in d.suite.items():
+        for number, (suite, made) in enumerate(d.suite.items()):
+            called = name if number == 0 else f"{name}-{suite}"
             packages = ", ".join((*d.packages, *made.packages))
-            cells = (name, d.parent or "", suite, packages, made.end_of_life, d.summary)
+            line = definitions.abi(definitions.chain(called))
+            cells = (called, d.parent or "", suite, line, packages, made.end_of_life, d.summary)
             out += f"| {' | '.join(map(str, cells))} |\n"
+    schema = definitions.Definition.model_json_schema(by_alias=True)
+    tables: dict[str, Any] = schema["$defs"]
+    out += "\n## A definition\n\nOne file a base, `NAME.toml`. Unknown keys are errors.\n"
+    out += _members(schema, tables)
+    for title, value in tables.items():
+        about = " ".join(value.get("description", "").split()).replace("``", "`")
+        out += f"\n### {title}\n\n{about}\n{_members(value, tables)}"
+    return out
+
+
+def _members(value: dict[str, Any], tables: dict[str, Any]) -> str:
+    out = "\n| key | type | default |\n| --- | --- | --- |\n"
+    required = value.get("required", ())
+    for key, member in value.get("properties", {}).items():
+        links = re.findall(r"#/\$defs/(\w+)", json.dumps(member))
+        kind = " or ".join(f"[{n}](#{n.lower()})" for n in dict.fromkeys(links))
+        if not kind:
+            kind = f"`{member['const']}`" if "const" in member else _type(member, tables)
+        default = "required" if key in required else f"`{json.dumps(member.get('default'))}`"
+        out += f"| `{key}` | {kind} | {'' if links else default} |\n"
     return out
 
 

@@ -185,8 +185,9 @@ class NpmPackage(_Table):
 class Contract(_Table):
     """What applications and stacks may rely on, wherever the base comes from.
 
-    ``paths`` are there (links followed); every base has besides what :mod:`imgforge.bases.contract`
-    names. ``abi`` is this definition's part of the ABI line (``python3.13``).
+    ``paths`` are there, links followed; with ``etc/passwd`` among them, so is the user 65532.
+    ``abi`` is this definition's part of the ABI line (``python3.13``). A base from a registry that
+    stands in for this one is held to the same.
     """
 
     paths: tuple[ImagePath, ...] = ()

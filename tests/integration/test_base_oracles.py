@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,9 @@ ALL = sorted(
     for name in definitions.names()
     for number, suite in enumerate(definitions.load(name).suite)
 )
-RUNTIMES = [n for n in ALL if not n.removesuffix("-bookworm").endswith("-dev")]
 AGAIN = ("java-21", "nginx", "node-22", "php-8.4", "python-3.11", "python-3.13", "ruby-3.3", "slim")
 
 Apt = Callable[[str, str, Mapping[str, str], list[str]], dict[str, str]]
-Make = Callable[[str], tuple[Path, set[str]]]
 
 
 def quiet(_: str) -> None:
@@ -122,45 +121,19 @@ def index_of(suite: str, architecture: str) -> Index:
     return archive.load_indexes(reads, found, suite, (architecture,))[architecture]
 
 
-@pytest.fixture(scope="module")
-def layout(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Path, set[str]]]:
-    """Return a function that makes a base: a layout of its amd64 image, and what its lock lists."""
-    made: dict[str, tuple[Path, set[str]]] = {}
-
-    def make(name: str) -> tuple[Path, set[str]]:
-        if name not in made:
-            base = bases.resolve(name, (AMD64,), say=quiet)
-            source = Layout.open(bases.ensure(base, say=quiet))
-            (top,) = source.index()
-            image = next(i for i in source.images(top) if i.platform == AMD64)
-            alone = Layout.create(tmp_path_factory.mktemp("layout"))
-            alone.import_image(source, image)
-            alone.write_index([image])
-            layers = base.on(AMD64).layers
-            listed = {f"{p.name} {p.version}" for layer in layers for p in layer.packages}
-            made[name] = alone.path, listed
-        return made[name]
-
-    return make
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_syft_finds_what_the_lock_lists(layout: Make, name: str) -> None:
-    path, listed = layout(name)
+def seen_by_syft(path: Path) -> tuple[set[str], set[str]]:
+    """Return the Debian packages with their versions, and the names of all else."""
     catalogers = "dpkg-db-cataloger,binary-classifier-cataloger,javascript-package-cataloger"
     said = run(
         tool("syft"), "scan", f"oci-dir:{path}", "--output", "json", "--quiet",
         "--override-default-catalogers", catalogers,
     ).stdout  # fmt: skip
     found = json.loads(said)["artifacts"]
-    assert {f"{a['name']} {a['version']}" for a in found if a["type"] == "deb"} == listed
-    if name.startswith("node-"):
-        assert any(a["name"].startswith("node") and a["type"] != "deb" for a in found)
+    debs = {f"{a['name']} {a['version']}" for a in found if a["type"] == "deb"}
+    return debs, {a["name"] for a in found if a["type"] != "deb"}
 
 
-@pytest.mark.parametrize("name", ALL)
-def test_trivy_finds_what_the_lock_lists(layout: Make, name: str) -> None:
-    path, listed = layout(name)
+def seen_by_trivy(path: Path) -> set[str]:
     said = run(
         tool("trivy"), "image", "--input", path, "--format", "json", "--list-all-pkgs",
         "--quiet", "--skip-db-update", "--offline-scan", "--scanners", "license",
@@ -172,7 +145,26 @@ def test_trivy_finds_what_the_lock_lists(layout: Make, name: str) -> None:
         version = package["Version"] + (f"-{package['Release']}" if "Release" in package else "")
         epoch = f"{package['Epoch']}:" if package.get("Epoch") else ""
         found.add(f"{package['Name']} {epoch}{version}")
-    assert found == listed
+    return found
+
+
+@pytest.mark.parametrize("name", definitions.names())
+def test_scanners_find_what_the_lock_lists(name: str, tmp_path: Path) -> None:
+    base = bases.resolve(name, (AMD64,), say=quiet)
+    source = Layout.open(bases.ensure(base, say=quiet))
+    (top,) = source.index()
+    image = next(i for i in source.images(top) if i.platform == AMD64)
+    alone = Layout.create(tmp_path / "layout")
+    alone.import_image(source, image)
+    alone.write_index([image])
+    listed = {f"{p.name} {p.version}" for layer in base.on(AMD64).layers for p in layer.packages}
+    with ThreadPoolExecutor(2) as pool:
+        syft, trivy = (pool.submit(f, alone.path) for f in (seen_by_syft, seen_by_trivy))
+        debs, others = syft.result()
+        assert debs == listed
+        assert trivy.result() == listed
+    if name.startswith("node-"):
+        assert any(other.startswith("node") for other in others)
 
 
 MAKE = """\
