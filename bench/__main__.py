@@ -20,6 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import bases
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 IMGFORGE = Path(sys.executable).with_name("imgforge")
@@ -186,7 +188,24 @@ def memory(place: Workplace) -> bool:
     return held
 
 
-BENCHES = {"render": render, "change": change, "unchanged": unchanged, "memory": memory}
+def made(place: Workplace) -> bool:
+    """Make a base from cold, from kept packages, and find it (:mod:`bench.bases`)."""
+    return bases.making(IMGFORGE, place.folder)
+
+
+def compression(_: Workplace) -> bool:
+    """Show what compression costs at each level (:mod:`bench.bases`)."""
+    return bases.compression()
+
+
+BENCHES = {
+    "render": render,
+    "change": change,
+    "unchanged": unchanged,
+    "memory": memory,
+    "bases": made,
+    "compression": compression,
+}
 
 
 def main() -> int:
