@@ -367,3 +367,29 @@ def test_a_build_offline_has_all_of_it_from_the_cache_or_says_what_is_missing(
     assert "demo 1 amd64" in capsys.readouterr().err
     assert main([*command, "--push", "localhost:1/a/b", "--key", "k"]) == 2
     assert "--push cannot be done --offline" in capsys.readouterr().err
+
+
+def test_the_command_carries_what_a_lock_needs_to_another_machine(
+    place: Place,
+    dead: Callable[[], None],
+    capsys: Capture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place.update()
+    carried = tmp_path / "bases.tar"
+    assert main(["lock", str(place.root), "--export", str(carried)]) == 0
+    assert capsys.readouterr().out.startswith("sha256:")
+    dead()
+    monkeypatch.setenv("IMGFORGE_CACHE", str(tmp_path / "elsewhere"))
+    assert main(["lock", str(place.root), "--offline"]) == 4
+    assert "lock --import" in capsys.readouterr().err
+    assert main(["lock", str(place.root), "--import", str(carried), "--offline"]) == 0
+    assert "1 files were new" in capsys.readouterr().err
+    assert main(["lock", str(place.root), "--offline"]) == 0
+    both = ["--import", str(carried), "--export", str(carried)]
+    assert main(["lock", str(place.root), *both]) == 2
+    assert main(["lock", str(place.root), "--import", str(tmp_path / "nosuch.tar")]) == 2
+    carried.write_bytes(carried.read_bytes()[:1024])
+    monkeypatch.setenv("IMGFORGE_CACHE", str(tmp_path / "third"))
+    assert main(["lock", str(place.root), "--import", str(carried)]) == 2

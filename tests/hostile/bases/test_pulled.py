@@ -310,3 +310,16 @@ def test_mirrors_stand_in_the_settings_too(
         resolved(f"{name(registry)}:1", exempting)
         assert mirror.seen
         assert not registry.seen
+
+
+def test_what_stands_in_for_a_base_keeps_its_contract(
+    origin: tuple[Layout, Descriptor], registry: FakeRegistry, exempting: Policy
+) -> None:
+    reference = f"{name(registry)}@{origin[1].digest}"
+    with pytest.raises(BuildFailedError, match="does not keep the contract of bases") as caught:
+        bases.resolve(
+            reference, (AMD64,), policy=exempting, instead_of="static-bookworm", say=quiet
+        )
+    assert "there is no etc/ssl/certs/ca-certificates.crt" in caught.value.details
+    assert "it is made of nothing known, not of debian12" in caught.value.details
+    assert bases.resolve(reference, (AMD64,), policy=exempting, say=quiet).abi == ""
