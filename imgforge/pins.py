@@ -10,12 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
-from imgforge.files import LOCK, locate
 from imgforge.lock import Lock, LockedBase, Role
 from imgforge.oci.types import Platform
 
@@ -121,38 +119,6 @@ def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
     return tuple(found)
 
 
-def settle(
-    path: Path,
-    *,
-    upgrade: Collection[str] | None = None,
-    offline: bool = False,
-    dry_run: bool = False,
-    policy: Path | None = None,
-    say: Say,
-) -> Outcome:
-    """Do as :func:`update` for the project at ``path``; at once if its lock is known to be good."""
-    from imgforge import project, settled
-
-    spec_path = locate(path)
-    if upgrade is None and settled.is_good(spec_path):
-        lock = locks.read(spec_path.resolve().parent / LOCK)
-        roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
-        bases = {role: lock.base(role) for role in roles}
-        if not dry_run:
-            # Reading a policy is dear, and without one what is made here is always allowed.
-            dear = policy is not None or any(b.source == "registry" for b in bases.values())
-            bounds = _bounds(policy) if dear else None
-            _ensure(tuple(bases.values()), bounds, offline=offline, say=say)
-        return Outcome(tuple(_pin(role, base) for role, base in bases.items()), written=False)
-    loaded = project.load(spec_path)
-    outcome = update(
-        loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, policy=_bounds(policy), say=say
-    )
-    if not dry_run:
-        settled.check(spec_path, loaded)
-    return outcome
-
-
 def update(
     project: Project,
     *,
@@ -188,28 +154,20 @@ def update(
     if dry_run:
         return Outcome(tuple(_preview(w, old, why[w], policy, say) for w in names), written=False)
     made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
-    _ensure(tuple(made.values()), policy, offline=offline, say=say)
+    ensure(tuple(made.values()), policy, offline=offline, say=say)
     pins = []
     for w in names:
         changes = None
         if why[w]:
             made[w.role], changes = _resolved(w, _base(old, w), policy, say)
-        pins.append(_pin(w.role, made[w.role], why[w], changes))
+        pins.append(pin(w.role, made[w.role], why[w], changes))
     new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"))
     if new != old:
         locks.write(new, project.lock_path)
     return Outcome(tuple(pins), new != old)
 
 
-def _bounds(path: Path | None) -> Policy:
-    from imgforge import policy
-
-    return policy.load(path)
-
-
-def _ensure(
-    pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool, say: Say
-) -> None:
+def ensure(pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool, say: Say) -> None:
     """Make sure that bases whose pins are kept may be used still and are in the cache."""
     from imgforge import bases
 
@@ -281,7 +239,7 @@ def _preview(
 
     old = _base(lock, wanted)
     if old is not None and not why:
-        return _pin(wanted.role, old)
+        return pin(wanted.role, old)
     old = old if old is not None and old.name == wanted.name else None
     reference = bases.registry_reference(wanted.name)
     if reference:
@@ -295,7 +253,7 @@ def _preview(
         base = _since(old, base)
         if _undated(base) == _undated(old):
             base = old
-    return _pin(wanted.role, base, why, between(old, base, offer.fixes) if old else None)
+    return pin(wanted.role, base, why, between(old, base, offer.fixes) if old else None)
 
 
 def _since(old: LockedBase, new: LockedBase) -> LockedBase:
@@ -317,8 +275,9 @@ def _undated(base: LockedBase) -> LockedBase:
     return dataclasses.replace(base, digest="", epoch=0, archives=(), platforms=platforms)
 
 
-def _pin(
+def pin(
     role: Role, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
 ) -> Pin:
+    """Return what became of ``base``: kept, or resolved anew for the reasons ``why``."""
     count = sum(len(layer.packages) for p in base.platforms[:1] for layer in p.layers)
     return Pin(role, base.name, base.digest, why, changes, count)

@@ -7,14 +7,19 @@ and imgforge itself.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import assets, cache, freshness
+from imgforge import lock as locks
 from imgforge.files import LOCK, configs, locate
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
+    from imgforge.lock import Role
+    from imgforge.pins import Outcome
+    from imgforge.policy import Policy
     from imgforge.project import Project
 
 
@@ -25,7 +30,7 @@ def check(path: Path, loaded: Project | None = None) -> None:
     """
     spec_path = locate(path)
     mark = _mark(spec_path)
-    if mark is not None and mark.exists():
+    if mark is not None and cache.used(mark):
         return
     from imgforge import pins, project
 
@@ -35,10 +40,52 @@ def check(path: Path, loaded: Project | None = None) -> None:
         cache.write(mark, b"")
 
 
-def is_good(spec_path: Path) -> bool:
-    """Whether it is known already that the lock beside ``spec_path`` is good."""
+def settle(
+    path: Path,
+    *,
+    upgrade: Collection[str] | None = None,
+    offline: bool = False,
+    dry_run: bool = False,
+    policy: Path | None = None,
+    say: Callable[[str], None],
+) -> Outcome:
+    """Do as :func:`imgforge.pins.update` for the project at ``path``.
+
+    At once if its lock is known to be good.
+    """
+    from imgforge import pins, project
+
+    spec_path = locate(path)
+    if upgrade is None and _is_good(spec_path):
+        lock = locks.read(spec_path.resolve().parent / LOCK)
+        roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
+        bases = {role: lock.base(role) for role in roles}
+        if not dry_run:
+            # Reading a policy is dear, and without one what is made here is always allowed.
+            dear = policy is not None or any(b.source == "registry" for b in bases.values())
+            bounds = _bounds(policy) if dear else None
+            pins.ensure(tuple(bases.values()), bounds, offline=offline, say=say)
+        return pins.Outcome(
+            tuple(pins.pin(role, base) for role, base in bases.items()), written=False
+        )
+    loaded = project.load(spec_path)
+    outcome = pins.update(
+        loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, policy=_bounds(policy), say=say
+    )
+    if not dry_run:
+        check(spec_path, loaded)
+    return outcome
+
+
+def _is_good(spec_path: Path) -> bool:
     mark = _mark(spec_path)
-    return mark is not None and mark.exists()
+    return mark is not None and cache.used(mark)
+
+
+def _bounds(path: Path | None) -> Policy:
+    from imgforge import policy
+
+    return policy.load(path)
 
 
 def _mark(spec_path: Path) -> Path | None:

@@ -78,11 +78,11 @@ def run(given: argparse.Namespace, console: Console) -> int:
         return 0
     if given.export or given.imported:
         return _carry(given, console)
-    from imgforge import pins
+    from imgforge import settled
 
     _refuse_folders(given.upgrade)
     with console.step("resolve bases") as say:
-        outcome = pins.settle(
+        outcome = settled.settle(
             given.path,
             upgrade=given.upgrade,
             offline=given.offline,
