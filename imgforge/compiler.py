@@ -79,7 +79,7 @@ def _health(spec: Spec) -> Health | None:
 
 
 def _base(locked: LockedBase) -> Base:
-    return Base(locked.name, locked.reference, locked.digest)
+    return Base(locked.name, locked.reference, locked.digest, locked.upstream)
 
 
 def _app_copy(source: str) -> Copy:

@@ -41,11 +41,15 @@ a step that installs dependencies."""
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A pinned base image; ``pin`` is what FROM names."""
+    """A pinned base image; ``pin`` is what FROM names.
+
+    ``upstream`` is the digest in the registry of what was flattened to ``digest``, else empty.
+    """
 
     name: str
     reference: str
     digest: str
+    upstream: str = ""
 
     @property
     def pin(self) -> str:

@@ -16,7 +16,7 @@ from imgforge.analysis.facts import Package as Installed
 from imgforge.analysis.purl import build as purl
 from imgforge.lock import LockedBase, Package
 from imgforge.oci.layer import ENCODER
-from imgforge.plan import BuildPlan
+from imgforge.plan import Base, BuildPlan
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://imgforge.dev/build/v1"
@@ -39,10 +39,7 @@ def predicate(
 ) -> dict[str, Any]:
     """Return the predicate as JSON-able data; it never holds a secret, only secrets' names."""
     bases = {base.pin: base for base in (*(s.base for s in plan.stages), plan.runtime.base)}
-    dependencies = [
-        {"uri": f"oci:{base.pin}", "digest": _digest(base.digest), "name": base.name}
-        for base in bases.values()
-    ]
+    dependencies = [_base_dependency(base) for base in bases.values()]
     dependencies.append({"uri": "file:imgforge.toml", "digest": _digest(inputs.spec)})
     dependencies.append({"uri": "file:imgforge.lock", "digest": _digest(inputs.lock)})
     dependencies.append({"uri": "file:.", "name": "context", "digest": _digest(inputs.context)})
@@ -131,6 +128,13 @@ def _run(invocation: str, epoch: int, tools: Mapping[str, str]) -> dict[str, Any
         "builder": {"id": BUILDER, "version": {"imgforge": __version__, **tools}},
         "metadata": {"invocationId": invocation, "startedOn": moment, "finishedOn": moment},
     }
+
+
+def _base_dependency(base: Base) -> dict[str, Any]:
+    """Name a base by what its registry has; what it was flattened to stands beside it."""
+    origin = base.upstream or base.digest
+    found = {"uri": f"oci:{base.reference}@{origin}", "digest": _digest(origin), "name": base.name}
+    return {**found, "annotations": {"flattened": base.digest}} if base.upstream else found
 
 
 def _digest(text: str) -> dict[str, str]:

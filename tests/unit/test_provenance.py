@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -21,6 +22,23 @@ def test_it_names_every_input_by_digest(make_plan: Callable[..., BuildPlan]) -> 
     for digit in "134ab":
         assert digit * 64 in value
     assert '"engine": "native"' in value
+
+
+def test_a_flattened_base_is_named_as_its_registry_has_it(
+    make_plan: Callable[..., BuildPlan],
+) -> None:
+    plan = make_plan()
+    upstream = "sha256:" + "9" * 64
+    base = dataclasses.replace(plan.runtime.base, upstream=upstream)
+    plan = dataclasses.replace(plan, runtime=dataclasses.replace(plan.runtime, base=base))
+    definition = json.loads(json.dumps(predicate(plan)))["buildDefinition"]
+    (found,) = [d for d in definition["resolvedDependencies"] if d.get("annotations")]
+    assert found == {
+        "uri": f"oci:{base.reference}@{upstream}",
+        "digest": {"sha256": "9" * 64},
+        "name": base.name,
+        "annotations": {"flattened": base.digest},
+    }
 
 
 def test_it_says_the_same_each_time(make_plan: Callable[..., BuildPlan]) -> None:
