@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgforge import assets, cache, freshness
+from imgforge import assets, cache, freshness, settled
 from imgforge.files import LOCK
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.plan import BuildPlan
@@ -38,7 +38,10 @@ def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
     value = [freshness.code(), spec, lock, epoch, assets.fingerprint(*_folders())]
     path = cache.directory("plans") / sha256(canonical_json(value)).removeprefix("sha256:")
     found = _recall(path)
-    if found is None:
+    if found is not None:
+        # What the names in the spec mean is not part of the key: definitions may have changed.
+        settled.check(spec_path)
+    else:
         found = _compile(spec_path, epoch)
         cache.write(path, json.dumps([found[0].to_json(), found[1]]).encode())
     return Compiled(root, *found, spec, lock)
@@ -48,7 +51,9 @@ def _compile(spec_path: Path, epoch: int | None) -> tuple[BuildPlan, str]:
     from imgforge import project
     from imgforge.render import render
 
-    plan = project.load(spec_path).plan(epoch=epoch)
+    loaded = project.load(spec_path)
+    settled.check(spec_path, loaded)
+    plan = loaded.plan(epoch=epoch)
     return plan, render(plan)
 
 

@@ -9,6 +9,8 @@ from imgforge.errors import InvalidInputError
 
 SPEC = "imgforge.toml"
 LOCK = "imgforge.lock"
+SYSTEM = Path("/etc/imgforge/config.toml")
+"""Settings of the machine."""
 
 
 def locate(path: Path) -> Path:
@@ -28,8 +30,11 @@ def configs(environ: Mapping[str, str]) -> tuple[Path, ...]:
     named = environ.get("IMGFORGE_CONFIG")
     if named:
         return (Path(named),)
-    home = Path(environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME", "/"), ".config"))
-    return home / "imgforge/config.toml", Path("/etc/imgforge/config.toml")
+    homes = (environ.get("XDG_CONFIG_HOME"), f"{environ.get('HOME') or ''}/.config")
+    # A folder of the project's must never be taken for the user's.
+    home = next((home for home in homes if home and home.startswith("/")), None)
+    own = (Path(home, "imgforge/config.toml"),) if home else ()
+    return *own, SYSTEM
 
 
 def public_path(private: Path) -> Path:

@@ -9,6 +9,7 @@ writes it; everything else reads it and believes no byte that it does not pin.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import re
 import tempfile
@@ -87,6 +88,10 @@ class Tarball:
     size: int
     """Bytes of the tarball."""
     path: Annotated[str, re.compile(r"(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9@][A-Za-z0-9@._+~%/-]*")]
+    integrity: Annotated[str, re.compile(r"sha512-[A-Za-z0-9+/]{86}==")]
+    keyid: Line = ""
+    """Whose ``signature`` over name, version and integrity it is; empty if it has none."""
+    signature: Line = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +248,34 @@ def parse(text: str, place: str = "imgforge.lock") -> Lock:
     lock = _record(Lock, value, "", problems)
     if lock is None or problems:
         raise InvalidInputError(f"{place} is not a lock", details=problems, hint=_HINT)
+    for role, base in (("runtime", lock.runtime), ("builder", lock.builder)):
+        problems += [f"{role}.{name}: has no place there" for name in _misplaced(base)]
+    if problems:
+        raise InvalidInputError(f"{place} is not a lock", details=problems, hint=_HINT)
     if digest != lock.inputs.digest:
         raise InvalidInputError(
             f"{place}: inputs.digest does not fit the inputs", hint="the file was edited; " + _HINT
         )
     return lock
+
+
+def _misplaced(base: LockedBase | None) -> list[str]:
+    """Return what a base of this source cannot have, and what no calendar has."""
+    if base is None:
+        return []
+    if base.source == "packages":
+        found = [name for name in ("tag", "upstream", "trust") if getattr(base, name)]
+    else:
+        found = [name for name in ("definition", "archives") if getattr(base, name)]
+        found += ["layers"] * any(p.layers for p in base.platforms)
+    return found + ["archives.date"] * any(not _is_date(a.date) for a in base.archives)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(dt.datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def checked(record: Package) -> list[str]:

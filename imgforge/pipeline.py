@@ -238,17 +238,17 @@ def _bases(
     Where no list bounds bases, one that was made here and is held needs no look into the lock.
     """
     from imgforge import bases, files, lock
+    from imgforge.bases import trust
 
     found: dict[str, Path] = {}
     for base in needed:
         if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
             held = bases.held(base.digest)
             if held is not None:
+                trust.check_title(base.name, base.digest)
                 found[base.digest] = held
     lacking = {base.digest for base in needed} - found.keys()
     if lacking:
-        from imgforge.bases import trust
-
         locked = lock.read(source.root / files.LOCK)
         pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest in lacking]
         for each in pinned:

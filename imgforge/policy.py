@@ -21,6 +21,9 @@ INTEGRITY: Final = "IF04"
 """The checks of this group tell that an image is not what it says; no policy excuses that."""
 
 _CHECK: Final = re.compile(r"IF[0-9]{3}")
+_TELLING: Final = 4
+"""The least letters of an identity that are no wildcards, signs or scheme."""
+
 _IGNORE: Final = frozenset({"check", "path", "reason", "expires"})
 _BASES: Final = frozenset({"allow", "trust"})
 _REASONS: Final = {
@@ -203,7 +206,8 @@ def _trust(table: dict[str, Any], folder: Path, place: str, problems: list[str])
         elif not _is_text(table[key]):
             problems.append(f"{place}.{key}: not a text of one line")
     identity = table.get("identity")
-    if isinstance(identity, str) and identity and not identity.strip("*?"):
+    # What is left must tell somebody from anybody: "http*" and "*@*" do not.
+    if isinstance(identity, str) and len(re.sub(r"https?|[*?:/@.]", "", identity)) < _TELLING:
         problems.append(f"{place}.identity: names nobody, so anybody would do")
     expires = table.get("expires")
     found = {key: str(table[key]) for key in wanted if _is_text(table.get(key))}

@@ -21,8 +21,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
-
-SYSTEM = Path("/etc/imgforge/config.toml")
+from imgforge.files import configs
 
 
 def _url(value: str) -> str:
@@ -169,10 +168,7 @@ def _path(environ: Mapping[str, str]) -> Path | None:
         if not Path(named).is_file():
             raise InvalidInputError(f"IMGFORGE_CONFIG names {named}, which is no file")
         return Path(named)
-    home = environ.get("XDG_CONFIG_HOME") or str(
-        Path(environ.get("HOME", "~")).expanduser() / ".config"
-    )
-    return next((p for p in (Path(home) / "imgforge/config.toml", SYSTEM) if p.is_file()), None)
+    return next((path for path in configs(environ) if path.is_file()), None)
 
 
 def _yes(value: str) -> object:

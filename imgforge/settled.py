@@ -7,6 +7,7 @@ and imgforge itself.
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,18 +90,21 @@ def _bounds(path: Path | None) -> Policy:
 
 
 def _mark(spec_path: Path) -> Path | None:
-    """Return the file that is there if the lock is good; None where that cannot be kept.
+    """Return the file that is there if the lock is good; None where that cannot be known.
 
-    That is so where a file of settings may add definitions: reading it costs what is to be spared.
+    A file of settings counts with its bytes and the folders of definitions that it names.
     """
-    if any(path.exists() for path in configs(os.environ)):
-        return None
+    config = next((path for path in configs(os.environ) if path.exists()), None)
+    places = [spec_path, spec_path.resolve().parent / LOCK, *([config] if config else [])]
+    named = os.environ.get("IMGFORGE_BASES", "").split(os.pathsep)
     try:
-        files = [sha256(p.read_bytes()) for p in (spec_path, spec_path.resolve().parent / LOCK)]
-    except OSError:
-        return None
-    named = os.environ.get("IMGFORGE_BASES", "")
-    folders = [Path(name).expanduser() for name in named.split(os.pathsep) if name]
+        files = [sha256(path.read_bytes()) for path in places]
+        if config and not any(named):
+            listed = tomllib.loads(config.read_text("utf-8")).get("bases", [])
+            named = [str(config.parent / Path(name).expanduser()) for name in listed]
+    except (OSError, ValueError, TypeError):
+        return None  # whoever reads it properly says what is wrong
+    folders = [Path(name).expanduser() for name in named if name]
     folders += [assets.folder("stacks"), assets.folder("bases")]
     value = [freshness.code(), *files, assets.fingerprint(*map(Path.resolve, folders))]
     return cache.directory("locks") / sha256(canonical_json(value)).removeprefix("sha256:")

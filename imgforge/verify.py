@@ -156,6 +156,7 @@ def _signed(registry: Registry, digest: str, who: Signatory, refused: list[str])
     with tempfile.TemporaryDirectory(prefix="imgforge-verify-") as scratch:
         layout = Layout.create(Path(scratch) / "layout")
         layout.write_index(_fetch_bundles(registry, layout, digest, signatures=True))
+        passing: TransientError | None = None
         for descriptor in _bundles(layout, digest):
             try:
                 return _said_signed(layout.read(descriptor, limit=MAX_SIZE), digest, who)
@@ -167,6 +168,10 @@ def _signed(registry: Registry, digest: str, who: Signatory, refused: list[str])
                 return _said_simply(simple.SimpleSignature.from_layer(layer, payload), digest, who)
             except ValueError as error:
                 refused.append(f"signature {layer.digest}: {error}")
+            except TransientError as error:
+                passing = error  # another of them may prove it without that log
+    if passing is not None:
+        raise passing
     return None
 
 

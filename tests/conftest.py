@@ -15,6 +15,7 @@ import zstandard
 
 from imgforge import lock as locks
 from imgforge import project as projects
+from imgforge.bases import definitions
 from imgforge.plan import BuildPlan
 
 SPEC = """\
@@ -54,10 +55,38 @@ def _made_lock(project: projects.Project) -> locks.Lock:
     inputs = project.lock_inputs()
 
     def base(name: str, digit: str) -> locks.LockedBase:
-        digest = "sha256:" + digit * 64
-        platforms = tuple(locks.LockedPlatform(p, digest, ()) for p in inputs.platforms)
+        digest, seal = "sha256:" + digit * 64, "sha512-" + "A" * 86 + "=="
+        chain = definitions.chain(name)
+        platforms = tuple(
+            locks.LockedPlatform(
+                p,
+                digest,
+                tuple(
+                    locks.LockedLayer(
+                        d.name,
+                        (),
+                        tuple(locks.Wheel(w.requirement, "1", (), "1" * 64, 1) for w in d.wheel),
+                        tuple(
+                            locks.Tarball(
+                                str(n.named(p.architecture)), n.version, "1" * 64, 1, "x", seal
+                            )
+                            for n in d.npm
+                        ),
+                    )
+                    for d in chain
+                ),
+            )
+            for p in inputs.platforms
+        )
         return locks.LockedBase(
-            name, "packages", f"imgforge/{name}", digest, EPOCH, digest, (), platforms
+            name,
+            "packages",
+            f"imgforge/{name}",
+            digest,
+            EPOCH,
+            definitions.digest(chain),
+            (),
+            platforms,
         )
 
     builder = base(inputs.builder, "b") if inputs.builder else None

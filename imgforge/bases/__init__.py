@@ -164,8 +164,7 @@ def ensure(base: LockedBase, *, offline: bool = False, say: Callable[[str], None
     found = held(base.digest)
     if found is not None:
         return found
-    path = cache.directory("bases") / base.digest.removeprefix("sha256:")
-    return _rebuilt(base, path, offline=offline, say=say)
+    return remade(base, offline=offline, say=say)
 
 
 def ensure_all(
@@ -196,14 +195,18 @@ def held(digest: str) -> Path | None:
 
     A registry's base does not count: whether it may be used is the policy's question.
     """
-    from imgforge.bases.cached import complete, origins
+    from imgforge.bases.cached import complete, is_made
 
     path = cache.directory("bases") / digest.removeprefix("sha256:")
-    ours = cache.used(path) and not origins(path)
+    ours = cache.used(path) and is_made(path)
     return path if ours and complete(path, digest) else None
 
 
-def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str], None]) -> Path:
+def remade(base: LockedBase, *, offline: bool, say: Callable[[str], None]) -> Path:
+    """Do as :func:`ensure` for a base of packages, but make it of its layers even if it is there.
+
+    So what the lock says of it is known to be true, and not only that the digest is held.
+    """
     from imgforge.bases import fit, image, layers, sources
 
     definitions = fit.chain(base)
@@ -230,4 +233,4 @@ def _rebuilt(base: LockedBase, path: Path, *, offline: bool, say: Callable[[str]
             details=[f"locked {base.digest}", f"made   {made.digest}"],
             hint=f"this imgforge may pack differently; see: imgforge lock --upgrade {base.name}",
         )
-    return path
+    return cache.directory("bases") / base.digest.removeprefix("sha256:")

@@ -19,6 +19,10 @@ _ORIGINS = "pulled"
 Several images may be one when they are flattened."""
 
 
+_MADE = "made"
+"""A file in a layout that was made here, of packages that were verified."""
+
+
 def usable(image: Descriptor) -> bool:
     """Whether an image is for a platform that imgforge builds for, or does not say.
 
@@ -48,8 +52,18 @@ def mark(staging: Path, digest: str) -> None:
     (staging / _ORIGINS).write_text(f"{digest}\n", encoding="ascii")
 
 
+def mark_made(staging: Path) -> None:
+    """Say that the layout was made here."""
+    (staging / _MADE).touch()
+
+
+def is_made(path: Path) -> bool:
+    """Whether the layout at ``path`` was made here; one that says nothing of itself was not."""
+    return (path / _MADE).is_file()
+
+
 def origins(path: Path) -> frozenset[str]:
-    """Return the registries' digests for the layout at ``path``; none if it was made here."""
+    """Return the registries' digests for the layout at ``path``; none if it was only made here."""
     try:
         return frozenset((path / _ORIGINS).read_text(encoding="ascii").split())
     except FileNotFoundError:
@@ -58,10 +72,10 @@ def origins(path: Path) -> frozenset[str]:
 
 def _join(target: Path, staging: Path) -> None:
     """Let ``target`` also be what ``staging``, of the same bytes, is: made here, or pulled."""
+    if is_made(staging):
+        mark_made(target)
     theirs, ours = origins(target), origins(staging)
-    if not ours:
-        (target / _ORIGINS).unlink(missing_ok=True)
-    elif theirs and not ours <= theirs:
+    if not ours <= theirs:
         cache.write(target / _ORIGINS, "\n".join(sorted(ours | theirs)).encode())
 
 

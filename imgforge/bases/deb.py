@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from imgforge.bases.unpack import Unpacked
+from imgforge.bases.unpack import Unpacked, is_plain
 from imgforge.errors import RegistryError
 from imgforge.oci.layer import Entry
 
@@ -76,7 +76,7 @@ def _read(file: IO[bytes], place: str) -> Deb:
     with _archive(file, members, "control.tar", MAX_CONTROL, place) as tar:
         for member in tar:
             name = member.name.removeprefix("./")
-            if name in {"control", "md5sums"} and member.isreg():
+            if name in {"control", "md5sums"} and is_plain(member):
                 texts[name] = _content(tar, member)
     if "control" not in texts:
         raise RegistryError(f"{place} has no control file")
@@ -157,12 +157,12 @@ def _entries(tar: tarfile.TarFile, place: str) -> Iterator[Entry]:
                 raise RegistryError(f"{place}: {path} is a hard link to nothing before it")
             files[path] = Entry(path, origin.mode, data=origin.data)
             yield files[path]
-        elif member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+        elif is_plain(member):
             mode = member.mode & 0o777
             files[path] = Entry(path, mode, data=_content(tar, member))
             yield files[path]
         else:
-            raise RegistryError(f"{place}: {path} is a device or another special file")
+            raise RegistryError(f"{place}: {path} is a device, sparse or another special file")
 
 
 def _target(path: str, target: str, place: str) -> str:

@@ -54,6 +54,8 @@ class Wanted:
     sha256: str
     size: int
     moving: frozenset[str] = frozenset()
+    authorization: str = ""
+    """A header for the host of ``urls``; along a redirect to another it is not sent."""
 
 
 class _NotFound(Exception):  # noqa: N818 - not an error unless no address is left
@@ -80,7 +82,7 @@ def client() -> Iterator[httpx.Client]:
         yield opened
 
 
-def small(http: httpx.Client, url: str, limit: int) -> bytes:
+def small(http: httpx.Client, url: str, limit: int, *, authorization: str = "") -> bytes:
     """Return the body at ``url``, at most ``limit`` bytes; the caller must verify it."""
     body = bytearray()
 
@@ -92,13 +94,15 @@ def small(http: httpx.Client, url: str, limit: int) -> bytes:
                 raise RegistryError(f"{without_password(url)} is over {limit} bytes")
 
     try:
-        _download(http, url, lambda: 0, take, limit)
+        _download(http, url, lambda: 0, take, limit, authorization=authorization)
     except _NotFound as error:
         raise RegistryError(f"{without_password(url)} does not exist") from error
     return bytes(body)
 
 
-def sealed(http: httpx.Client, url: str, sha512: str, limit: int) -> tuple[str, int]:
+def sealed(
+    http: httpx.Client, url: str, sha512: str, limit: int, *, authorization: str = ""
+) -> tuple[str, int]:
     """Bring a file that is known by another hash (sha512, hex) into the cache, as a stream.
 
     Returns the sha256 (hex) and size that it has. RegistryError if it is not there, over ``limit``
@@ -120,7 +124,7 @@ def sealed(http: httpx.Client, url: str, sha512: str, limit: int) -> tuple[str, 
                         raise RegistryError(f"{shown} is over {limit} bytes")
 
             try:
-                _download(http, url, file.tell, take, limit)
+                _download(http, url, file.tell, take, limit, authorization=authorization)
             except _NotFound as error:
                 raise RegistryError(f"{shown} does not exist") from error
             size = file.tell()
@@ -261,7 +265,7 @@ def _into(http: httpx.Client, url: str, wanted: Wanted, file: io.BufferedRandom)
                 raise _differs(url, wanted, message)
 
     if begun < wanted.size or not begun:
-        _download(http, url, file.tell, take, wanted.size)
+        _download(http, url, file.tell, take, wanted.size, authorization=wanted.authorization)
     size = file.tell()
     file.flush()
     file.seek(0)
@@ -304,6 +308,8 @@ def _download(
     have: Callable[[], int],
     take: Callable[[int, Iterable[bytes]], None],
     size: int,
+    *,
+    authorization: str = "",
 ) -> None:
     """Give the body of ``url`` to ``take``, resuming after a broken connection."""
     import httpx
@@ -313,7 +319,8 @@ def _download(
         if attempt:
             time.sleep(PAUSE * 2 ** (attempt - 1))
         start = have()
-        headers = {"Range": f"bytes={start}-"} if 0 < start < size else {}
+        asked = {"Range": f"bytes={start}-" * (0 < start < size), "Authorization": authorization}
+        headers = {name: value for name, value in asked.items() if value}
         try:
             with http.stream("GET", url, headers=headers) as response:
                 if response.status_code in {404, 410}:
@@ -324,7 +331,7 @@ def _download(
                 if response.status_code not in {200, 206}:
                     raise RegistryError(f"{without_password(url)}: HTTP {response.status_code}")
                 resumed = response.headers.get("content-range", "").startswith(f"bytes {start}-")
-                take(start if response.status_code == 206 and resumed else 0, _body(response, size))  # noqa: PLR2004
+                take(start if response.status_code == 206 and resumed else 0, _body(response))  # noqa: PLR2004
                 return
         except (httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
             # A redirect to file: or the like is a decision of the mirror's, not a mishap.
@@ -341,9 +348,11 @@ def _download(
     raise TransientError(f"{without_password(url)}: {problem}, after {TRIES} tries")
 
 
-def _body(response: Any, size: int) -> Iterator[bytes]:  # noqa: ANN401 - httpx stays lazy
-    deadline = time.monotonic() + TIMEOUT + size / SLOWEST
+def _body(response: Any) -> Iterator[bytes]:  # noqa: ANN401 - httpx stays lazy
+    start, got = time.monotonic(), 0
     for piece in response.iter_raw():
-        if time.monotonic() > deadline:
+        got += len(piece)
+        # By what came, not by what may come: a drip would otherwise be waited for for hours.
+        if time.monotonic() > start + TIMEOUT + got / SLOWEST:
             raise TimeoutError("the mirror is too slow")
         yield piece

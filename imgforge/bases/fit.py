@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from packaging.utils import canonicalize_name
+
 from imgforge.bases import definitions, registry_reference
 from imgforge.bases.definitions import PACKAGES, Definition
-from imgforge.lock import LockedBase
+from imgforge.lock import LockedBase, LockedLayer
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import Platform
 
@@ -20,9 +22,28 @@ def chain(base: LockedBase) -> tuple[Definition, ...]:
 
 def is_defined(base: LockedBase, today: Sequence[Definition]) -> bool:
     """Whether ``base`` was locked with just these definitions, lowest first."""
-    locked = {tuple((x.name, len(x.wheels)) for x in p.layers) for p in base.platforms}
-    defined = tuple((d.name, len(d.wheel)) for d in today)
-    return definitions.digest(today) == base.definition and locked == {defined}
+    same = bool(base.platforms) and definitions.digest(today) == base.definition
+    return same and all(
+        len(p.layers) == len(today)
+        and all(_is_of(layer, d, p.platform) for layer, d in zip(p.layers, today, strict=True))
+        for p in base.platforms
+    )
+
+
+def _is_of(layer: LockedLayer, definition: Definition, platform: Platform) -> bool:
+    """Whether a locked layer has what ``definition`` names besides packages, and nothing else."""
+    arch = platform.architecture
+    npm = [(name, n.version) for n in definition.npm if (name := n.named(arch))]
+    wheels = [canonicalize_name(w.requirement) for w in definition.wheel]
+    return (
+        layer.name == definition.name
+        and [canonicalize_name(w.name) for w in layer.wheels] == wheels
+        and len(layer.tarballs) == len(npm)
+        and all(
+            t.name == name and f"{t.version}.".startswith(f"{version}.")
+            for t, (name, version) in zip(layer.tarballs, npm, strict=True)
+        )
+    )
 
 
 def misfits(

@@ -12,7 +12,7 @@ from typing import Any
 
 from imgforge import cache
 from imgforge.bases import layers
-from imgforge.bases.cached import place
+from imgforge.bases.cached import mark_made, place
 from imgforge.bases.definitions import Definition
 from imgforge.bases.sources import Sources
 from imgforge.lock import LockedBase, LockedPlatform
@@ -33,11 +33,11 @@ def make(
     say: Callable[[str], None],
 ) -> LockedBase:
     """Make ``base`` in the cache, under its index's digest; return it with the digests it has."""
+    made = layers.make(chain, base.platforms, sources=sources, offline=offline, say=say)
     staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
     try:
         layout = Layout.create(staging)
         manifests, platforms = [], []
-        made = layers.make(chain, base.platforms, sources=sources, offline=offline, say=say)
         for locked, stack in zip(base.platforms, made, strict=True):
             manifests.append(_manifest(layout, base, chain, locked, stack))
             platforms.append(dataclasses.replace(locked, digest=manifests[-1].digest))
@@ -48,6 +48,7 @@ def make(
         }
         top = layout.add_json(index, INDEX)
         layout.write_index([top])
+        mark_made(staging)
         place(staging, top.digest)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

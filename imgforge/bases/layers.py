@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from imgforge import cache
-from imgforge.bases import contract, deb, npm, steps, supplies, wheels
+from imgforge.bases import contract, deb, index, npm, steps, supplies, wheels
 from imgforge.bases import tree as trees
 from imgforge.bases.definitions import Definition, PythonBytecode, digest
 from imgforge.bases.sources import Sources
-from imgforge.errors import InvalidInputError
-from imgforge.lock import LockedLayer, LockedPlatform
+from imgforge.errors import InvalidInputError, RegistryError
+from imgforge.lock import LockedLayer, LockedPlatform, Package
 from imgforge.oci.layer import Layer, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, Platform, canonical_json, is_digest, sha256
@@ -168,6 +168,7 @@ class Growth:
             entries.append(wheels.install(wheel, pinned, self.architecture, offline=self._offline))
         here = [n for n in definition.npm if n.named(self.architecture)]
         for wanted, tarball in zip(here, layer.tarballs, strict=True):
+            npm.demand(tarball, blobs[tarball.sha256])
             place = f"{tarball.name} {tarball.version}"
             entries += npm.entries(wanted, blobs[tarball.sha256], place)
         tree.update((entry.path, entry) for entry in entries)
@@ -200,10 +201,19 @@ def _read(locked: LockedPlatform, blobs: Mapping[str, Path]) -> dict[str, deb.De
     packages = [p for layer in locked.layers for p in layer.packages]
     packages.sort(key=lambda p: -p.size)
     with ThreadPoolExecutor(_READERS) as pool:
-        read = pool.map(
-            lambda p: deb.read(blobs[p.sha256], f"package {p.name} {p.version}"), packages
-        )
+        read = pool.map(lambda p: _unpacked(p, blobs[p.sha256]), packages)
         return {p.sha256: d for p, d in zip(packages, read, strict=True)}
+
+
+def _unpacked(package: Package, path: Path) -> deb.Deb:
+    """Read a package that is what the lock calls it; RegistryError if it is another one."""
+    place = f"package {package.name} {package.version}"
+    found = deb.read(path, place)
+    field = index.fields(found.control)
+    said = tuple(field.get(key) for key in ("package", "version", "architecture"))
+    if said != (package.name, package.version, package.architecture):
+        raise RegistryError(f"{place} for {package.architecture} is {' '.join(map(str, said))}")
+    return found
 
 
 def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) -> str:

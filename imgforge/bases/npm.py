@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import functools
+import hashlib
 import json
 import os
 import re
@@ -29,7 +31,7 @@ from imgforge import assets, cache, process, strictjson
 from imgforge.bases import fetch
 from imgforge.bases.definitions import NpmPackage
 from imgforge.bases.sources import without_password
-from imgforge.bases.unpack import Unpacked
+from imgforge.bases.unpack import Unpacked, is_plain
 from imgforge.errors import InvalidInputError, RegistryError, ToolMissingError
 from imgforge.lock import Tarball
 from imgforge.oci.layer import Entry
@@ -67,18 +69,58 @@ def lock(wanted: NpmPackage, architecture: str, say: Callable[[str], None]) -> T
         return None
     registry = find()
     with fetch.client() as http:
-        if registry.authorization:
-            http.headers["Authorization"] = registry.authorization
-        http.headers["Accept"] = "application/json"
-        data = fetch.small(http, f"{registry.url}/{quote(name, safe='@')}", MAX_METADATA)
+        address = f"{registry.url}/{quote(name, safe='@')}"
+        login = registry.authorization
+        data = fetch.small(http, address, MAX_METADATA, authorization=login)
         version, dist = _newest(data, name, wanted.version)
-        integrity = _believed(dist, name, version, registry, say)
+        integrity = _announced(dist, name, version)
+        keyid, signature = _signature(dist.get("signatures"), f"{name}@{version}:{integrity}")
         path = _path(dist.get("tarball"), name, registry.url)
-        digest, size = _kept(http, f"{registry.url}/{path}", integrity)
-    return Tarball(name, version, digest, size, path)
+        found = Tarball(name, version, "", 0, path, integrity, keyid, signature)
+        _believe(found, registry, say)
+        digest, size = _kept(http, f"{registry.url}/{path}", integrity, login)
+    return dataclasses.replace(found, sha256=digest, size=size)
 
 
-def _kept(http: httpx.Client, url: str, integrity: str) -> tuple[str, int]:
+def demand(tarball: Tarball, path: Path) -> None:
+    """Demand that the file is what npm signed under the name and version that the lock has.
+
+    A lock can be edited; what was believed when it was made is therefore asked again.
+    RegistryError if not.
+    """
+    with path.open("rb") as file:
+        got = _integrity(hashlib.file_digest(file, "sha512").digest())
+    if got != tarball.integrity:
+        raise RegistryError(
+            f"{tarball.name} {tarball.version} is not what npm's registry announced",
+            details=[f"announced {tarball.integrity}", f"got       {got}"],
+        )
+    _believe(tarball, None, lambda _: None)
+
+
+def _believe(tarball: Tarball, registry: Registry | None, say: Callable[[str], None]) -> None:
+    """RegistryError unless a key of npm's signed, or the settings do without."""
+    name = f"{tarball.name} {tarball.version}"
+    message = f"{tarball.name}@{tarball.version}:{tarball.integrity}"
+    if tarball.signature:
+        if not _holds(tarball.keyid, tarball.signature, message):
+            raise RegistryError(f"{name} has no valid signature by a key of npm's")
+        return
+    registry = registry or find()
+    if not registry.unsigned:
+        raise RegistryError(
+            f"{without_password(registry.url)} gives no signature of {name}",
+            hint="use a registry that passes npm's signatures on, or accept this one's word "
+            "with IMGFORGE_NPM_UNSIGNED=1 or unsigned = true in [npm] of the settings",
+        )
+    say(f"warning: {name} is taken without npm's signature")
+
+
+def _integrity(digest: bytes) -> str:
+    return "sha512-" + base64.b64encode(digest).decode()
+
+
+def _kept(http: httpx.Client, url: str, integrity: str, login: str) -> tuple[str, int]:
     """Return sha256 and size of a tarball, downloaded unless the cache has had it before."""
     sha512 = base64.b64decode(integrity.removeprefix("sha512-")).hex()
     note = cache.directory("npm") / sha512
@@ -86,14 +128,20 @@ def _kept(http: httpx.Client, url: str, integrity: str) -> tuple[str, int]:
         digest, _, size = note.read_text().partition(" ")
         if size.isdecimal() and fetch.cached(digest) is not None:
             return digest, int(size)
-    digest, size_ = fetch.sealed(http, url, sha512, MAX_TARBALL)
+    digest, size_ = fetch.sealed(http, url, sha512, MAX_TARBALL, authorization=login)
     cache.write(note, f"{digest} {size_}".encode())
     return digest, size_
 
 
 def wanted(tarball: Tarball) -> fetch.Wanted:
     """Return what to download for a locked tarball."""
-    return fetch.Wanted((f"{find().url}/{tarball.path}",), tarball.sha256, tarball.size)
+    registry = find()
+    return fetch.Wanted(
+        (f"{registry.url}/{tarball.path}",),
+        tarball.sha256,
+        tarball.size,
+        authorization=registry.authorization,
+    )
 
 
 def entries(wanted: NpmPackage, path: Path, place: str) -> Iterator[Entry]:
@@ -124,7 +172,7 @@ def _mapped(member: tarfile.TarInfo, paths: Mapping[str, str]) -> tuple[str, str
     if member.isdir():
         return "", ""
     name = member.name
-    if not member.isreg() or ".." in name.split("/") or name.startswith("/") or "\0" in name:
+    if not is_plain(member) or ".." in name.split("/") or name.startswith("/") or "\0" in name:
         raise ValueError(f"holds {name[:100]!r}, which is no plain file inside it")
     # The folder at the top has any name (npm itself says package).
     inside = name.partition("/")[2]
@@ -157,51 +205,48 @@ def _newest(data: bytes, name: str, beginning: str) -> tuple[str, dict[str, Any]
     return newest, versions[newest]["dist"]
 
 
-def _believed(
-    dist: Mapping[str, Any], name: str, version: str, registry: Registry, say: Callable[[str], None]
-) -> str:
-    """Return the integrity hash of a version whose signature holds."""
+def _announced(dist: Mapping[str, Any], name: str, version: str) -> str:
     integrity = dist.get("integrity")
     if not isinstance(integrity, str) or not re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", integrity):
         raise RegistryError(f"the npm registry announces no sha512 of {name} {version}")
-    signatures = dist.get("signatures")
-    if not signatures:
-        if not registry.unsigned:
-            raise RegistryError(
-                f"{without_password(registry.url)} gives no signature of {name} {version}",
-                hint="use a registry that passes npm's signatures on, or accept this one's word "
-                "with IMGFORGE_NPM_UNSIGNED=1 or unsigned = true in [npm] of the settings",
-            )
-        say(f"warning: {name} {version} is taken without npm's signature")
-        return integrity
-    if not _signed(signatures, f"{name}@{version}:{integrity}".encode()):
-        raise RegistryError(f"{name} {version} has no valid signature by a key of npm's")
     return integrity
 
 
-def _signed(signatures: Sequence[object], message: bytes) -> bool:
+def _signature(signatures: object, message: str) -> tuple[str, str]:
+    """Return key and signature that hold; the last there is if none does; empty if there is none.
+
+    One that does not hold is not the same as none, and is refused by whoever asks.
+    """
+    last = ("", "")
+    if signatures and not isinstance(signatures, list):
+        return "?", "?"
+    for signature in signatures if isinstance(signatures, list) else []:
+        pair = (signature.get("keyid"), signature.get("sig")) if isinstance(signature, dict) else ()
+        if len(pair) != 2 or not all(isinstance(p, str) and p.isprintable() and p for p in pair):  # noqa: PLR2004 - key and signature
+            last = ("?", "?")
+            continue
+        last = (str(pair[0]), str(pair[1]))
+        if _holds(*last, message):
+            return last
+    return last
+
+
+def _holds(keyid: str, signature: str, message: str) -> bool:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    for signature in signatures if isinstance(signatures, list) else []:
-        keyid, text = (
-            (signature.get("keyid"), signature.get("sig"))
-            if isinstance(signature, dict)
-            else (None, None)
-        )
-        if not isinstance(keyid, str) or not isinstance(text, str) or keyid not in keys():
-            continue
-        key = load_der_public_key(keys()[keyid])
-        if not isinstance(key, EllipticCurvePublicKey):
-            continue
-        try:
-            key.verify(base64.b64decode(text, validate=True), message, ECDSA(SHA256()))
-        except (InvalidSignature, binascii.Error):
-            continue
-        return True
-    return False
+    if keyid not in keys():
+        return False
+    key = load_der_public_key(keys()[keyid])
+    if not isinstance(key, EllipticCurvePublicKey):
+        return False
+    try:
+        key.verify(base64.b64decode(signature, validate=True), message.encode(), ECDSA(SHA256()))
+    except (InvalidSignature, binascii.Error):
+        return False
+    return True
 
 
 @functools.cache
@@ -282,6 +327,11 @@ def _npmrc(path: Path) -> dict[str, str]:
 
 def _authorization(url: str, files: Sequence[Mapping[str, str]]) -> str:
     """Return the header for the registry: keys are its address without scheme, ``//host/path/``."""
+    from imgforge.oci.origin import is_loopback
+
+    host = urlsplit(url).hostname or ""
+    if not url.startswith("https://") and not is_loopback(host):
+        return ""  # a token never goes over the wire in the clear
     place = "//" + url.partition("://")[2] + "/"
     for file in files:
         if token := file.get(f"{place}:_authToken"):

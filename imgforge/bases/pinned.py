@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import bases
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform
+
+if TYPE_CHECKING:
+    from imgforge.policy import Policy
 
 BOTH = (Platform("linux", "amd64"), Platform("linux", "arm64"))
 """What a base is made for unless somebody says otherwise."""
@@ -24,23 +28,30 @@ def pin(
     *,
     lock: Path | None = None,
     offline: bool = False,
+    policy: Policy | None = None,
     say: Callable[[str], None],
 ) -> locks.LockedBase:
     """Return base ``name`` as the file ``lock`` pins it; if there is no such file, resolve it.
 
-    What was resolved is written to ``lock`` if that is given. ``platforms`` may choose among those
-    of an existing lock; none given are all of its, or :data:`BOTH`. Raises what
+    Either way ``policy`` (None: the default one) must let it be used. What was resolved is written
+    to ``lock`` if that is given. ``platforms`` may choose among those of an existing lock; none
+    given are all of its, or :data:`BOTH`. Raises what
     :func:`imgforge.bases.resolve` raises; InvalidInputError too if the lock is for something else.
     """
     if lock is not None and lock.exists():
-        return read(lock, name, platforms, packages)
+        from imgforge.bases import trust
+        from imgforge.policy import Policy
+
+        found = read(lock, name, platforms, packages)
+        trust.demand(found, policy or Policy(), offline=offline, say=say)
+        return found
     if offline:
         raise InvalidInputError(
             f"base {name} cannot be resolved offline",
             hint="give a lock that pins it with --lock, or resolve it once with network access",
         )
     wanted = platforms or BOTH
-    made = bases.resolve(name, wanted, packages=packages, say=say)
+    made = bases.resolve(name, wanted, packages=packages, policy=policy, say=say)
     if lock is not None:
         inputs = locks.Inputs(_STACK, "1", name, "", wanted, packages)
         locks.write(locks.Lock(inputs, made), lock)

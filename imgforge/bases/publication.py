@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import cache, checks, evidence, provenance, publish, verify
+from imgforge import bases, cache, checks, evidence, provenance, publish, verify
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
 from imgforge.checks import CHECKS, Check, entrypoint
@@ -54,6 +54,7 @@ def judge(
             f"{base.name} comes from a registry: nothing is made here that could be signed",
             hint="publish a base that is made from packages, or copy the image with its signature",
         )
+    bases.remade(base, offline=offline, say=say)
     image = named.of_lock(base, offline=offline, say=say)
     facts = {f.digest: f for f in named.images(image).values()}
     images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]

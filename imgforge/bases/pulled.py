@@ -109,8 +109,8 @@ def ensure(base: LockedBase, *, offline: bool, say: Callable[[str], None]) -> Pa
     upstream = base.upstream or base.digest
     path = cache.directory("bases") / base.digest.removeprefix("sha256:")
     # What was made here may be in a registry, too; only a flattened image has another origin.
-    origins = cached.origins(path) or {base.digest}
-    if upstream in origins and cached.complete(path, base.digest):
+    origins = cached.origins(path) | ({base.digest} if cached.is_made(path) else set())
+    if cache.used(path) and upstream in origins and cached.complete(path, base.digest):
         return path
     if offline:
         raise BuildFailedError(f"base {base.name} is not in the cache and this run is offline")

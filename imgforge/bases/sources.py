@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from imgforge.bases.distributions import Archive, Distribution
 
 APT = Path("/etc/apt")
+_FOREIGN = 2
 _SECURITY = "-security"
 _POCKETS = r"(-security|-updates|-backports|-proposed|-proposed-updates)?"
 _DELAY = dt.timedelta(days=1)
@@ -134,7 +135,7 @@ def find(
     distribution = distributions.of(suite)
     all_given = settings.load(os.environ if environ is None else environ)
     given: settings.Archive = getattr(all_given, distribution.name)
-    found = _of_machine(distribution, apt)
+    found = _of_machine(distribution, apt, trusting=given.keyring is not None)
     roots = {name: source.url for name, source in found.items()}
     ports = given.ports_mirror if isinstance(given, settings.Ubuntu) else None
     named = {"main": given.mirror, "security": given.security_mirror, "ports": ports}
@@ -158,7 +159,7 @@ def find(
 
 def without_password(url: str) -> str:
     """Return ``url`` for messages, user and password left out."""
-    return re.sub(r"(?<=//)[^/@]*@", "", url)
+    return re.sub(r"(?<=//)[^/]*@", "", url)
 
 
 def _keyring(
@@ -178,8 +179,11 @@ def _keyring(
     return distribution.own_keyring
 
 
-def _of_machine(distribution: Distribution, apt: Path) -> dict[str, _AptSource]:
-    """Return the machine's source for each archive of ``distribution`` that it has one for."""
+def _of_machine(distribution: Distribution, apt: Path, *, trusting: bool) -> dict[str, _AptSource]:
+    """Return the machine's source for each archive of ``distribution`` that it has one for.
+
+    One with a key of its own counts only if the settings name the keyring (``trusting``).
+    """
     suites = re.compile(rf"({'|'.join(distribution.suites + distribution.aliases)}){_POCKETS}")
     marks = {a.name: a.marked for a in distribution.archive if a.marked}
     found: dict[str, _AptSource] = {}
@@ -188,9 +192,11 @@ def _of_machine(distribution: Distribution, apt: Path) -> dict[str, _AptSource]:
         # Others publish suites of the same name (a browser's vendor, a database's), with own keys.
         if source.keyring is None:
             return 1
-        return 0 if source.keyring.name.startswith(f"{distribution.name}-archive-") else 2
+        own = source.keyring.name.startswith(f"{distribution.name}-archive-")
+        return 0 if own else _FOREIGN
 
-    for source in sorted(_apt_sources(apt), key=rank):
+    usable = (source for source in _apt_sources(apt) if trusting or rank(source) < _FOREIGN)
+    for source in sorted(usable, key=rank):
         if not all(suites.fullmatch(suite) for suite in source.suites):
             continue
         if distribution.components[0] not in source.components:

@@ -8,6 +8,7 @@ bytes, and only a lock says which hashes are wanted; so an artifact from anywher
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -167,7 +168,7 @@ def export(lock: Lock, target: str, *, offline: bool = False, say: Callable[[str
     say(f"exporting {len(supplies)} files, {sum(s.size for s in supplies) / 1e6:.1f} MB")
     if kind == "directory":
         return _to_directory(supplies, Path(target))
-    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache.directory()) as folder:
+    with tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache.directory("blobs")) as folder:
         layout, top = _layout(Path(folder), supplies, os.link)
         if kind == "archive":
             _to_archive(layout, Path(target))
@@ -297,7 +298,7 @@ def _from_registry(reference: Reference, say: Callable[[str], None]) -> int:
 
     with (
         Registry(reference) as registry,
-        tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache.directory()) as folder,
+        tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache.directory("blobs")) as folder,
     ):
         layout = Layout.create(Path(folder))
         top, data = registry.resolve()
@@ -452,6 +453,10 @@ def _archive(file: IO[bytes], place: str) -> Iterator[Callable[[str], IO[bytes]]
                 return stream
 
             yield open_
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise CorruptLayoutError(f"{place} is no tar archive: a size in it is negative") from error
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise CorruptLayoutError(
             f"{place} is no tar archive of an image layout: {error}"

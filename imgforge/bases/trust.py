@@ -44,8 +44,7 @@ def demand(
     names = _names(base)
     permit(base.name, policy, names)
     if base.source == "packages":
-        if policy.bases.allow is not None:
-            _check_title(base)
+        check_title(base.name, base.digest)
         return ""
     entry = next(
         (t for t in policy.bases.trust if any(fnmatchcase(n, t.match) for n in names)), None
@@ -98,24 +97,24 @@ def _names(base: LockedBase) -> tuple[str, ...]:
     return (*own, base.reference, f"{base.reference}@{digest}")
 
 
-def _check_title(base: LockedBase) -> None:
-    """InvalidInputError if the cache has the base under the name of another one.
+def check_title(name: str, digest: str) -> None:
+    """InvalidInputError if what the cache has under ``digest`` is another base than ``name``.
 
-    The list bounds names, and the digest beside a name in a lock could be any base's made here.
+    Names are what is asked for, and the digest beside one in a lock could be any base's made here.
     """
     from imgforge.bases import held
     from imgforge.oci.layout import Layout
 
-    path = held(base.digest)
+    path = held(digest)
     if path is None:  # it is going to be made by that name, and its digest compared
         return
     layout = Layout(path)
     (top,) = layout.index()
     for image in layout.images(top):
         notes = layout.read_json(image).get("annotations") or {}
-        if notes.get("org.opencontainers.image.title") != f"imgforge/{base.name}":
+        if notes.get("org.opencontainers.image.title") != f"imgforge/{name}":
             raise InvalidInputError(
-                f"what the lock calls the base {base.name} is another one",
+                f"what the lock calls the base {name} is another one",
                 hint="make it again with: imgforge lock",
             )
 
@@ -181,6 +180,8 @@ def _read(path: Path | None) -> bytes:
 
 
 def _recall(path: Path) -> str | None:
+    if not cache.used(path):
+        return None
     try:
         line = path.read_bytes()[:_LONGEST].decode()
     except (OSError, ValueError):

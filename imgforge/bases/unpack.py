@@ -16,6 +16,14 @@ LZMA_MEMORY = 256 << 20
 _READ = 1 << 20
 
 
+def is_plain(member: tarfile.TarInfo) -> bool:
+    """Whether a member is an ordinary file that the archive holds whole.
+
+    The holes of a sparse file come from tarfile, beside every bound on what is unpacked.
+    """
+    return member.type in {b"0", b"\0"} and not member.issparse()
+
+
 class Readable(Protocol):
     """Whatever gives bytes in order."""
 
@@ -59,7 +67,14 @@ class Unpacked:
         import tarfile
 
         # tarfile asks a stream for nothing but reading.
-        return tarfile.open(fileobj=cast("IO[bytes]", self), mode="r|", bufsize=_READ)
+        # The encoding is named, or names would follow the machine's locale.
+        return tarfile.open(
+            fileobj=cast("IO[bytes]", self),
+            mode="r|",
+            bufsize=_READ,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
 
     def drain(self) -> None:
         """Read to the end, so that a stream that is cut off there is found out too."""

@@ -27,6 +27,9 @@ def arguments(out: argparse.ArgumentParser) -> None:
         variable="IMGFORGE_BASE_OUTPUT",
         help="write an OCI layout there",
     )
+    options.flag(
+        out, "--policy", type=Path, metavar="FILE", help="policy that says which bases are trusted"
+    )
     options.common(out, "text", "json")
 
 
@@ -34,6 +37,11 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Make the base; print its reference by digest."""
     from imgforge.bases import cached, named, pinned
 
+    bounds = None
+    if given.policy:
+        from imgforge import policy
+
+        bounds = policy.load(given.policy)
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,
@@ -41,6 +49,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             tuple(given.package),
             lock=given.lock,
             offline=given.offline,
+            policy=bounds,
             say=say,
         )
         image = named.of_lock(base, offline=given.offline, say=say)

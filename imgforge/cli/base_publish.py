@@ -55,6 +55,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             tuple(given.package),
             lock=given.lock,
             offline=given.offline,
+            policy=bounds,
             say=say,
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)

@@ -196,7 +196,9 @@ def _rewritten(source: IO[bytes]) -> Iterator[bytes]:
     import tarfile
 
     empty = True
-    with tarfile.open(fileobj=source, mode="r|", errorlevel=2) as tar:
+    # The encoding is named, or names would follow the machine's locale.
+    code, errors = "utf-8", "surrogateescape"
+    with tarfile.open(fileobj=source, mode="r|", errorlevel=2, encoding=code, errors=errors) as tar:
         for member in tar:
             kind = _KINDS.get(member.type)
             if kind is None or member.issparse():

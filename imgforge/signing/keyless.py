@@ -103,7 +103,10 @@ class ByIdentity:
         from cryptography import x509
         from cryptography.hazmat.primitives.serialization import Encoding
 
-        leaf = x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER)
+        try:
+            leaf = x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER)
+        except Exception as error:  # whatever the library trips over proves nothing
+            raise ValueError(f"its certificate cannot be read: {error}") from error
         identifier, index = rekor.named(log)
         entry = rekor.entry(_log(self.root, self.offline, identifier), index, offline=self.offline)
         return json.dumps(

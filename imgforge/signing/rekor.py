@@ -7,6 +7,7 @@ verified it; nothing here is believed.
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from imgforge import strictjson
 from imgforge.errors import TransientError
 from imgforge.oci.origin import is_loopback, tls_context
 
+_NONE = frozenset({400, 401, 403, 404, 410})
 MAX_ENTRY = 1 << 20
 """Bytes; the most that is read of a log's answer."""
 _SECONDS = 20.0
@@ -33,7 +35,8 @@ def named(kept: bytes) -> tuple[bytes, int]:
 def entry(url: str, index: int, *, offline: bool) -> dict[str, Any]:
     """Return entry ``index`` of the log at ``url`` as a bundle holds it.
 
-    ValueError if the answer is no entry, TransientError if there is none or this is ``offline``.
+    ValueError if there is none or the answer is none, TransientError if the log does not answer or
+    this is ``offline``.
     """
     import httpx
 
@@ -42,6 +45,7 @@ def entry(url: str, index: int, *, offline: bool) -> dict[str, Any]:
         raise TransientError(f"the proof for entry {index} has to be asked of {place.hostname}")
     if place.scheme != "https" and not is_loopback(place.hostname or ""):
         raise ValueError(f"its log {url!a} is not reached with TLS")
+    end = time.monotonic() + 2 * _SECONDS
     target = f"{url.rstrip('/')}/api/v1/log/entries"
     try:
         with (
@@ -51,11 +55,15 @@ def entry(url: str, index: int, *, offline: bool) -> dict[str, Any]:
             data = b""
             for piece in answer.iter_bytes():
                 data += piece
+                if time.monotonic() > end:
+                    raise TransientError(f"the log {place.hostname} is too slow")
                 if len(data) > MAX_ENTRY:
                     raise ValueError(f"the log answers with over {MAX_ENTRY} bytes")
             status = answer.status_code
     except httpx.HTTPError as error:
         raise TransientError(f"the log {place.hostname} does not answer: {error}") from error
+    if status in _NONE:
+        raise ValueError(f"the log {place.hostname} has no entry {index} (status {status})")
     if status != 200:  # noqa: PLR2004 - HTTP's OK
         raise TransientError(f"the log {place.hostname} answers with status {status}")
     try:

@@ -44,7 +44,8 @@ class Place:
 
     def offer(self, name: str, version: str, suite: str = "trixie", **changes: str) -> None:
         """Publish ``version`` of a package beside what is there."""
-        package = self._deb({f"./usr/share/{name}": version.encode()})
+        control = f"Package: {name}\nVersion: {version}\nArchitecture: amd64\n"
+        package = self._deb({f"./usr/share/{name}": version.encode()}, control=control)
         path = self.archive.add(f"{name}-{version}", package, suite, Version=version)
         stanzas = self.archive.stanzas["", suite, "main/binary-amd64"]
         stanzas[-1] = stanzas[-1].replace(f"Package: {name}-{version}\n", f"Package: {name}\n")

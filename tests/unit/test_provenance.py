@@ -10,6 +10,7 @@ from imgforge import lock, provenance
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
 
+SEAL = "sha512-" + "A" * 86 + "=="
 INPUTS = provenance.Inputs(*(f"sha256:{c * 64}" for c in "1234"))
 
 
@@ -72,8 +73,8 @@ def made_base() -> lock.LockedBase:
     )
     wheel = lock.Wheel("uv", "0.9", ("2" * 64,), "3" * 64, 5)
     tarballs = (
-        lock.Tarball("@scope/tool", "1.0.0", "4" * 64, 3, "@scope/tool/-/tool-1.0.0.tgz"),
-        lock.Tarball("npm", "11.0.0", "5" * 64, 3, "npm/-/npm-11.0.0.tgz"),
+        lock.Tarball("@scope/tool", "1.0.0", "4" * 64, 3, "@scope/tool/-/tool-1.0.0.tgz", SEAL),
+        lock.Tarball("npm", "11.0.0", "5" * 64, 3, "npm/-/npm-11.0.0.tgz", SEAL),
     )
     layer = lock.LockedLayer("demo", (package,), (wheel,), tarballs)
     digest = "sha256:" + "a" * 64

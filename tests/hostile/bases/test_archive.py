@@ -162,7 +162,14 @@ def test_a_damaged_blob_in_the_cache_is_fetched_again() -> None:
 
 
 def test_packages_are_added_in_a_layer_of_their_own(good: Archive, make_deb: Make) -> None:
-    good.add("extra", make_deb({"./usr/sbin/extra": b"e"}), "trixie-security", Depends="demo")
+    good.add(
+        "extra",
+        make_deb(
+            {"./usr/sbin/extra": b"e"}, control="Package: extra\nVersion: 1\nArchitecture: amd64\n"
+        ),
+        "trixie-security",
+        Depends="demo",
+    )
     good.publish()
     base = resolve(packages=("extra",))
     assert [(x.name, [p.name for p in x.packages]) for x in base.on(AMD64).layers] == [
@@ -442,7 +449,9 @@ def test_a_package_that_writes_through_anothers_link_is_refused(
 ) -> None:
     link = tarfile.TarInfo("./etc")
     link.type, link.linkname = tarfile.SYMTYPE, "/tmp"
-    archive.add("evil", make_deb({"l": link}))
+    archive.add(
+        "evil", make_deb({"l": link}, control="Package: evil\nVersion: 1\nArchitecture: amd64\n")
+    )
     archive.add("demo", make_deb({"./etc/passwd": b"x"}), Depends="evil")
     archive.publish()
     with pytest.raises(RegistryError, match=r"leads through etc|overwrites etc"):

@@ -297,7 +297,12 @@ def test_a_name_means_the_newest_in_the_cache_and_is_made_if_there_is_none(run: 
 def test_a_base_with_packages_on_top_is_another_one(
     run: Run, archive: Archive, make_deb: Make
 ) -> None:
-    archive.add("more", make_deb({"./usr/bin/more": b"more"}))
+    archive.add(
+        "more",
+        make_deb(
+            {"./usr/bin/more": b"more"}, control="Package: more\nVersion: 1\nArchitecture: amd64\n"
+        ),
+    )
     archive.publish()
     run("build", "demo", "--package", "more")
     assert "image" not in json.loads(run("show", "demo", "--format", "json"))

@@ -170,7 +170,9 @@ def test_wheels_and_npm_packages_travel_and_are_missed_by_name(
     contents = {"uv": b"wheel", "node": b"tarball"}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     wheel = lock.Wheel("uv", "0.9", ("0" * 64,), digests["uv"], 5)
-    tarball = lock.Tarball("@x/node", "22.1.0", digests["node"], 7, "@x/node/-/node-22.1.0.tgz")
+    seal = "sha512-" + "A" * 86 + "=="
+    place = "@x/node/-/node-22.1.0.tgz"
+    tarball = lock.Tarball("@x/node", "22.1.0", digests["node"], 7, place, seal)
     layer = lock.LockedLayer("demo", (), (wheel,), (tarball,))
     on = tuple(lock.LockedPlatform(p, "sha256:" + "0" * 64, (layer,)) for p in (AMD64, ARM64))
     base = lock.LockedBase("x", "packages", "x", "sha256:" + "0" * 64, 0, "", (), on)

@@ -54,7 +54,9 @@ def ubuntu(
         demo = make_deb({"./usr/bin/demo": arch.encode()}, control=control)
         place = f"universe/binary-{arch}"
         archive.add("demo", demo, "noble", place=place, root=root, Depends="lib")
-        lib = make_deb({"./usr/lib/lib.so": arch.encode()}, compression="zst")
+        control = f"Package: lib\nVersion: 1\nArchitecture: {arch}\n"
+        files = {"./usr/lib/lib.so": arch.encode()}
+        lib = make_deb(files, control=control, compression="zst")
         place = f"main/binary-{arch}"
         archive.add("lib", lib, "noble-security", place=place, root=root)
         publish(archive, root, arch)

@@ -37,7 +37,7 @@ def base(
         "demo",
         packages,
         (Wheel("uv", wheel, ("b" * 64,), "c" * 64, 1),),
-        (Tarball("@acme/tool", tarball, "d" * 64, 1, "tool.tgz"),),
+        (Tarball("@acme/tool", tarball, "d" * 64, 1, "tool.tgz", "sha512-" + "A" * 86 + "=="),),
     )
     return LockedBase(
         name="demo",

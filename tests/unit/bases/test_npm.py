@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import http.server
 import io
@@ -166,9 +167,8 @@ def test_npms_own_signatures_hold() -> None:
             ),
         ),
     ):
-        signed = [{"keyid": keyid, "sig": signature}]
-        assert npm._signed(signed, message.encode())
-        assert not npm._signed(signed, message.replace("sha512-", "sha512-A").encode())
+        assert npm._holds(keyid, signature, message)
+        assert not npm._holds(keyid, signature, message.replace("sha512-", "sha512-A"))
 
 
 @pytest.mark.parametrize(
@@ -287,3 +287,43 @@ def test_without_any_registry_it_says_where_to_name_one(
     with pytest.raises(InvalidInputError, match="no npm registry is known") as caught:
         npm.find({})
     assert "IMGFORGE_NPM_REGISTRY" in (caught.value.hint or "")
+
+
+def test_an_edited_lock_gets_no_other_package_used(
+    registry: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.publish("22.1.0", packed(FILES))
+    found = locked()
+    path = cache.directory("blobs") / found.sha256
+    npm.demand(found, path)
+    evil = cache.directory("blobs") / "evil"
+    evil.write_bytes(packed({"package/bin/tool": b"evil"}))
+    with pytest.raises(RegistryError, match="not what npm's registry announced"):
+        npm.demand(found, evil)
+    integrity = npm._integrity(hashlib.sha512(evil.read_bytes()).digest())
+    for changed in (
+        dataclasses.replace(found, integrity=integrity),
+        dataclasses.replace(found, version="22.9.9"),
+        dataclasses.replace(found, name="tool-other"),
+        dataclasses.replace(found, signature=""),
+    ):
+        with pytest.raises(RegistryError, match="signature"):
+            npm.demand(changed, evil if changed.integrity == integrity else path)
+    monkeypatch.setenv("IMGFORGE_NPM_UNSIGNED", "1")
+    npm.demand(dataclasses.replace(found, signature=""), path)
+
+
+def test_a_token_never_goes_in_the_clear_and_reaches_tarballs(
+    registry: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = registry.url.partition("://")[2]
+    (tmp_path / ".npmrc").write_text(
+        f"//{place}/:_authToken=made-up\n//elsewhere.test/:_authToken=other\n"
+    )
+    registry.publish("22.1.0", packed(FILES))
+    assert npm.wanted(locked()).authorization == "Bearer made-up"
+    assert set(registry.headers) == {"Bearer made-up"}
+    monkeypatch.setenv("IMGFORGE_NPM_REGISTRY", "http://elsewhere.test")
+    assert npm.find().authorization == ""
+    monkeypatch.setenv("IMGFORGE_NPM_REGISTRY", "https://elsewhere.test")
+    assert npm.find().authorization == "Bearer other"

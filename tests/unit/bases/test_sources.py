@@ -29,12 +29,12 @@ Signed-By: {keyring}
 def apt(tmp_path: Path) -> Path:
     folder = tmp_path / "apt"
     (folder / "sources.list.d").mkdir(parents=True)
-    (tmp_path / "ring.gpg").write_bytes(b"")
+    (tmp_path / "debian-archive-keyring.gpg").write_bytes(b"")
     return folder
 
 
 def deb822(apt: Path, text: str = DEB822) -> str:
-    text = text.format(keyring=apt.parent / "ring.gpg")
+    text = text.format(keyring=apt.parent / "debian-archive-keyring.gpg")
     (apt / "sources.list.d" / "debian.sources").write_text(text)
     return text
 
@@ -48,6 +48,16 @@ def package(suite: str, path: str = "pool/main/d/demo.deb") -> Package:
     return Package("demo", "1", "amd64", "demo", "1", "0" * 64, 1, path, suite)
 
 
+def test_a_source_with_a_key_of_its_own_needs_the_settings_word(apt: Path) -> None:
+    ring = apt.parent / "corporate.gpg"
+    ring.write_bytes(b"")
+    deb822(apt, DEB822.replace("{keyring}", str(ring)))
+    assert find(apt).mirrors == {}
+    found = find(apt, debian_keyring=str(ring))
+    assert found.mirrors["main"] == "http://mirror.test/debian"
+    assert found.keyring == ring.resolve()
+
+
 def test_deb822_sources_are_read(apt: Path) -> None:
     deb822(apt)
     found = find(apt)
@@ -55,7 +65,7 @@ def test_deb822_sources_are_read(apt: Path) -> None:
         "main": "http://mirror.test/debian",
         "security": "https://mirror.test/debian-security",
     }
-    assert found.keyring == (apt.parent / "ring.gpg").resolve()
+    assert found.keyring == (apt.parent / "debian-archive-keyring.gpg").resolve()
     assert found.check_valid_until
 
 
@@ -75,7 +85,7 @@ def test_the_suites_are_the_definitions_not_the_machines(apt: Path) -> None:
 
 
 def test_one_line_sources_are_read(apt: Path) -> None:
-    ring = apt.parent / "ring.gpg"
+    ring = apt.parent / "debian-archive-keyring.gpg"
     (apt / "sources.list").write_text(
         "# deb http://old.test/debian bookworm main\n"
         "deb-src http://src.test/debian bookworm main\n"
@@ -176,7 +186,7 @@ def test_the_keyring_that_ships_serves_where_the_machine_has_none(
 def test_a_key_inside_the_file_does_not_end_the_stanza(apt: Path) -> None:
     inline = "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQ==\n -----END-----"
     deb822(apt, DEB822.replace("Signed-By: {keyring}", inline, 1))
-    found = find(apt, debian_keyring=str(apt.parent / "ring.gpg"))
+    found = find(apt, debian_keyring=str(apt.parent / "debian-archive-keyring.gpg"))
     assert found.mirrors["main"].startswith("http://mirror")
 
 
