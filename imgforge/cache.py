@@ -29,7 +29,13 @@ def directory(*parts: str) -> Path:
     named = os.environ.get("IMGFORGE_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     root = Path(named) if named else Path(home) / "imgforge"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidInputError(
+            f"the cache {root} cannot be made: {error.strerror}",
+            hint="name a folder of yours in IMGFORGE_CACHE",
+        ) from error
     status = root.stat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise InvalidInputError(

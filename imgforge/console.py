@@ -57,8 +57,11 @@ class Console:
         for detail in error.details:
             for line in detail.splitlines():
                 self._line(f"  {line}")
-        if error.hint:
-            self._line(f"{self.paint('hint', '36')}: {error.hint}")
+        head, *more = (error.hint or "").splitlines() or [""]
+        if head:
+            self._line(f"{self.paint('hint', '36')}: {head}")
+        for line in more:
+            self._line(line)
 
     def paint(self, text: str, code: str) -> str:
         """Colour ``text`` (an SGR code) where colour is wanted."""

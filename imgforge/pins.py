@@ -139,7 +139,7 @@ def update(
 
     policy = policy or Policy()
     names = asked(project)
-    old, lacking = _old(project)
+    old, lacking = _old(project, anew=upgrade is not None and not upgrade)
     upgraded = _upgraded(names, upgrade)
     why: dict[Wanted, tuple[str, ...]] = {}
     for w in names:
@@ -179,14 +179,24 @@ def ensure(pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool
     bases.ensure_all(pinned, offline=offline, say=say)
 
 
-def _old(project: Project) -> tuple[Lock | None, str]:
-    """Return the lock there is, else why there is none; one that cannot be read is replaced."""
+def _old(project: Project, *, anew: bool) -> tuple[Lock | None, str]:
+    """Return the lock there is, else why there is none.
+
+    One that cannot be read (a merge in the middle, a newer imgforge's) is no reason to lose its
+    pins: only with ``anew`` it is replaced.
+    """
     if not project.lock_path.exists():
         return None, "there was no lock"
     try:
         return locks.read(project.lock_path), ""
     except InvalidInputError as error:
-        return None, error.message
+        if anew:
+            return None, error.message
+        raise InvalidInputError(
+            error.message,
+            details=error.details,
+            hint="bring it back (git), or make it anew: imgforge lock --upgrade",
+        ) from error
 
 
 def _base(lock: Lock | None, wanted: Wanted) -> LockedBase | None:

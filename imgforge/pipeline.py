@@ -250,7 +250,12 @@ def _bases(
     lacking = {base.digest for base in needed} - found.keys()
     if lacking:
         locked = lock.read(source.root / files.LOCK)
-        pinned = [b for b in (locked.runtime, locked.builder) if b and b.digest in lacking]
+        pinned = [b for b in (locked.runtime, locked.builder) if b]
+        if policy.bases.allow is not None:
+            # The list is asked of both, whichever of them this engine takes.
+            for each in pinned:
+                trust.permit(each.name, policy, trust.names(each))
+        pinned = [b for b in pinned if b.digest in lacking]
         for each in pinned:
             trust.demand(each, policy, offline=offline, say=say)
         paths = bases.ensure_all(pinned, offline=offline, say=say)

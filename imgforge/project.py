@@ -53,7 +53,7 @@ class Project:
         wanted = self.lock_inputs()
         if lock.inputs != wanted:
             differences = [
-                f"{name}: locked {getattr(lock.inputs, name)!r}, wanted {getattr(wanted, name)!r}"
+                f"{name}: locked {_shown(lock.inputs, name)}, wanted {_shown(wanted, name)}"
                 for name in wanted.__dataclass_fields__
                 if getattr(lock.inputs, name) != getattr(wanted, name)
             ]
@@ -73,6 +73,11 @@ class Project:
         from imgforge.compiler import compile_plan
 
         return compile_plan(self.spec, self.stack, self.choice, self.read_lock(), epoch=epoch)
+
+
+def _shown(inputs: locks.Inputs, name: str) -> str:
+    value = getattr(inputs, name)
+    return " ".join(map(str, value if isinstance(value, tuple) else (value,))) or "none"
 
 
 def load(path: Path) -> Project:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imgforge.bases.definitions import Definition, abi
-from imgforge.bases.tree import SHELLS, Merged
+from imgforge.bases.tree import SHELLS, Merged, expanded
 from imgforge.errors import BuildFailedError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _LINKS = 40
 _RELEASE = re.compile(r"([a-z]+)([0-9.]+)")
 
 
-def check_tree(chain: Sequence[Definition], merged: Merged) -> None:
+def check_tree(chain: Sequence[Definition], merged: Merged, architecture: str) -> None:
     """Raise BuildFailedError if a base made here does not keep what ``chain`` promises."""
     directories = {path[:at] for path in merged for at in _slashes(path)}
 
@@ -38,7 +38,8 @@ def check_tree(chain: Sequence[Definition], merged: Merged) -> None:
         entry = merged.get(_resolved(merged, path))
         return (entry.data or b"").decode("utf-8", "replace") if entry else ""
 
-    _refuse(chain[-1].name, [*_problems(chain, there, text)])
+    found = [*_problems(chain, architecture, there, text)]
+    _refuse(f"{chain[-1].name} for {architecture}", found)
 
 
 def check_image(
@@ -57,7 +58,7 @@ def check_image(
 
     from imgforge.analysis.facts import FILE
 
-    found = [*_problems(chain, there, text)]
+    found = [*_problems(chain, image.platform.architecture, there, text)]
     found += [
         f"{fact.path} has privilege bits or a file capability"
         for fact in image.files.values()
@@ -85,9 +86,13 @@ def _resolved(merged: Merged, path: str) -> str:
 
 
 def _problems(
-    chain: Sequence[Definition], there: Callable[[str], bool], text: Callable[[str], str]
+    chain: Sequence[Definition],
+    architecture: str,
+    there: Callable[[str], bool],
+    text: Callable[[str], str],
 ) -> Iterator[str]:
-    paths = tuple(dict.fromkeys(p for d in chain for p in d.contract.paths))
+    promised = (expanded(p, architecture) for d in chain for p in d.contract.paths)
+    paths = tuple(dict.fromkeys(promised))
     yield from (f"there is no {path}" for path in paths if not there(path))
     if USERS in paths and not USER.search(text(USERS)):
         yield f"{USERS} has no user nonroot with the number 65532"

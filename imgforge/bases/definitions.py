@@ -185,9 +185,10 @@ class NpmPackage(_Table):
 class Contract(_Table):
     """What applications and stacks may rely on, wherever the base comes from.
 
-    ``paths`` are there, links followed; with ``etc/passwd`` among them, so is the user 65532.
-    ``abi`` is this definition's part of the ABI line (``python3.13``). A base from a registry that
-    stands in for this one is held to the same.
+    ``paths`` are there, links followed; ``{architecture}`` and ``{triplet}`` in them are Debian's
+    words. With ``etc/passwd`` among them, so is the user 65532. ``abi`` is this definition's part
+    of the ABI line (``python3.13``). A base from a registry that stands in for this one is held to
+    the same.
     """
 
     paths: tuple[ImagePath, ...] = ()
@@ -279,7 +280,18 @@ def _files() -> dict[str, Path]:
                     hint="give it another name, or say replaces = true in it if that is meant",
                 )
             found[path.stem] = path
+    _refuse_twins(found)
     return found
+
+
+def _refuse_twins(found: dict[str, Path]) -> None:
+    """InvalidInputError if a name is also what another definition is called on some suite."""
+    for name, path in found.items():
+        stem, _, suite = name.rpartition("-")
+        if stem in found and suite in (tomlfile.read(found[stem])[1].get("suite") or {}):
+            raise InvalidInputError(
+                f"{path} is called as {found[stem]} is on {suite}", hint="give it another name"
+            )
 
 
 @functools.cache
@@ -318,7 +330,7 @@ def find(name: str) -> tuple[Definition, str]:
         found = load(name)
         return found, found.suite_name
     stem, _, suite = name.rpartition("-")
-    if stem in names() and suite in load(stem).suite:
+    if stem in names() and suite in load(stem).suite and suite != load(stem).suite_name:
         return load(stem), suite
     hint = "one of: " + ", ".join(names()) + "; with a suite: cc-bookworm"
     raise InvalidInputError(f"there is no base {name!r}", hint=hint)

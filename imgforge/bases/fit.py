@@ -12,7 +12,7 @@ from imgforge.lock import LockedBase, LockedLayer
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import Platform
 
-CHANGED = "its definition changed in this imgforge"
+CHANGED = "its definition changed since it was locked"
 
 
 def chain(base: LockedBase) -> tuple[Definition, ...]:

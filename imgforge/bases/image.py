@@ -24,6 +24,10 @@ ABI = "dev.imgforge.base.abi"
 """Annotation of a base's manifests: its ABI line."""
 
 
+DEFINITION = "dev.imgforge.base.definition"
+"""Annotation of a base's manifests: the digest of the definitions that it was made of."""
+
+
 def make(
     base: LockedBase,
     chain: Sequence[Definition],
@@ -84,6 +88,7 @@ def _manifest(
         "layers": [layer.descriptor.to_json() for layer in made],
         "annotations": {
             ABI: base.abi,
+            DEFINITION: base.definition,
             "org.opencontainers.image.title": base.reference,
             "org.opencontainers.image.created": created,
         },

@@ -178,7 +178,9 @@ class Growth:
         for step in definition.step:
             steps.apply(step, site)
         trees.refuse_shells(tree, definition)
-        contract.check_tree(self.chain[: number + 1], trees.over([*self._grown, tree]))
+        contract.check_tree(
+            self.chain[: number + 1], trees.over([*self._grown, tree]), self.architecture
+        )
         return tree
 
     def _tools(

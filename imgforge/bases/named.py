@@ -16,7 +16,7 @@ from imgforge import lock as locks
 from imgforge.bases import pinned
 from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK
-from imgforge.oci.layout import Layout, references
+from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import Descriptor, Platform
 
@@ -97,8 +97,9 @@ def is_defined(name: str) -> bool:
 def cached(name: str) -> Named | None:
     """Return the newest image of a definition's base in the cache, nothing added to it."""
     from imgforge.bases import definitions
+    from imgforge.bases.image import DEFINITION
 
-    title, layers = f"imgforge/{name}", len(definitions.chain(name))
+    wanted = {_TITLE: f"imgforge/{name}", DEFINITION: definitions.digest(definitions.chain(name))}
     found = []
     for path in cache.directory("bases").iterdir():
         if path.name.startswith("."):
@@ -106,12 +107,17 @@ def cached(name: str) -> Named | None:
         try:
             opened = _opened(name, path)
             manifest = opened.layout.read_json(opened.layout.images(opened.top)[0])
-            titled = (manifest.get("annotations") or {}).get(_TITLE) == title
-            if titled and len(references(manifest)) == layers + 1 and bases.held(opened.top.digest):
+            notes = manifest.get("annotations") or {}
+            fits = all(notes.get(key) == value for key, value in wanted.items())
+            if fits and bases.held(opened.top.digest):
                 found.append(opened)
         except (InvalidInputError, AttributeError):
             continue  # a damaged entry is no base; what asks for it by digest makes it again
-    return max(found, key=lambda f: (created(f), f.top.digest), default=None)
+
+    def rank(named: Named) -> tuple[str, int, str]:
+        return created(named), len(named.layout.images(named.top)), named.top.digest
+
+    return max(found, key=rank, default=None)
 
 
 def created(named: Named) -> str:

@@ -208,11 +208,15 @@ def _kind(target: str) -> str:
 
 
 def _download(base: LockedBase, say: Callable[[str], None]) -> None:
-    from imgforge.bases import sources
+    from imgforge.bases import fit, sources, wheels
 
     roots = functools.partial(sources.find, base.archives[0].suite, base.archives)
+    chain = fit.chain(base)
     for locked in base.platforms:
         bring(locked, roots, offline=False, say=say)
+        for definition, layer in zip(chain, locked.layers, strict=True):
+            for wheel, pinned in zip(definition.wheel, layer.wheels, strict=True):
+                wheels.install(wheel, pinned, locked.platform.architecture, offline=False)
 
 
 def _layout(

@@ -76,14 +76,19 @@ def records(debs: Mapping[str, Deb], tree: Tree) -> Iterator[Entry]:
         yield Entry(f"{STATUS}/{name}.md5sums", 0o644, data=sums)
 
 
+def expanded(text: str, architecture: str) -> str:
+    """Put Debian's words for an architecture in place of ``{architecture}`` and ``{triplet}``."""
+    named = text.replace("{architecture}", architecture)
+    return named.replace("{triplet}", TRIPLETS.get(architecture, architecture))
+
+
 def declared(definition: Definition, architecture: str) -> Iterator[Entry]:
     """Make the directories, links and files that the definition itself names."""
     for directory in definition.directory:
         mode = int(directory.mode, 8)
         yield Entry(directory.path, mode, directory.uid, directory.gid)
     for link in definition.link:
-        target = link.target.replace("{architecture}", architecture)
-        yield Entry(link.path, 0o777, link=target.replace("{triplet}", TRIPLETS[architecture]))
+        yield Entry(link.path, 0o777, link=expanded(link.target, architecture))
     for file in definition.file:
         yield Entry(file.path, int(file.mode, 8), data=file.text.encode())
 

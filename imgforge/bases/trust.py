@@ -41,13 +41,13 @@ def demand(
     signature is missing or wrong or the exemption has expired; BuildFailedError if that is not
     known and this run is ``offline``; RegistryError and TransientError as registries give cause.
     """
-    names = _names(base)
-    permit(base.name, policy, names)
+    called = names(base)
+    permit(base.name, policy, called)
     if base.source == "packages":
         check_title(base.name, base.digest)
         return ""
     entry = next(
-        (t for t in policy.bases.trust if any(fnmatchcase(n, t.match) for n in names)), None
+        (t for t in policy.bases.trust if any(fnmatchcase(n, t.match) for n in called)), None
     )
     if entry is None:
         raise InvalidInputError(
@@ -59,10 +59,10 @@ def demand(
     return _signed(base, entry, offline=offline, say=say)
 
 
-def permit(name: str, policy: Policy, names: tuple[str, ...] = ()) -> None:
-    """InvalidInputError unless the policy's list has the base, by its name or any of ``names``."""
+def permit(name: str, policy: Policy, known: tuple[str, ...] = ()) -> None:
+    """InvalidInputError unless the policy's list has the base, by its name or any of ``known``."""
     allow = policy.bases.allow
-    known = names or (name,)
+    known = known or (name,)
     if allow is not None and not any(fnmatchcase(n, glob) for n in known for glob in allow):
         raise InvalidInputError(
             f"the policy does not allow the base {name}",
@@ -70,7 +70,7 @@ def permit(name: str, policy: Policy, names: tuple[str, ...] = ()) -> None:
         )
 
 
-def _names(base: LockedBase) -> tuple[str, ...]:
+def names(base: LockedBase) -> tuple[str, ...]:
     """Return what the globs of a policy may match; InvalidInputError if the lock lies about it."""
     if base.source == "packages":
         return (base.name,)
@@ -134,7 +134,15 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     digest = base.upstream or base.digest
     secret = _read(entry.key or entry.trusted_root)
     reason = "key" if entry.key else "root" if entry.trusted_root else "public"
-    decides = [digest, entry.match, entry.identity, entry.issuer, reason, sha256(secret)]
+    decides = [
+        base.reference,
+        digest,
+        entry.match,
+        entry.identity,
+        entry.issuer,
+        reason,
+        sha256(secret),
+    ]
     key = sha256(canonical_json(decides))
     path = cache.directory("trust") / key.removeprefix("sha256:")
     known = _recall(path)

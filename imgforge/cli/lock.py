@@ -69,14 +69,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Check or write the lock; print its path, or what became of every base as JSON."""
+    _refuse_mixtures(given)
     if given.check:
         from imgforge import settled
 
-        if given.upgrade is not None:
-            raise InvalidInputError("--check changes nothing: leave out --upgrade")
         settled.check(given.path)
         return 0
-    if given.export or given.imported:
+    if given.export is not None or given.imported is not None:
         return _carry(given, console)
     from imgforge import settled
 
@@ -100,15 +99,34 @@ def run(given: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _refuse_mixtures(given: argparse.Namespace) -> None:
+    """Refuse flags that ask for two things at once, and empty names."""
+    verbs = {
+        "--check": given.check,
+        "--export": given.export is not None,
+        "--import": given.imported is not None,
+        "--upgrade": given.upgrade is not None,
+    }
+    asked = [verb for verb, there in verbs.items() if there]
+    if given.check and given.upgrade is not None:
+        raise InvalidInputError("--check changes nothing: leave out --upgrade")
+    if len(asked) > 1:
+        raise InvalidInputError(
+            f"{' and '.join(asked)} are two runs", hint="do one, then the other"
+        )
+    if given.dry_run and asked not in ([], ["--upgrade"]):
+        raise InvalidInputError(f"{asked[0]} has no --dry-run")
+    if "" in {given.export, given.imported}:
+        raise InvalidInputError(f"{asked[0]} names nothing", hint="name a FILE.tar or a folder")
+
+
 def _carry(given: argparse.Namespace, console: Console) -> int:
     """Export what the lock needs, or import it and see that it is all there now."""
     from imgforge import lock as locks
     from imgforge.bases import ensure_all, supplies
 
-    if given.export and given.imported:
-        raise InvalidInputError("--export and --import are two runs")
     lock = locks.read(locate(given.path).resolve().with_name(LOCK))
-    if given.export:
+    if given.export is not None:
         with console.step(f"export to {given.export}") as say:
             digest = supplies.export(lock, given.export, offline=given.offline, say=say)
         print(digest)

@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv
+    # Whoever closed a stream (2>&-) wants no word, not an error.
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for good
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115 - for good
     quiet = any(a in {"-q", "--quiet"} for a in arguments)
     console = Console(quiet=quiet or os.environ.get("IMGFORGE_QUIET") == "1")
     try:

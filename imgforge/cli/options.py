@@ -39,8 +39,8 @@ def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:
     """Add a flag and its environment twin: ``--no-cache`` is also ``IMGFORGE_NO_CACHE``.
 
     ``variable`` names another one where the same flag means something else in another command.
-    A switch is on when its variable is ``1``; a repeatable flag's variable holds words, and where
-    the words may be left out, ``1`` stands for the bare flag.
+    A switch is on when its variable is ``1`` (or true, yes, on), off when it is ``0`` or empty. A
+    repeatable flag's variable holds words; where they may be left out, ``1`` is the bare flag.
     """
     long = next(name for name in names if name.startswith("--"))
     plain = "IMGFORGE_" + long.removeprefix("--").upper().replace("-", "_")
@@ -49,7 +49,7 @@ def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:
     settings["help"] = f"{settings.get('help', '')} [{variable}]"
     action = settings.get("action")
     if action == "store_true":
-        settings["default"] = given == "1"
+        settings["default"] = given is not None and _switch(variable, given)
     elif action == "append":
         settings["default"] = [] if given is None else _typed(settings, variable, *given.split())
     elif settings.get("nargs") == "*" and given:
@@ -58,6 +58,14 @@ def flag(parser: argparse.ArgumentParser, *names: str, **settings: Any) -> None:
         settings["default"] = _typed(settings, variable, given)[0]
         settings.pop("required", None)
     parser.add_argument(*names, **settings)
+
+
+def _switch(variable: str, given: str) -> bool:
+    known = {"1": True, "true": True, "yes": True, "on": True}
+    known |= {"": False, "0": False, "false": False, "no": False, "off": False}
+    if given.lower() not in known:
+        raise InvalidInputError(f"{variable} is {given!r}: neither 1 nor 0")
+    return known[given.lower()]
 
 
 def _typed(settings: dict[str, Any], variable: str, *values: str) -> list[Any]:

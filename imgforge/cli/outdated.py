@@ -67,7 +67,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if failing:
         raise GateError(
             f"{', '.join(f'{s.role} {s.name}' for s in failing)}: behind",
-            hint=f"take what is there: imgforge lock {given.path} --upgrade",
+            hint="name a base with longer support"
+            if all(s.kinds == {"eol"} for s in failing)
+            else f"take what is there: imgforge lock {given.path} --upgrade",
         )
     return 0
 

@@ -85,7 +85,7 @@ def test_a_definition_that_changed_waits(place: Place) -> None:
     place.define('[[file]]\npath = "etc/new"\ntext = "x"\n')
     state = examine(place)
     assert state.kinds == {"any"}
-    assert state.to_json()["stale"] == ["its definition changed in this imgforge"]
+    assert state.to_json()["stale"] == ["its definition changed since it was locked"]
 
 
 def test_an_archive_that_is_away_behind_or_lies_never_means_that_nothing_waits(

@@ -171,10 +171,18 @@ def test_a_builder_keeps_its_pin_while_the_runtime_base_changes(place: Place) ->
     assert outcome.pins[1].digest == first.pins[0].digest
 
 
-def test_a_lock_that_cannot_be_read_is_made_anew_and_that_is_said(place: Place) -> None:
+def test_a_lock_that_cannot_be_read_is_replaced_only_when_that_was_asked_for(
+    place: Place,
+) -> None:
     place.update()
     place.path.write_text(place.path.read_text().replace("version = 2", "version = 1"))
-    (pin,) = place.update().pins
+    text = place.path.read_text()
+    for how in ({}, {"dry_run": True}, {"upgrade": ("runtime",)}):
+        with pytest.raises(InvalidInputError, match="version is 1") as caught:
+            place.update(**how)
+        assert "imgforge lock --upgrade" in (caught.value.hint or "")
+        assert place.path.read_text() == text
+    (pin,) = place.update(upgrade=()).pins
     assert pin.reasons == (f"{place.path}: version is 1, this imgforge reads 2",)
     assert place.read().runtime.name == "demo"
 
@@ -252,7 +260,7 @@ def test_check_names_what_is_stale(place: Place, capsys: Capture) -> None:
 
     text = place.path.read_text()
     place.define('[[file]]\npath = "etc/new"\ntext = "x"\n')
-    assert "runtime demo: its definition changed in this imgforge" in complaint()
+    assert "runtime demo: its definition changed since it was locked" in complaint()
     place.update()
     assert main(["lock", "--check", str(place.root)]) == 0
     place.path.write_text(text.replace('name = "demo"\nsource', 'name = "other"\nsource'))

@@ -20,7 +20,8 @@ def chain(keep: str = "") -> tuple[Definition, ...]:
     text = (
         f'name = "demo"\nsummary = ""\n{keep}\n'
         '[suite.trixie]\nend-of-life = 2030-01-01\nabi = "debian13"\n'
-        '[contract]\npaths = ["etc/passwd", "etc/os-release", "usr/lib/jvm/default/lib/a", "srv"]\n'
+        '[contract]\npaths = ["etc/passwd", "etc/os-release", "usr/lib/jvm/default/lib/a", "srv", '
+        '"opt/{architecture}/{triplet}"]\n'
     )
     return (parse(b"", tomllib.loads(text), "demo.toml").on("trixie"),)
 
@@ -33,6 +34,7 @@ def entries(**changes: bytes) -> list[Entry]:
         Entry("usr/lib/jvm/default", 0o777, link="real"),
         Entry("usr/lib/jvm/real/lib/a", 0o644, data=b""),
         Entry("srv/x/y", 0o644, data=b""),
+        Entry("opt/amd64/x86_64-linux-gnu", 0o644, data=b""),
     ]
 
 
@@ -41,16 +43,19 @@ def tree(**changes: bytes) -> Tree:
 
 
 def problems(found: Tree) -> tuple[str, ...]:
-    with pytest.raises(BuildFailedError, match="base demo does not keep") as caught:
-        contract.check_tree(chain(), found)
+    with pytest.raises(BuildFailedError, match="base demo for amd64 does not keep") as caught:
+        contract.check_tree(chain(), found, "amd64")
     return caught.value.details
 
 
 def test_a_base_that_keeps_it_passes_links_followed() -> None:
-    contract.check_tree(chain(), tree())
+    contract.check_tree(chain(), tree(), "amd64")
 
 
-@pytest.mark.parametrize("path", ["etc/passwd", "usr/lib/jvm/real/lib/a", "srv/x/y"])
+@pytest.mark.parametrize(
+    "path",
+    ["etc/passwd", "usr/lib/jvm/real/lib/a", "srv/x/y", "opt/amd64/x86_64-linux-gnu"],
+)
 def test_a_path_that_is_missing_is_named(path: str) -> None:
     found = tree()
     del found[path]
