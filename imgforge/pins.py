@@ -154,7 +154,8 @@ def update(
     if dry_run:
         return Outcome(tuple(_preview(w, old, why[w], policy, say) for w in names), written=False)
     made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
-    ensure(tuple(made.values()), policy, offline=offline, say=say)
+    believed = ensure(tuple(made.values()), policy, offline=offline, say=say)
+    made = dict(zip(made, believed, strict=True))
     pins = []
     for w in names:
         changes = None
@@ -167,16 +168,25 @@ def update(
     return Outcome(tuple(pins), new != old)
 
 
-def ensure(pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool, say: Say) -> None:
-    """Make sure that bases whose pins are kept may be used still and are in the cache."""
+def ensure(
+    pinned: Sequence[LockedBase], policy: Policy | None, *, offline: bool, say: Say
+) -> list[LockedBase]:
+    """Make sure that bases whose pins are kept may be used still and are in the cache.
+
+    Returns them with the reasons for which they are believed now.
+    """
     from imgforge import bases
 
+    believed = list(pinned)
     if policy is not None:
         from imgforge.bases import trust
 
-        for base in pinned:
-            trust.demand(base, policy, offline=offline, say=say)
-    bases.ensure_all(pinned, offline=offline, say=say)
+        believed = [
+            dataclasses.replace(b, trust=trust.demand(b, policy, offline=offline, say=say))
+            for b in pinned
+        ]
+    bases.ensure_all(believed, offline=offline, say=say)
+    return believed
 
 
 def _old(project: Project, *, anew: bool) -> tuple[Lock | None, str]:

@@ -18,7 +18,7 @@ from imgforge.files import LOCK, configs, locate
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
-    from imgforge.lock import Role
+    from imgforge.lock import Lock, Role
     from imgforge.pins import Outcome
     from imgforge.policy import Policy
     from imgforge.project import Project
@@ -57,14 +57,13 @@ def settle(
     from imgforge import pins, project
 
     spec_path = locate(path)
-    if upgrade is None and _is_good(spec_path):
-        lock = locks.read(spec_path.resolve().parent / LOCK)
+    lock = _known(spec_path) if upgrade is None else None
+    if lock is not None:
         roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
         bases = {role: lock.base(role) for role in roles}
         if not dry_run:
             # Reading a policy is dear, and without one what is made here is always allowed.
-            dear = policy is not None or any(b.source == "registry" for b in bases.values())
-            bounds = _bounds(policy) if dear else None
+            bounds = _bounds(policy) if policy is not None else None
             pins.ensure(tuple(bases.values()), bounds, offline=offline, say=say)
         return pins.Outcome(
             tuple(pins.pin(role, base) for role, base in bases.items()), written=False
@@ -78,9 +77,14 @@ def settle(
     return outcome
 
 
-def _is_good(spec_path: Path) -> bool:
+def _known(spec_path: Path) -> Lock | None:
+    """Return the lock if it is known to be good; None too if the policy has a say in it."""
     mark = _mark(spec_path)
-    return mark is not None and cache.used(mark)
+    if mark is None or not cache.used(mark):
+        return None
+    lock = locks.read(spec_path.resolve().parent / LOCK)
+    bases = (lock.runtime, lock.builder)
+    return None if any(base and base.source == "registry" for base in bases) else lock
 
 
 def _bounds(path: Path | None) -> Policy:

@@ -120,9 +120,12 @@ def test_a_base_from_a_registry_serves_like_one_made_here(
     pin = f"{name}@{lock.runtime.digest}"
     path.write_text(path.read_text().replace('name = "python"', f'name = "python"\nbase = "{pin}"'))
     assert tomllib.loads(path.read_text())["stack"]["base"] == pin
-    imgforge("lock", cwd=copy)
+    exempt = 'exempt = "made by this test"\nowner = "tests"\nexpires = 2999-01-31\n'
+    (tmp_path / "policy.toml").write_text(f'[[bases.trust]]\nmatch = "{name}"\n{exempt}')
+    policy = ("--policy", tmp_path / "policy.toml")
+    imgforge("lock", *policy, cwd=copy)
     assert locks.read(copy / "imgforge.lock").runtime.source == "registry"
-    out = imgforge("build", "--engine", engine_name, "--format", "json", cwd=copy)
+    out = imgforge("build", "--engine", engine_name, "--format", "json", *policy, cwd=copy)
     assert json.loads(out.stdout)["engine"] == engine_name
     rendered = imgforge("render", cwd=copy).stdout
     assert f"FROM {pin} AS runtime" in rendered
