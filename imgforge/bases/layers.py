@@ -222,9 +222,15 @@ def _key(chain: Sequence[Definition], layers: Sequence[LockedLayer], arch: str) 
     key = {
         "architecture": arch,
         "definitions": digest(chain),
-        "packages": [[[p.name, p.sha256] for p in layer.packages] for layer in layers],
-        "wheels": [[w.sha256 for w in layer.wheels] for layer in layers],
-        "tarballs": [[t.sha256 for t in layer.tarballs] for layer in layers],
+        # Names and versions too: a kept layer stands for packages that were found to be these.
+        "packages": [
+            [[p.name, p.version, p.architecture, p.sha256] for p in layer.packages]
+            for layer in layers
+        ],
+        "wheels": [[[w.name, w.version, w.sha256] for w in x.wheels] for x in layers],
+        "tarballs": [
+            [[t.name, t.version, t.integrity, t.sha256] for t in layer.tarballs] for layer in layers
+        ],
     }
     return sha256(canonical_json(key)).removeprefix("sha256:")
 

@@ -67,3 +67,9 @@ def test_what_comes_from_outside_cannot_move_the_cursor() -> None:
     stream = io.StringIO()
     Console(stream).note("name\x07\x9b2J\r\nevil")
     assert stream.getvalue() == "       name\ufffd\ufffd2J\ufffd\ufffdevil\n"
+
+
+def test_a_hint_of_several_lines_stays_readable() -> None:
+    stream = io.StringIO()
+    Console(stream).error(InvalidInputError("no", hint="add:\n  [[bases.trust]]\n  key = 1"))
+    assert stream.getvalue() == "error: no\nhint: add:\n  [[bases.trust]]\n  key = 1\n"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,3 +178,21 @@ def test_a_failed_write_leaves_the_old_lock(tmp_path: Path) -> None:
         lock.write(broken, path)
     assert lock.read(path) == LOCK
     assert [p.name for p in tmp_path.iterdir()] == ["imgforge.lock"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"upstream": "sha256:" + "1" * 64},
+        {"tag": "1"},
+        {"trust": "signed by somebody"},
+        {"source": "registry"},
+        {"archives": (Archive("trixie", "2025-13-45T00:00:00Z", "d" * 64),)},
+    ],
+    ids=str,
+)
+def test_what_a_base_of_its_source_cannot_have_is_refused(changes: dict[str, Any]) -> None:
+    edited = Lock(INPUTS, dataclasses.replace(BASE, **changes))
+    with pytest.raises(InvalidInputError, match="not a lock") as caught:
+        lock.parse(lock.render(edited))
+    assert all(line.startswith("runtime.") for line in caught.value.details)

@@ -47,6 +47,7 @@ class Archive(Protocol):
     faults: dict[str, Callable[[Handler], None]]
     asked: list[str]
     path: str
+    stanzas: dict[tuple[str, str, str], list[str]]
 
     def add(self, name: str, package: bytes, suite: str = "trixie", **fields: str) -> str: ...
 
@@ -456,3 +457,19 @@ def test_a_package_that_writes_through_anothers_link_is_refused(
     archive.publish()
     with pytest.raises(RegistryError, match=r"leads through etc|overwrites etc"):
         resolve()
+
+
+def test_a_package_that_is_not_what_the_index_calls_it_is_refused(
+    archive: Archive, make_deb: Make
+) -> None:
+    for control in (
+        "Package: other\nVersion: 1\nArchitecture: amd64\n",
+        "Package: demo\nVersion: 2\nArchitecture: amd64\n",
+        "Package: demo\nVersion: 1\nArchitecture: arm64\n",
+        "Package: demo\n",
+    ):
+        archive.stanzas.clear()
+        archive.add("demo", make_deb({"./usr/bin/demo": b"demo"}, control=control))
+        archive.publish()
+        with pytest.raises(RegistryError, match="package demo 1 for amd64 is"):
+            resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tarfile
@@ -363,3 +364,33 @@ def test_the_list_warns_of_what_has_ended(
     states = {b["name"]: b["state"] for b in json.loads(seen.out)}
     assert states["demo"] == "ended"
     assert "security support of demo ended on 2020-01-01" in seen.err
+
+
+def test_a_lock_edited_by_hand_brings_no_base_in(
+    run: Run, tmp_path: Path, registry: FakeRegistry, pair: Path
+) -> None:
+    path = tmp_path / "base.lock"
+    run("build", "demo", "--lock", path)
+    made = lock.read(path)
+    evil = dataclasses.replace(
+        made.runtime,
+        source="registry",
+        reference=f"{registry.place}/evil/demo",
+        definition="",
+        archives=(),
+        platforms=tuple(dataclasses.replace(p, layers=()) for p in made.runtime.platforms),
+    )
+    lock.write(dataclasses.replace(made, runtime=evil), path)
+    assert "not taken from a registry" in run("build", "demo", "--lock", path, code=2)
+    assert registry.seen == []
+    # Neither does another base's digest, nor packages that are not what the digest holds.
+    packages = made.runtime.platforms[0].layers[0].packages
+    clean = tuple(dataclasses.replace(p, version="9") for p in packages)
+    layers = (dataclasses.replace(made.runtime.platforms[0].layers[0], packages=clean),)
+    platforms = (dataclasses.replace(made.runtime.platforms[0], layers=layers),)
+    lied = dataclasses.replace(made.runtime, platforms=platforms)
+    lock.write(dataclasses.replace(made, runtime=lied), path)
+    target = f"{registry.place}/team/demo:1"
+    said = run("publish", "demo", target, "--key", pair, "--lock", path, code=6)
+    assert "package demo 9 for amd64 is demo 1 amd64" in said
+    assert registry.tags == {}

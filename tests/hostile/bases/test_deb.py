@@ -168,3 +168,27 @@ def test_noise_gives_a_package_or_one_clear_error(
         except RegistryError:
             continue
         assert all(".." not in e.path.split("/") for e in found.entries)
+
+
+def test_a_sparse_file_is_refused_since_its_holes_come_from_nowhere(
+    make_deb: Make, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few bytes of tar that tarfile would give as gigabytes, beside every bound."""
+    hole = member("./x", tarfile.REGTYPE, size=0)
+    hole.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(3 << 30)}
+    with monkeypatch.context() as patch:
+        opened = tarfile.open
+        pax = tarfile.PAX_FORMAT
+        patch.setattr(tarfile, "open", lambda *a, **k: opened(*a, **{**k, "format": pax}))
+        package = make_deb({"x": hole})
+    with pytest.raises(RegistryError, match="a device, sparse or another special file"):
+        read(package)
+
+
+def test_names_do_not_follow_the_machines_locale(
+    make_deb: Make, read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = make_deb({"./usr/share/Fő.crt": b"x"})
+    monkeypatch.setattr(tarfile, "ENCODING", "iso8859-1")
+    monkeypatch.setattr(tarfile.TarFile, "encoding", "iso8859-1")
+    assert [e.path for e in read(package).entries] == ["usr/share/Fő.crt"]

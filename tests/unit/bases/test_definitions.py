@@ -146,3 +146,16 @@ def test_an_unknown_base_lists_the_known() -> None:
     assert "static" in (caught.value.hint or "")
     with pytest.raises(InvalidInputError):
         bases.definition("../bases/static")
+
+
+def test_a_name_that_another_has_on_a_suite_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'name = "cc-bookworm"\nsummary = ""\nsuite.trixie.end-of-life = 2030-01-01\n'
+    (tmp_path / "cc-bookworm.toml").write_text(text)
+    monkeypatch.setenv("IMGFORGE_BASES", str(tmp_path))
+    with pytest.raises(InvalidInputError, match=r"is called as .*cc\.toml is on bookworm"):
+        definitions.names()
+    monkeypatch.delenv("IMGFORGE_BASES")
+    with pytest.raises(InvalidInputError, match="there is no base 'cc-trixie'"):
+        definitions.chain("cc-trixie")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from imgforge import lock as locks
 from imgforge.cli import COMMANDS
 from imgforge.cli.main import main
 from imgforge.engines import docker
@@ -212,3 +214,55 @@ def test_a_command_loads_no_heavy_library_that_it_does_not_need(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
     assert not (loaded & set(HEAVY)) - set(allowed)
+
+
+def test_a_switch_in_the_environment_is_on_off_or_an_error(
+    make_project: Callable[..., Project], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = str(make_project().root)
+    for given in ("1", "true", "Yes", "on"):
+        monkeypatch.setenv("IMGFORGE_CHECK", given)
+        assert main(["lock", root]) == 0
+    for given in ("", "0", "False", "no", "off"):
+        monkeypatch.setenv("IMGFORGE_CHECK", given)
+        assert main(["lock", root, "--export", ""]) == 2
+        assert "--export names nothing" in capsys.readouterr().err
+    monkeypatch.setenv("IMGFORGE_CHECK", "perhaps")
+    assert main(["lock", root]) == 2
+    assert "IMGFORGE_CHECK is 'perhaps': neither 1 nor 0" in capsys.readouterr().err
+
+
+def test_flags_that_ask_for_two_things_are_refused(
+    make_project: Callable[..., Project], capsys: Capture
+) -> None:
+    root = str(make_project().root)
+    for flags, words in (
+        (("--check", "--import", "x"), "--check and --import are two runs"),
+        (("--export", "x", "--upgrade"), "--export and --upgrade are two runs"),
+        (("--import", "x", "--dry-run"), "--import has no --dry-run"),
+        (("--check", "--dry-run"), "--check has no --dry-run"),
+    ):
+        assert main(["lock", root, *flags]) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_a_cache_that_cannot_be_is_said(
+    make_project: Callable[..., Project], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_project().root
+    for place in ("/proc/nosuch", str(root / "imgforge.toml")):
+        monkeypatch.setenv("IMGFORGE_CACHE", place)
+        assert main(["lock", str(root), "--check"]) == 2
+        assert "IMGFORGE_CACHE" in capsys.readouterr().err
+
+
+def test_a_lock_that_pins_another_base_than_the_spec_asks_for_is_never_built(
+    make_project: Callable[..., Project], capsys: Capture
+) -> None:
+    project = make_project()
+    lock = locks.read(project.lock_path)
+    other = dataclasses.replace(lock.runtime, name="python-3.13-dev")
+    locks.write(dataclasses.replace(lock, runtime=other), project.lock_path)
+    for command in ("render", "plan", "build"):
+        assert main([command, str(project.root)]) == 2
+        assert "python-3.13-dev was locked, python-3.13 is wanted" in capsys.readouterr().err
