@@ -68,7 +68,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         raise GateError(
             f"{', '.join(f'{s.role} {s.name}' for s in failing)}: behind",
             hint="name a base with longer support"
-            if all(s.kinds == {"eol"} for s in failing)
+            if not any(s.stale or s.moved or s.changes for s in failing)
             else f"take what is there: imgforge lock {given.path} --upgrade",
         )
     return 0
@@ -76,12 +76,23 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
 def _print(states: Sequence[State]) -> None:
     for state in states:
-        updates = len(state.changes.packages)
-        security = f", {state.changes.security} for security" if state.changes.security else ""
-        found = f"{updates or 'no'} package change{'s' * (updates != 1)}{security}"
-        print(f"{state.role} {state.name}: {found if state.kinds else 'up to date'}")
+        print(f"{state.role} {state.name}: {_summary(state)}")
         for line in state.lines():
             print(f"  {line}")
+
+
+def _summary(state: State) -> str:
+    updates, found = len(state.changes.packages), []
+    if updates:
+        security = f", {state.changes.security} for security" if state.changes.security else ""
+        found.append(f"{updates} package change{'s' * (updates != 1)}{security}")
+    if state.moved:
+        found.append("another image under its tag")
+    if state.stale:
+        found.append("no longer what it was locked as")
+    if state.near:
+        found.append("support ends")
+    return ", ".join(found) or ("changes" if state.kinds else "up to date")
 
 
 def _days(text: str) -> int:
