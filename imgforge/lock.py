@@ -240,7 +240,8 @@ def parse(text: str, place: str = "imgforge.lock") -> Lock:
     version = value.pop("version", None)
     if type(version) is not int or version != VERSION:
         raise InvalidInputError(
-            f"{place}: version is {version!r}, this imgforge reads {VERSION}", hint=_HINT
+            f"{place}: version is {version!r}, this imgforge reads {VERSION}",
+            hint=f"{_HINT} --upgrade",
         )
     inputs = value.get("inputs")
     digest = inputs.pop("digest", None) if isinstance(inputs, dict) else None
