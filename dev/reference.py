@@ -182,16 +182,15 @@ def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 def checks() -> str:
     """Return the page of all checks."""
-    from imgforge.checks import CHECKS
+    from imgforge.checks import RULES
 
     out = f"# Checks\n\n{NOTE}| id | severity | finds |\n| --- | --- | --- |\n"
-    for check in CHECKS:
-        out += f"| [{check.ID}](#{check.ID.lower()}) | {check.SEVERITY} | {check.TITLE} |\n"
-    for check in CHECKS:
-        about = " ".join((check.__doc__ or "").split())
-        references = ", ".join(check.REFERENCES) or "none"
-        out += f"\n## {check.ID}\n\n**{check.TITLE}** ({check.SEVERITY})\n\n{about}\n\n"
-        out += f"What to do: {check.REMEDY}\n\nSee also: {references}\n"
+    for rule in RULES:
+        out += f"| [{rule.id}](#{rule.id.lower()}) | {rule.severity} | {rule.title} |\n"
+    for rule in RULES:
+        references = ", ".join(rule.references) or "none"
+        out += f"\n## {rule.id}\n\n**{rule.title}** ({rule.severity})\n\n{rule.why}\n\n"
+        out += f"What to do: {rule.remedy}\n\nSee also: {references}\n"
     return out
 
 

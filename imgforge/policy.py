@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -92,13 +93,38 @@ class Bases:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How much an image may have; None is no bound.
+
+    ``size`` is in bytes of its layers as shipped (compressed), ``unpacked`` of its files,
+    ``layers`` counts layers, ``age`` is in days since the image, ``base_age`` since its base was
+    made.
+    """
+
+    size: int | None = None
+    unpacked: int | None = None
+    layers: int | None = None
+    age: int | None = None
+    base_age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """``fail_on``: the least severity that fails the gate. ``day``: when the policy is applied."""
+    """``fail_on``: the least severity that fails the gate. ``day``: when the policy is applied.
+
+    ``severities`` raises or lowers checks, by id; ``budget`` bounds what an image may have.
+    """
 
     fail_on: Level = "high"
     allow_shell: bool = False
     allow_package_manager: bool = False
     allow_root: bool = False
+    allow_compiler: bool = False
+    allow_downloader: bool = False
+    allow_sudo: bool = False
+    allow_ssh: bool = False
+    severities: Mapping[str, Level] = field(default_factory=dict)
+    budget: Budget = Budget()
     ignore: tuple[Ignore, ...] = ()
     bases: Bases = Bases()
     day: dt.date = field(default_factory=_today)

@@ -83,6 +83,8 @@ class SecretHit(NamedTuple):
     """A credential in a file. ``sample`` is redacted; the value itself is kept nowhere.
 
     ``line`` counts from 1, ``offset`` is in bytes (for UTF-16 text: of its UTF-8 form).
+    ``inside`` is the path inside the archive ``path``, empty if it is not in one; archives in
+    archives are joined by ``!/``.
     """
 
     rule: str
@@ -91,6 +93,30 @@ class SecretHit(NamedTuple):
     line: int
     offset: int
     sample: str
+    inside: str = ""
+
+    @property
+    def place(self) -> str:
+        """The path of the file, and of what is inside it as ``path!/inside``."""
+        return f"{self.path}!/{self.inside}" if self.inside else self.path
+
+
+class MalwareHit(NamedTuple):
+    """Malware in a file. ``engine`` says who knew it: ``hash``, ``yara`` or ``clamav``.
+
+    ``rule`` is the engine's name for it, ``title`` what it is; ``inside`` as in SecretHit.
+    """
+
+    engine: str
+    rule: str
+    title: str
+    path: str
+    inside: str = ""
+
+    @property
+    def place(self) -> str:
+        """The path of the file, and of what is inside it as ``path!/inside``."""
+        return f"{self.path}!/{self.inside}" if self.inside else self.path
 
 
 class Package(NamedTuple):
@@ -118,9 +144,11 @@ class Package(NamedTuple):
 class LayerFacts:
     """One layer. ``digest`` and ``size`` are those of the bytes that were read.
 
-    ``captured`` holds the text of the few files that checks read (``etc/passwd``, ``etc/group``),
-    ``interpreters`` the ``#!`` line of executable scripts, ``removed`` the paths of whiteouts,
-    ``opaque`` the directories with an opaque whiteout.
+    ``captured`` holds the text of the few files that checks read (``etc/passwd``, ``etc/group``;
+    ``etc/shadow`` without its hashes), ``interpreters`` the ``#!`` line of executable scripts,
+    ``programs`` what executables are by their content whatever they are called (``busybox``,
+    ``bash``), ``removed`` the paths of whiteouts, ``opaque`` the directories with an opaque
+    whiteout.
     """
 
     digest: str
@@ -131,7 +159,9 @@ class LayerFacts:
     opaque: tuple[str, ...] = ()
     captured: Mapping[str, str] = field(default_factory=dict)
     interpreters: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretHit, ...] = ()
+    malware: tuple[MalwareHit, ...] = ()
     packages: tuple[Package, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -210,3 +240,7 @@ class ImageFacts:
     def interpreter(self, fact: FileFact) -> str | None:
         """Return the ``#!`` line (without the ``#!``) of an executable script, or None."""
         return self.layers[fact.layer].interpreters.get(fact.origin)
+
+    def program(self, fact: FileFact) -> str | None:
+        """Return what the executable ``fact`` is by its content, whatever it is called, or None."""
+        return self.layers[fact.layer].programs.get(fact.origin)

@@ -27,6 +27,7 @@ from imgforge.secrets.find import LONGEST, Candidates, find, is_config, redacted
 
 CAPTURED: Final = frozenset(
     {"etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release", "usr/etc/passwd"}
+    | {"etc/shadow", "etc/ld.so.preload"}
 )
 _CAPTURE: Final = 1 << 20
 _WHITEOUT: Final = ".wh."
@@ -151,7 +152,8 @@ class _Layer:
             except ValueError as error:
                 self.problems.append(Problem("record", path, str(error)))
         if path in CAPTURED and len(data) <= _CAPTURE:
-            self.captured[path] = data.decode(errors="surrogateescape")
+            text = data.decode(errors="surrogateescape")
+            self.captured[path] = _without_hashes(text) if path == "etc/shadow" else text
         if member.mode & 0o111 and data.startswith(b"#!"):
             line = _INTERPRETER.match(data)
             if line is not None:
@@ -192,6 +194,11 @@ class _Layer:
             self.secrets.append(
                 SecretHit(rule.id, rule.title, path, line, offset + match.start, redacted(match))
             )
+
+
+def _without_hashes(shadow: str) -> str:
+    """Put ``HASH`` for every password hash of shadow(5): no copy of one is kept."""
+    return re.sub(r"(?m)^([^:\n]*:!?)[^:!*\n][^:\n]*", r"\1HASH", shadow)
 
 
 def _utf8(data: bytes) -> bytes:

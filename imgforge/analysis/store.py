@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from imgforge.analysis.blob import Limits
-from imgforge.analysis.facts import Entry, LayerFacts, Package, Problem, SecretHit
+from imgforge.analysis.facts import Entry, LayerFacts, MalwareHit, Package, Problem, SecretHit
 from imgforge.cache import used, write
 from imgforge.oci.types import is_digest
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same bytes and rules would give other facts, or the format changes."""
 
 
@@ -70,8 +70,10 @@ def to_json(facts: LayerFacts) -> dict[str, Any]:
         "opaque": facts.opaque,
         "captured": dict(facts.captured),
         "interpreters": dict(facts.interpreters),
+        "programs": dict(facts.programs),
         "entries": facts.entries,
         "secrets": facts.secrets,
+        "malware": facts.malware,
         "packages": facts.packages,
         "problems": facts.problems,
     }
@@ -90,8 +92,10 @@ def from_json(value: dict[str, Any]) -> LayerFacts:
         opaque=tuple(value["opaque"]),
         captured=value["captured"],
         interpreters=value["interpreters"],
+        programs=value["programs"],
         entries=tuple(map(Entry._make, value["entries"])),
         secrets=tuple(map(SecretHit._make, value["secrets"])),
+        malware=tuple(map(MalwareHit._make, value["malware"])),
         packages=tuple(package._replace(paths=tuple(package.paths)) for package in packages),
         problems=tuple(map(Problem._make, value["problems"])),
     )

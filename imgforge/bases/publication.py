@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from imgforge import bases, cache, checks, evidence, provenance, publish, verify
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
-from imgforge.checks import CHECKS, Check, entrypoint
+from imgforge.checks import CHECKS, Check
+from imgforge.checks.image import entrypoint
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout

@@ -1,93 +1,25 @@
-"""The checks, one module each: an id, a severity, a title, a remedy, and what it looks for.
+"""Judging an image: every check is run, and a gate decides by the worst that was found.
 
-Ids stand in groups: IF00x who it runs as, IF01x privileges, IF02x credentials, IF03x attack
-surface, IF04x integrity, IF05x running, IF09x the policy itself. To add a check, write a module
-and name it in ``CHECKS``.
+``image`` has the checks of images, one module each; ``rule`` and ``finding`` what they share.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import (
-    capabilities,
-    devices,
-    digests,
-    entrypoint,
-    expired_ignore,
-    malformed,
-    named_user,
-    package_manager,
-    package_records,
-    root_group,
-    root_user,
-    secret_config,
-    secret_env,
-    secret_files,
-    setuid,
-    shell,
-    traversal,
-    unread,
-    world_writable,
-)
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.image import CHECKS, Check
+from imgforge.checks.rule import Rule
 from imgforge.errors import ImgforgeError
 from imgforge.policy import Policy
 
-__all__ = ["CHECKS", "Check", "Finding", "Severity", "gate_holds", "judge", "run"]
+__all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "Severity", "gate_holds", "judge", "run"]
 
-
-class Check(Protocol):
-    """What a module of this folder offers. A finding may be milder than ``SEVERITY``."""
-
-    @property
-    def ID(self) -> str:  # noqa: N802 - constants of a module
-        """``IF`` and three digits, never used again for another check."""
-
-    @property
-    def SEVERITY(self) -> Severity:  # noqa: N802
-        """The severity of its worst finding."""
-
-    @property
-    def TITLE(self) -> str:  # noqa: N802
-        """What is wrong, in one line."""
-
-    @property
-    def REMEDY(self) -> str:  # noqa: N802
-        """What to do."""
-
-    @property
-    def REFERENCES(self) -> tuple[str, ...]:  # noqa: N802
-        """Where this is asked for or explained."""
-
-    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-        """Yield what is wrong with ``image``."""
-
-
-CHECKS: Final[tuple[Check, ...]] = (
-    root_user,
-    named_user,
-    root_group,
-    setuid,
-    capabilities,
-    world_writable,
-    secret_files,
-    secret_env,
-    secret_config,
-    shell,
-    package_manager,
-    digests,
-    malformed,
-    traversal,
-    devices,
-    unread,
-    package_records,
-    entrypoint,
-    expired_ignore,
-)
+RULES: Final[tuple[Rule, ...]] = tuple(check.RULE for check in CHECKS)
+"""Every rule there is, by id."""
 
 
 def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> list[Finding]:
@@ -102,7 +34,7 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
             findings.update(module.check(image, policy))
         except Exception as error:
             raise ImgforgeError(
-                f"the check {module.ID} ({module.TITLE}) failed: {error!r}",
+                f"the check {module.RULE.id} ({module.RULE.title}) failed: {error!r}",
                 hint="the image was not judged; please report this",
             ) from error
     return sorted(

@@ -33,9 +33,10 @@ class Severity(IntEnum):
 class Finding:
     """One finding. ``message`` is one line that says what is wrong here.
 
-    ``path`` is a path in the image or empty, ``layer`` a layer's digest or empty. ``key`` tells
-    findings of one check at one path apart (an environment variable's name, a rule). ``ignored``
-    is the reason a policy gives for accepting it: reported, but not counted by the gate.
+    ``path`` is a path in the image (or of a Dockerfile, and then ``line`` counts from 1 in it) or
+    empty, ``layer`` a layer's digest or empty. ``key`` tells findings of one check at one path
+    apart (an environment variable's name, a rule). ``ignored`` is the reason a policy gives for
+    accepting it: reported, but not counted by the gate.
     """
 
     check: str
@@ -47,6 +48,7 @@ class Finding:
     layer: str = ""
     key: str = ""
     ignored: str = ""
+    line: int = 0
 
     @property
     def fingerprint(self) -> str:
@@ -63,6 +65,7 @@ class Finding:
             "message": self.message,
             "remedy": self.remedy,
             "path": self.path,
+            "line": self.line,
             "layer": self.layer,
             "ignored": self.ignored,
             "fingerprint": self.fingerprint,

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from imgforge import __version__
-from imgforge.checks import CHECKS, Check
+from imgforge.checks import RULES, Rule
 from imgforge.checks.finding import Finding, Severity
 from imgforge.report.text import plain
 
@@ -31,7 +31,7 @@ _SCORES: Final = {
 
 def render(findings: Sequence[Finding]) -> str:
     """Return one run with every check as a rule and every finding as a result."""
-    places = {check.ID: index for index, check in enumerate(CHECKS)}
+    places = {rule.id: index for index, rule in enumerate(RULES)}
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -41,7 +41,7 @@ def render(findings: Sequence[Finding]) -> str:
                     "driver": {
                         "name": "imgforge",
                         "semanticVersion": __version__,
-                        "rules": [_rule(check) for check in CHECKS],
+                        "rules": [_rule(rule) for rule in RULES],
                     }
                 },
                 "originalUriBaseIds": {"IMAGE": {"uri": "file:///"}},
@@ -53,14 +53,14 @@ def render(findings: Sequence[Finding]) -> str:
     return json.dumps(log, indent=2) + "\n"
 
 
-def _rule(check: Check) -> dict[str, Any]:
-    references = "".join(f"\n- {reference}" for reference in check.REFERENCES)
+def _rule(rule: Rule) -> dict[str, Any]:
+    references = "".join(f"\n- {reference}" for reference in rule.references)
     return {
-        "id": check.ID,
-        "shortDescription": {"text": check.TITLE},
-        "help": {"text": f"{check.REMEDY}\n\nSee:{references}"},
-        "defaultConfiguration": {"level": _LEVELS[check.SEVERITY]},
-        "properties": {"security-severity": _SCORES[check.SEVERITY], "tags": ["security"]},
+        "id": rule.id,
+        "shortDescription": {"text": rule.title},
+        "help": {"text": f"{rule.remedy}\n\nSee:{references}"},
+        "defaultConfiguration": {"level": _LEVELS[rule.severity]},
+        "properties": {"security-severity": _SCORES[rule.severity], "tags": ["security"]},
     }
 
 

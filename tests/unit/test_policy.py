@@ -24,7 +24,7 @@ def test_reads_everything(tmp_path: Path) -> None:
         '[[ignore]]\ncheck = "IF003"\nreason = "s"\n'
     )
     ignore = (Ignore("IF010", "usr/bin/*", "r", dt.date(2030, 1, 31)), Ignore("IF003", "*", "s"))
-    assert load(path) == Policy("medium", True, True, True, ignore)
+    assert load(path) == Policy("medium", True, True, True, ignore=ignore)
 
 
 def test_lists_everything_that_is_wrong_at_once(tmp_path: Path) -> None:

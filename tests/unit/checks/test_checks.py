@@ -11,7 +11,7 @@ import pytest
 from madesecrets import SAMPLES
 
 from imgforge.analysis import ImageFacts
-from imgforge.checks import CHECKS, gate_holds, run
+from imgforge.checks import CHECKS, RULES, Rule, gate_holds, run
 from imgforge.checks.finding import Finding, Severity
 from imgforge.errors import ImgforgeError
 from imgforge.policy import Ignore, Policy
@@ -38,14 +38,14 @@ def test_a_good_image_has_no_findings(tmp_path: Path) -> None:
 
 
 def test_ids_are_unique_ordered_and_well_formed() -> None:
-    numbers = [check.ID for check in CHECKS]
+    numbers = [rule.id for rule in RULES]
     assert numbers == sorted(set(numbers))
-    for check in CHECKS:
-        assert check.ID[:2] == "IF"
-        assert check.ID[2:].isdigit()
-        assert check.TITLE[-1] != "."
-        assert check.REMEDY[-1] == "."
-        assert check.REFERENCES
+    for rule in RULES:
+        assert rule.id[:2] == "IF"
+        assert rule.id[2:].isdigit()
+        assert rule.title[-1] != "."
+        assert rule.remedy[-1] == "."
+        assert rule.references
 
 
 @pytest.mark.parametrize(
@@ -365,8 +365,7 @@ def test_the_gate_compares_severities(fail_on: Any, passes: bool) -> None:  # no
 
 
 class _Broken:
-    ID, SEVERITY, TITLE, REMEDY = "IF999", Severity.LOW, "Broken", "None."
-    REFERENCES = ("x",)
+    RULE = Rule("IF999", Severity.LOW, "Broken", "Why.", "None.")
 
     def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:
         yield Finding("IF999", Severity.LOW, str(policy), image.digest, "")

@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from imgforge.checks import CHECKS
+from imgforge.checks import RULES
 from imgforge.checks.finding import Finding, Severity
 from imgforge.report import FORMATS, text
 
@@ -76,7 +76,7 @@ def test_sarif_has_the_structure_that_the_standard_asks_for() -> None:
     assert log["version"] == "2.1.0"
     [run] = log["runs"]
     rules = run["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == [check.ID for check in CHECKS]
+    assert [rule["id"] for rule in rules] == [rule.id for rule in RULES]
     assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in rules)
     assert all(
         rule["defaultConfiguration"]["level"] in {"error", "warning", "note"} for rule in rules

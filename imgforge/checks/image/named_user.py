@@ -7,15 +7,19 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.identity import identity, number
+from imgforge.checks.image.identity import identity, number
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF002"
-SEVERITY: Final = Severity.MEDIUM
-TITLE: Final = "The user is not a number, or unknown"
-REMEDY: Final = "Set the user and group as numbers, such as 65532:65532."
-REFERENCES: Final = (
-    "https://kubernetes.io/docs/concepts/security/pod-security-standards/ (runAsNonRoot)",
+RULE: Final = Rule(
+    "IF002",
+    Severity.MEDIUM,
+    "The user is not a number, or unknown",
+    why="",
+    remedy="Set the user and group as numbers, such as 65532:65532.",
+    references=(
+        "https://kubernetes.io/docs/concepts/security/pod-security-standards/ (runAsNonRoot)",
+    ),
 )
 
 
@@ -27,7 +31,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             continue
         if found is None:
             message = f"the {what} {name!r} is not in /etc/{'passwd' if what == 'user' else what}"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=what)
+            yield RULE.finding(message, key=what)
         else:
             message = f"the {what} {name!r} is a name: Kubernetes cannot tell that it is not root"
-            yield Finding(ID, Severity.LOW, TITLE, message, REMEDY, key=what)
+            yield RULE.finding(message, key=what, severity=Severity.LOW)

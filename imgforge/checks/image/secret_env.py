@@ -7,14 +7,18 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 from imgforge.secrets import placeholder, secret_name, secret_value
 
-ID: Final = "IF021"
-SEVERITY: Final = Severity.CRITICAL
-TITLE: Final = "An environment variable holds a credential"
-REMEDY: Final = "Revoke it; give it to the container when it starts, as a file or a variable."
-REFERENCES: Final = ("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-526")
+RULE: Final = Rule(
+    "IF021",
+    Severity.CRITICAL,
+    "An environment variable holds a credential",
+    why="",
+    remedy="Revoke it; give it to the container when it starts, as a file or a variable.",
+    references=("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-526"),
+)
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
@@ -23,7 +27,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
         name, _, value = item.partition("=")
         kind = secret_value(item)
         if kind is not None:
-            yield Finding(ID, SEVERITY, TITLE, f"{name} holds a {kind}", REMEDY, key=name)
+            yield RULE.finding(f"{name} holds a {kind}", key=name)
         elif secret_name(name) and not placeholder(value):
             message = f"{name} is named for a secret and has a value"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=name)
+            yield RULE.finding(message, key=name)

@@ -7,14 +7,18 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.programs import programs
+from imgforge.checks.image.programs import programs
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF030"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "The image has a shell"
-REMEDY: Final = "Use a base without a shell, or allow it in the policy (allow-shell)."
-REFERENCES: Final = ("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2")
+RULE: Final = Rule(
+    "IF030",
+    Severity.HIGH,
+    "The image has a shell",
+    why="",
+    remedy="Use a base without a shell, or allow it in the policy (allow-shell).",
+    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
+)
 
 SHELLS: Final = frozenset(
     {"ash", "bash", "busybox", "csh", "dash", "elvish", "fish", "ksh", "ksh93", "lksh", "mksh"}
@@ -29,4 +33,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     for fact in programs(image, SHELLS):
         layer = image.layers[fact.layer].digest
         message = f"/{fact.path} is a shell"
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+        yield RULE.finding(message, path=fact.path, layer=layer)

@@ -7,17 +7,21 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.identity import identity
+from imgforge.checks.image.identity import identity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF001"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "The image runs as root"
-REMEDY: Final = "Set a numeric user other than 0, such as 65532."
-REFERENCES: Final = (
-    "CIS Docker Benchmark 4.1",
-    "NIST SP 800-190 4.1.2",
-    "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+RULE: Final = Rule(
+    "IF001",
+    Severity.HIGH,
+    "The image runs as root",
+    why="",
+    remedy="Set a numeric user other than 0, such as 65532.",
+    references=(
+        "CIS Docker Benchmark 4.1",
+        "NIST SP 800-190 4.1.2",
+        "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+    ),
 )
 
 
@@ -27,4 +31,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
         return
     user = image.settings.user
     message = f"User {user!r} is uid 0" if user else "no user is configured, so it is root"
-    yield Finding(ID, SEVERITY, TITLE, message, REMEDY)
+    yield RULE.finding(message)

@@ -8,16 +8,20 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 from imgforge.secrets import placeholder, secret_name, secret_value
 
-ID: Final = "IF022"
-SEVERITY: Final = Severity.CRITICAL
-TITLE: Final = "The image configuration holds a credential"
-REMEDY: Final = "Revoke it, and pass secrets to build steps as secret mounts, never as arguments."
-REFERENCES: Final = (
-    "NIST SP 800-190 4.1.4",
-    "https://docs.docker.com/build/building/secrets/",
+RULE: Final = Rule(
+    "IF022",
+    Severity.CRITICAL,
+    "The image configuration holds a credential",
+    why="",
+    remedy="Revoke it, and pass secrets to build steps as secret mounts, never as arguments.",
+    references=(
+        "NIST SP 800-190 4.1.4",
+        "https://docs.docker.com/build/building/secrets/",
+    ),
 )
 
 _ASSIGNED: Final = re.compile(r"(?:^|[\s|])([A-Z][A-Z0-9_]{2,60})=(\"[^\"]*\"|'[^']*'|\S*)")
@@ -28,12 +32,12 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     for place, text in _texts(image):
         kind = secret_value(text)
         if kind is not None:
-            yield Finding(ID, SEVERITY, TITLE, f"{place} holds a {kind}", REMEDY, key=place)
+            yield RULE.finding(f"{place} holds a {kind}", key=place)
     for number, text in enumerate(image.settings.history):
         for name, value in _ASSIGNED.findall(text):
             if secret_name(name) and not placeholder(value):
                 message = f"history step {number} sets {name}, which is named for a secret"
-                yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=f"history:{name}")
+                yield RULE.finding(message, key=f"history:{name}")
 
 
 def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:

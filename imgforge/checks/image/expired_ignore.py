@@ -7,13 +7,17 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF090"
-SEVERITY: Final = Severity.LOW
-TITLE: Final = "An exception of the policy has expired"
-REMEDY: Final = "Fix what it excused, or decide again and give a later day."
-REFERENCES: Final = ("NIST SP 800-53 CA-5",)
+RULE: Final = Rule(
+    "IF090",
+    Severity.LOW,
+    "An exception of the policy has expired",
+    why="",
+    remedy="Fix what it excused, or decide again and give a later day.",
+    references=("NIST SP 800-53 CA-5",),
+)
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
@@ -21,4 +25,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     for ignore in policy.ignore:
         if ignore.expired(policy.day):
             message = f"the exception for {ignore.check} at {ignore.path} ended on {ignore.expires}"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, key=f"{ignore.check}:{ignore.path}")
+            yield RULE.finding(message, key=f"{ignore.check}:{ignore.path}")

@@ -7,16 +7,20 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.problems import problems
+from imgforge.checks.image.problems import findings
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF041"
-SEVERITY: Final = Severity.CRITICAL
-TITLE: Final = "A layer is malformed"
-REMEDY: Final = "Build the layer again with a tool that follows the specification."
-REFERENCES: Final = (
-    "OCI image-spec, layer.md",
-    "POSIX.1-2017, pax",
+RULE: Final = Rule(
+    "IF041",
+    Severity.CRITICAL,
+    "A layer is malformed",
+    why="",
+    remedy="Build the layer again with a tool that follows the specification.",
+    references=(
+        "OCI image-spec, layer.md",
+        "POSIX.1-2017, pax",
+    ),
 )
 
 _KINDS: Final = frozenset({"malformed"})
@@ -24,6 +28,4 @@ _KINDS: Final = frozenset({"malformed"})
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find what could not be read or is ambiguous: it was not checked, so it cannot pass."""
-    for layer, key, problem in problems(image, _KINDS):
-        message = f"/{problem.path}: {problem.detail}" if problem.path else problem.detail
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, problem.path, layer, key)
+    return findings(image, RULE, _KINDS)

@@ -7,13 +7,17 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF011"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "A file with capabilities is shipped"
-REMEDY: Final = "Remove the security.capability attribute in the layer that brings the file."
-REFERENCES: Final = ("capabilities(7), File capabilities",)
+RULE: Final = Rule(
+    "IF011",
+    Severity.HIGH,
+    "A file with capabilities is shipped",
+    why="",
+    remedy="Remove the security.capability attribute in the layer that brings the file.",
+    references=("capabilities(7), File capabilities",),
+)
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
@@ -29,4 +33,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
         message = f"/{entry.path} has capabilities (0x{entry.capability}){where}"
         layer = image.layers[index].digest
         key = f"layer{index}" if where else ""
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, entry.path, layer, key)
+        yield RULE.finding(message, path=entry.path, layer=layer, key=key)

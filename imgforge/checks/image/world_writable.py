@@ -7,13 +7,17 @@ from typing import Final
 
 from imgforge.analysis.facts import DIRECTORY, FILE, ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF012"
-SEVERITY: Final = Severity.MEDIUM
-TITLE: Final = "A file or directory can be written by everybody"
-REMEDY: Final = "Remove write permission for others; give shared directories the sticky bit."
-REFERENCES: Final = ("CIS Distribution Independent Linux 6.1.10",)
+RULE: Final = Rule(
+    "IF012",
+    Severity.MEDIUM,
+    "A file or directory can be written by everybody",
+    why="",
+    remedy="Remove write permission for others; give shared directories the sticky bit.",
+    references=("CIS Distribution Independent Linux 6.1.10",),
+)
 
 _OTHERS: Final = 0o002
 _STICKY: Final = 0o1000
@@ -28,4 +32,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             continue
         message = f"/{fact.path} has mode {fact.mode:04o}"
         layer = image.layers[fact.layer].digest
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+        yield RULE.finding(message, path=fact.path, layer=layer)

@@ -7,13 +7,17 @@ from typing import Final
 
 from imgforge.analysis.facts import FILE, HARDLINK, ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF010"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "A setuid or setgid file is shipped"
-REMEDY: Final = "Remove the bits in the layer that brings the file, or use a base without it."
-REFERENCES: Final = ("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2")
+RULE: Final = Rule(
+    "IF010",
+    Severity.HIGH,
+    "A setuid or setgid file is shipped",
+    why="",
+    remedy="Remove the bits in the layer that brings the file, or use a base without it.",
+    references=("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2"),
+)
 
 _BITS: Final = 0o6000
 
@@ -27,7 +31,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             seen.add((fact.layer, fact.path))
             layer = image.layers[fact.layer].digest
             message = f"/{fact.path} has mode {fact.mode:04o} and owner {fact.uid}:{fact.gid}"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+            yield RULE.finding(message, path=fact.path, layer=layer)
     for index, entry in image.shipped():
         if entry.kind in {FILE, HARDLINK} and entry.mode & _BITS:
             if (index, entry.path) in seen:
@@ -38,4 +42,4 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
                 continue
             layer = image.layers[index].digest
             message = f"/{entry.path} has mode {entry.mode:04o} in a layer, though it is hidden now"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, entry.path, layer, f"layer{index}")
+            yield RULE.finding(message, path=entry.path, layer=layer, key=f"layer{index}")

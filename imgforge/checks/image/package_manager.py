@@ -7,14 +7,18 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.programs import programs
+from imgforge.checks.image.programs import programs
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF031"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "The image has a package manager"
-REMEDY: Final = "Install in a build stage and copy the result, or set allow-package-manager."
-REFERENCES: Final = ("CIS Docker Benchmark 4.3",)
+RULE: Final = Rule(
+    "IF031",
+    Severity.HIGH,
+    "The image has a package manager",
+    why="",
+    remedy="Install in a build stage and copy the result, or set allow-package-manager.",
+    references=("CIS Docker Benchmark 4.3",),
+)
 
 MANAGERS: Final = frozenset(
     {"apk", "apt", "apt-get", "aptitude", "brew", "bundle", "composer", "conda", "corepack"}
@@ -32,8 +36,8 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     for fact in programs(image, MANAGERS):
         layer = image.layers[fact.layer].digest
         message = f"/{fact.path} is a package manager"
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, fact.path, layer)
+        yield RULE.finding(message, path=fact.path, layer=layer)
     for package in image.packages:
         if package.ecosystem == "pypi" and package.name in _MODULES:
             message = f"the Python package {package.name} installs packages"
-            yield Finding(ID, SEVERITY, TITLE, message, REMEDY, package.paths[0], package.layer)
+            yield RULE.finding(message, path=package.paths[0], layer=package.layer)

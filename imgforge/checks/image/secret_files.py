@@ -12,16 +12,18 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts, SecretHit
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF020"
-SEVERITY: Final = Severity.CRITICAL
-TITLE: Final = "A file holds a credential"
-REMEDY: Final = (
-    "Revoke the credential, keep it out of the build context, and mount it where it is needed;"
-    " deleting the file in a later layer does not remove it."
+RULE: Final = Rule(
+    "IF020",
+    Severity.CRITICAL,
+    "A file holds a credential",
+    why="",
+    remedy="Revoke the credential, keep it out of the build context, and mount it where it is"
+    " needed; deleting the file in a later layer does not remove it.",
+    references=("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-798"),
 )
-REFERENCES: Final = ("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-798")
 
 _TESTS: Final = frozenset({"test", "tests", "testing", "testdata", "fixtures", "test_data"})
 
@@ -32,12 +34,14 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     for index, layer in enumerate(image.layers):
         for hit in layer.secrets:
             visible, published = image.is_visible(index, hit.path), _published(hit, sites)
-            message = f"{hit.title} in /{hit.path}, line {hit.line}: {hit.sample}"
+            message = f"{hit.title} in /{hit.place}, line {hit.line}: {hit.sample}"
             message += "" if visible else " (hidden now, but still shipped)"
             message += " (a test key published with its package)" if published else ""
-            severity = Severity.LOW if published else SEVERITY
+            severity = Severity.LOW if published else None
             key = f"{hit.rule}:{hit.sample}" + ("" if visible else f":layer{index}")
-            yield Finding(ID, severity, TITLE, message, REMEDY, hit.path, layer.digest, key)
+            yield RULE.finding(
+                message, path=hit.path, layer=layer.digest, key=key, severity=severity
+            )
 
 
 def _sites(image: ImageFacts) -> tuple[str, ...]:

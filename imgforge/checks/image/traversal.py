@@ -7,16 +7,20 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.problems import problems
+from imgforge.checks.image.problems import findings
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF042"
-SEVERITY: Final = Severity.CRITICAL
-TITLE: Final = "A layer reaches out of the image"
-REMEDY: Final = "Build the layer again; do not unpack this one."
-REFERENCES: Final = (
-    "CWE-22",
-    "CVE-2019-14271",
+RULE: Final = Rule(
+    "IF042",
+    Severity.CRITICAL,
+    "A layer reaches out of the image",
+    why="",
+    remedy="Build the layer again; do not unpack this one.",
+    references=(
+        "CWE-22",
+        "CVE-2019-14271",
+    ),
 )
 
 _KINDS: Final = frozenset({"traversal"})
@@ -24,6 +28,4 @@ _KINDS: Final = frozenset({"traversal"})
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find names with .., absolute names, and hard links that point outside."""
-    for layer, key, problem in problems(image, _KINDS):
-        message = f"/{problem.path}: {problem.detail}" if problem.path else problem.detail
-        yield Finding(ID, SEVERITY, TITLE, message, REMEDY, problem.path, layer, key)
+    return findings(image, RULE, _KINDS)

@@ -7,14 +7,18 @@ from typing import Final
 
 from imgforge.analysis.facts import DIRECTORY, FILE, FileFact, ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.identity import Identity, identity
+from imgforge.checks.image.identity import Identity, identity
+from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
-ID: Final = "IF050"
-SEVERITY: Final = Severity.HIGH
-TITLE: Final = "The image's command cannot be started"
-REMEDY: Final = "Name an executable that is in the image and that its user may run."
-REFERENCES: Final = ("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)")
+RULE: Final = Rule(
+    "IF050",
+    Severity.HIGH,
+    "The image's command cannot be started",
+    why="",
+    remedy="Name an executable that is in the image and that its user may run.",
+    references=("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)"),
+)
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INTERPRETERS: Final = 4
@@ -26,11 +30,11 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     settings = image.settings
     command = (*settings.entrypoint, *settings.cmd)
     if not command:
-        yield Finding(ID, SEVERITY, TITLE, "there is neither entrypoint nor command", REMEDY)
+        yield RULE.finding("there is neither entrypoint nor command")
         return
     problem = _problem(image, identity(image), command[0])
     if problem:
-        yield Finding(ID, SEVERITY, TITLE, problem, REMEDY, command[0].lstrip("/"))
+        yield RULE.finding(problem, path=command[0].lstrip("/"))
 
 
 def _problem(image: ImageFacts, who: Identity, program: str) -> str:

@@ -1,0 +1,72 @@
+"""The checks of images, one module each: a rule, and what it looks for.
+
+Ids stand in groups: IF00x who it runs as and which accounts it has, IF01x privileges, IF02x
+credentials, IF03x attack surface, IF04x integrity, IF05x running, IF06x origin, age and size,
+IF07x what does not belong, IF08x drift from a spec, IF09x the policy itself; IF1xx are rules of
+Dockerfiles. To add a check, write a module and name it in ``CHECKS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding
+from imgforge.checks.image import (
+    capabilities,
+    devices,
+    digests,
+    entrypoint,
+    expired_ignore,
+    malformed,
+    named_user,
+    package_manager,
+    package_records,
+    root_group,
+    root_user,
+    secret_config,
+    secret_env,
+    secret_files,
+    setuid,
+    shell,
+    traversal,
+    unread,
+    world_writable,
+)
+from imgforge.checks.rule import Rule
+from imgforge.policy import Policy
+
+
+class Check(Protocol):
+    """What a module of this folder offers."""
+
+    @property
+    def RULE(self) -> Rule:  # noqa: N802 - a constant of a module
+        """What is said about it."""
+
+    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:
+        """Yield what is wrong with ``image``."""
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    root_user,
+    named_user,
+    root_group,
+    setuid,
+    capabilities,
+    world_writable,
+    secret_files,
+    secret_env,
+    secret_config,
+    shell,
+    package_manager,
+    digests,
+    malformed,
+    traversal,
+    devices,
+    unread,
+    package_records,
+    entrypoint,
+    expired_ignore,
+)

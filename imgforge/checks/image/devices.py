@@ -1,0 +1,28 @@
+"""IF043: device nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.image.problems import findings
+from imgforge.checks.rule import Rule
+from imgforge.policy import Policy
+
+RULE: Final = Rule(
+    "IF043",
+    Severity.HIGH,
+    "A layer has a device node",
+    why="",
+    remedy="Remove it; the runtime provides the devices a container may use.",
+    references=("mknod(2)",),
+)
+
+_KINDS: Final = frozenset({"device"})
+
+
+def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
+    """Find character and block devices in every layer."""
+    return findings(image, RULE, _KINDS)
