@@ -19,6 +19,7 @@ from imgforge.checks.image import (
     digests,
     entrypoint,
     expired_ignore,
+    expiring_ignore,
     malformed,
     named_user,
     package_manager,
@@ -69,4 +70,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     package_records,
     entrypoint,
     expired_ignore,
+    expiring_ignore,
 )
