@@ -17,7 +17,18 @@ from imgforge.checks.rule import Rule
 from imgforge.errors import ImgforgeError
 from imgforge.policy import LEVELS, Policy
 
-__all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "Severity", "gate_holds", "judge", "run"]
+__all__ = [
+    "CHECKS",
+    "RULES",
+    "Check",
+    "Finding",
+    "Rule",
+    "Severity",
+    "gate_holds",
+    "judge",
+    "judged",
+    "run",
+]
 
 RULES: Final[tuple[Rule, ...]] = (*(check.RULE for check in CHECKS), unused_ignore.RULE)
 """Every rule there is, by id."""
@@ -40,7 +51,7 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
                 hint="the image was not judged; please report this",
             ) from error
     return sorted(
-        (_judged(finding, policy) for finding in findings),
+        (judged(finding, policy) for finding in findings),
         key=lambda f: (-f.severity, f.check, f.path, f.key, f.layer, f.message),
     )
 
@@ -56,7 +67,7 @@ def judge(
     """
     found = [finding for facts in images for finding in run(facts, policy, checks)]
     ids = {check.RULE.id for check in checks}
-    found += [_judged(finding, policy) for finding in unused_ignore.unused(found, policy, ids)]
+    found += [judged(finding, policy) for finding in unused_ignore.unused(found, policy, ids)]
     return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
@@ -66,7 +77,8 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
     return all(finding.ignored or finding.severity < limit for finding in findings)
 
 
-def _judged(finding: Finding, policy: Policy) -> Finding:
+def judged(finding: Finding, policy: Policy) -> Finding:
+    """Return ``finding`` as ``policy`` takes it: how severe, and whether it is accepted."""
     level = policy.severity(finding.check, LEVELS[finding.severity])
     ignore = next((i for i in policy.exceptions if i.holds(finding, policy.day)), None)
     return dataclasses.replace(

@@ -22,8 +22,6 @@ from imgforge.policy.bounds import (
 
 BUDGETS: Final = tuple(each.name for each in dataclasses.fields(Budget))
 _NOT_TRUST: Final = "who is trusted is not delegated"
-_CENTURY: Final = 36_500
-"""Days; later ones may have no date."""
 
 
 def combined(layers: Sequence[tuple[str, Policy]]) -> Policy:
@@ -166,7 +164,8 @@ def _trusted(outer: Policy, trust: Trust) -> str | None:
 def _lasts(outer: Policy, expires: dt.date | None) -> str | None:
     if outer.delegate.max_days is None:
         return None
-    latest = outer.day + dt.timedelta(days=min(outer.delegate.max_days, _CENTURY))
+    left = (dt.date.max - outer.day).days
+    latest = outer.day + dt.timedelta(days=min(outer.delegate.max_days, left))
     if expires is None or expires > latest:
         return f"it lasts until {expires}, and {latest} is the latest day now"
     return None

@@ -195,7 +195,7 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a policy."""
     trust = _object(TRUST)
-    trust["oneOf"] = [{"required": sorted(needed)} for needed, _ in REASONS.values()]
+    trust["oneOf"] = [_only(needed, possible) for needed, possible in REASONS.values()]
     bases = _object(BASES)
     bases["properties"]["trust"] = {"type": "array", "items": trust}
     properties: dict[str, Any] = {
@@ -221,6 +221,15 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
+    }
+
+
+def _only(needed: frozenset[str], possible: frozenset[str]) -> dict[str, Any]:
+    """Return the schema of a table of ``bases.trust`` that has one reason's keys and no others."""
+    strange = sorted(TRUST.keys() - needed - possible - {"match"})
+    return {
+        "required": sorted(needed),
+        "not": {"anyOf": [{"required": [key]} for key in strange]},
     }
 
 
