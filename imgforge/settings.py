@@ -127,8 +127,8 @@ class Network(Table):
 class Organisation(Table):
     """The policy that bounds every other one, and how it is proven: by digest, signature, or both.
 
-    It counts in the machine's file whatever other file is read, and no variable stands for it
-    (imgforge.policy.organisation reads it).
+    It counts in the machine's file whatever other file is read. No variable stands for it, and in
+    its paths ``~`` is no home directory.
     """
 
     file: File = Field(description="The policy; required.")
@@ -257,7 +257,10 @@ def _environment(environ: Mapping[str, str]) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     def path(name: str) -> str:
-        return str(folder / Path(name).expanduser())
+        try:
+            return str(folder / Path(name).expanduser())
+        except RuntimeError as error:
+            raise InvalidInputError(f"{name}: there is no such home directory") from error
 
     def archive(table: Archive) -> Archive:
         if table.keyring is None:
@@ -270,7 +273,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         changes[name] = archive(value) if isinstance(value, Archive) else value
     if settings.policy is not None:
         named = {"file": settings.policy.file, "key": settings.policy.key}
-        anchored = {key: path(name) for key, name in named.items() if name is not None}
+        anchored = {key: str(folder / name) for key, name in named.items() if name is not None}
         changes["policy"] = settings.policy.model_copy(update=anchored)
     if settings.bases:
         changes["bases"] = [path(name) for name in settings.bases]

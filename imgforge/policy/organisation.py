@@ -179,11 +179,9 @@ def _pin(value: object, path: Path, data: bytes) -> Pinned:
     if problems:
         raise tomlfile.invalid(str(path), data, problems)
 
-    def anchored(name: str) -> Path:
-        return path.parent / Path(name).expanduser()
-
-    key = anchored(found["key"]) if "key" in found else None
-    return Pinned(path, anchored(found["file"]), found.get("digest", ""), key)
+    # No "~": whoever sets HOME would choose the key.
+    key = path.parent / found["key"] if "key" in found else None
+    return Pinned(path, path.parent / found["file"], found.get("digest", ""), key)
 
 
 def _there(path: Path) -> bool:

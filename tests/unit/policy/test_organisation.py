@@ -219,3 +219,15 @@ def test_a_signature_is_replaced_whole_and_is_readable_by_all(org: Organisation)
     assert bundle.read_bytes() == before
     assert bundle.stat().st_mode & 0o777 == 0o644
     assert not list(org.folder.glob(".new-*"))
+
+
+def test_no_home_decides_which_key_counts(
+    org: Organisation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org.write(STRICT)
+    org.sign()
+    shutil.copy(org.folder / "org.pub", tmp_path / "org.pub")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    org.settings.write_text('[policy]\nfile = "org.toml"\nkey = "~/org.pub"\n')
+    with pytest.raises(InvalidInputError, match="cannot read"):
+        policy.effective(None, org.environ)
