@@ -8,7 +8,6 @@ keys. Nothing is parsed before it is proven.
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,6 +117,8 @@ def sign(data: bytes, file: Path, signer: Signer) -> Path:
 
     One that was there is replaced in one step. InvalidInputError if it cannot be written.
     """
+    import tempfile
+
     from imgforge.signing import blob
 
     bundle, path = blob.sign(data, signer), bundle_path(file)
