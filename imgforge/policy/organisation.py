@@ -60,14 +60,8 @@ def pinned(environ: Mapping[str, str]) -> list[Pinned]:
 
     Not a byte of them is read.
     """
-    places = [files.SYSTEM] if _there(files.SYSTEM) else []
-    # One that is named must be there: reading it says so.
-    if environ.get("IMGFORGE_CONFIG"):
-        places += files.configs(environ)
-    else:
-        places += [path for path in files.configs(environ) if _there(path)][:1]
     found = []
-    for path in dict.fromkeys(places):
+    for path in files.pinning(environ):
         data, table = tomlfile.read(path)
         if "policy" in table:
             found.append(_pin(table["policy"], path, data))
@@ -183,17 +177,6 @@ def _pin(value: object, path: Path, data: bytes) -> Pinned:
     # No "~": whoever sets HOME would choose the key.
     key = path.parent / found["key"] if "key" in found else None
     return Pinned(path, path.parent / found["file"], found.get("digest", ""), key)
-
-
-def _there(path: Path) -> bool:
-    """Whether there is something at ``path``; what cannot be looked at is there."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _read(path: Path, limit: int, what: str) -> bytes:
