@@ -20,6 +20,7 @@ from imgforge.checks.image import (
     entrypoint,
     expired_ignore,
     malformed,
+    malware,
     named_user,
     package_manager,
     package_records,
@@ -68,5 +69,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     unread,
     package_records,
     entrypoint,
+    malware,
     expired_ignore,
 )
