@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 Speak = Callable[[socket.socket], None]
 
@@ -48,7 +49,7 @@ class FakeClamd:
             self._server.listen()
         self._thread = threading.Thread(target=self._serve)
 
-    def __enter__(self) -> FakeClamd:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
