@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -148,6 +148,29 @@ class Organisation(Table):
         return self
 
 
+class Malware(Table):
+    """What is known as malware, beside what imgforge knows by itself."""
+
+    hashes: list[File] = Field(
+        default=[],
+        description="Files that list sha256 digests, one a line: SHA256, SHA256 NAME, or "
+        "SHA256:SIZE:NAME as ClamAV has it.",
+    )
+    rules: list[File] = Field(
+        default=[], description="Files of YARA rules, or folders with .yar and .yara files."
+    )
+    clamav: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether ClamAV's daemon looks at every file, too: if it answers, or else it "
+        "is an error, or never.",
+    )
+    clamd: File | None = Field(
+        default=None,
+        description="Where the daemon listens, and has to: an absolute path, or host:port; else "
+        "it is found by its configuration and at the usual places.",
+    )
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -162,6 +185,7 @@ class Settings(Table):
     registry: Registry = Registry()
     network: Network = Network()
     policy: Organisation | None = None
+    malware: Malware = Malware()
 
 
 def moment(value: str) -> dt.datetime:
@@ -212,16 +236,25 @@ def _mirrors(value: str) -> object:
     return {host: prefix for host, _, prefix in pairs}
 
 
+_READERS: dict[Any, Callable[[str], object]] = {bool: _yes, list[File]: _folders}
+"""What makes a value of a variable's text, by the key's type; text is taken as it is."""
+
+
 def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
     found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
     }
-    tables: dict[str, type[Table]] = {"debian": Archive, "ubuntu": Ubuntu, "npm": Npm}
+    tables: dict[str, type[Table]] = {
+        "debian": Archive,
+        "ubuntu": Ubuntu,
+        "npm": Npm,
+        "malware": Malware,
+    }
     for table, model in tables.items():
         for field, about in model.model_fields.items():
-            read = _yes if about.annotation is bool else str
+            read = _READERS.get(about.annotation, str)
             key = field.replace("_", "-")
             found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
     return found
@@ -267,10 +300,21 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             return table
         return table.model_copy(update={"keyring": path(table.keyring)})
 
+    def malware(table: Malware) -> Malware:
+        lists = {"hashes": table.hashes, "rules": table.rules}
+        given = {key: names for key, names in lists.items() if key in table.model_fields_set}
+        return table.model_copy(
+            update={key: [path(name) for name in names] for key, names in given.items()}
+        )
+
     changes: dict[str, object] = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        changes[name] = archive(value) if isinstance(value, Archive) else value
+        if isinstance(value, Archive):
+            value = archive(value)
+        elif isinstance(value, Malware):
+            value = malware(value)
+        changes[name] = value
     if settings.policy is not None:
         named = {"file": settings.policy.file, "key": settings.policy.key}
         anchored = {key: str(folder / name) for key, name in named.items() if name is not None}

@@ -21,6 +21,7 @@ from imgforge.checks.image import (
     expired_ignore,
     expiring_ignore,
     malformed,
+    malware,
     named_user,
     package_manager,
     package_records,
@@ -69,6 +70,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     unread,
     package_records,
     entrypoint,
+    malware,
     expired_ignore,
     expiring_ignore,
 )
