@@ -289,39 +289,31 @@ def _environment(environ: Mapping[str, str]) -> Settings:
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    def path(name: str) -> str:
-        try:
-            return str(folder / Path(name).expanduser())
-        except RuntimeError as error:
-            raise InvalidInputError(f"{name}: there is no such home directory") from error
-
-    def archive(table: Archive) -> Archive:
-        if table.keyring is None:
-            return table
-        return table.model_copy(update={"keyring": path(table.keyring)})
-
-    def malware(table: Malware) -> Malware:
-        lists = {"hashes": table.hashes, "rules": table.rules}
-        given = {key: names for key, names in lists.items() if key in table.model_fields_set}
-        return table.model_copy(
-            update={key: [path(name) for name in names] for key, names in given.items()}
-        )
-
     changes: dict[str, object] = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        if isinstance(value, Archive):
-            value = archive(value)
+        if isinstance(value, Archive) and value.keyring is not None:
+            value = value.model_copy(update={"keyring": _path(folder, value.keyring)})
         elif isinstance(value, Malware):
-            value = malware(value)
+            lists = {"hashes": value.hashes, "rules": value.rules}
+            given = {key: names for key, names in lists.items() if key in value.model_fields_set}
+            anchored = {key: [_path(folder, n) for n in names] for key, names in given.items()}
+            value = value.model_copy(update=anchored)
+        elif isinstance(value, Organisation):
+            named = {"file": value.file, "key": value.key}
+            # No home directory may choose the key that counts.
+            value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
         changes[name] = value
-    if settings.policy is not None:
-        named = {"file": settings.policy.file, "key": settings.policy.key}
-        anchored = {key: str(folder / name) for key, name in named.items() if name is not None}
-        changes["policy"] = settings.policy.model_copy(update=anchored)
     if settings.bases:
-        changes["bases"] = [path(name) for name in settings.bases]
+        changes["bases"] = [_path(folder, name) for name in settings.bases]
     return settings.model_copy(update=changes)
+
+
+def _path(folder: Path, name: str) -> str:
+    try:
+        return str(folder / Path(name).expanduser())
+    except RuntimeError as error:
+        raise InvalidInputError(f"{name}: there is no such home directory") from error
 
 
 def _over(below: Settings, above: Settings) -> Settings:
