@@ -14,8 +14,20 @@ RULE: Final = Rule(
     "IF011",
     Severity.HIGH,
     "A file with capabilities is shipped",
-    why="",
+    why="A file capability gives whoever starts the program a part of root's power, such as"
+    " cap_net_raw to read all traffic or cap_setuid to become anybody. It works like a"
+    " setuid bit, but ls does not show it and a search for setuid files passes it by. Once"
+    " in a layer it ships, whatever later layers do.",
     remedy="Remove the security.capability attribute in the layer that brings the file.",
+    example="""\
+# Faulty: the program may bind port 80, and so may whoever replaces its input.
+RUN setcap cap_net_bind_service+ep /app/server
+EXPOSE 80
+
+# Cured: listen on a port that needs no capability.
+ENV PORT=8080
+EXPOSE 8080
+""",
     references=("capabilities(7), File capabilities",),
 )
 

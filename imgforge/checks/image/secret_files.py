@@ -19,10 +19,27 @@ RULE: Final = Rule(
     "IF020",
     Severity.CRITICAL,
     "A file holds a credential",
-    why="",
+    why="Everyone who can pull the image can read every file of every layer, with a tar tool"
+    " and no container. That includes files that a later layer deletes or overwrites. A"
+    " credential in an image must be taken as known to others: registries, caches, laptops"
+    " and backups all keep copies.",
     remedy="Revoke the credential, keep it out of the build context, and mount it where it is"
     " needed; deleting the file in a later layer does not remove it.",
-    references=("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-798"),
+    example="""\
+# Faulty: the last step hides the key, it does not take it back.
+COPY deploy_key /root/.ssh/id_ed25519
+RUN git clone git@example.com:acme/lib.git
+RUN rm /root/.ssh/id_ed25519
+
+# Cured: the key is there only while the step runs.
+RUN --mount=type=ssh git clone git@example.com:acme/lib.git
+""",
+    references=(
+        "NIST SP 800-190 4.1.4",
+        "CIS Docker Benchmark 4.10",
+        "CWE-798",
+        "Dockle CIS-DI-0010",
+    ),
 )
 
 _TESTS: Final = frozenset({"test", "tests", "testing", "testdata", "fixtures", "test_data"})

@@ -14,9 +14,23 @@ RULE: Final = Rule(
     "IF010",
     Severity.HIGH,
     "A setuid or setgid file is shipped",
-    why="",
+    why="A setuid or setgid program runs with the rights of its owner, whoever starts it. One"
+    " flaw in such a program, or one that does just what it is for, makes an attacker inside"
+    " the container root. The bits also count in lower layers: removing the file later hides"
+    " it, but the layer still carries it to everyone who unpacks the image.",
     remedy="Remove the bits in the layer that brings the file, or use a base without it.",
-    references=("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2"),
+    example="""\
+# Faulty: the bits are taken away in a layer above the one that ships them.
+FROM debian:13-slim
+RUN chmod u-s /usr/bin/su
+
+# Cured: stripped before the files become a layer.
+FROM debian:13-slim AS stripped
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+FROM scratch
+COPY --from=stripped / /
+""",
+    references=("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2", "Dockle CIS-DI-0008"),
 )
 
 _BITS: Final = 0o6000
