@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.programs import programs
+from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -26,6 +26,7 @@ MANAGERS: Final = frozenset(
     | {"npx", "opkg", "pacman", "pip", "pip3", "pipx", "pnpm", "poetry", "rpm", "snap", "tdnf"}
     | {"uv", "yarn", "yum", "zypper"}
 )
+IDENTITIES: Final = frozenset({"apt", "dpkg", "apk", "rpm", "dnf", "pip"})
 _MODULES: Final = frozenset({"pip", "pipx", "poetry", "uv"})
 
 
@@ -33,10 +34,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     """Find programs, and Python packages that install others (``python -m pip``)."""
     if policy.allow_package_manager:
         return
-    for fact in programs(image, MANAGERS):
-        layer = image.layers[fact.layer].digest
-        message = f"/{fact.path} is a package manager"
-        yield RULE.finding(message, path=fact.path, layer=layer)
+    yield from found(image, RULE, "a package manager", MANAGERS, IDENTITIES)
     for package in image.packages:
         if package.ecosystem == "pypi" and package.name in _MODULES:
             message = f"the Python package {package.name} installs packages"

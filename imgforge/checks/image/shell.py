@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.programs import programs
+from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -24,13 +24,12 @@ SHELLS: Final = frozenset(
     {"ash", "bash", "busybox", "csh", "dash", "elvish", "fish", "ksh", "ksh93", "lksh", "mksh"}
     | {"nu", "pwsh", "rbash", "rksh", "sh", "tcsh", "toybox", "yash", "zsh"}
 )
+IDENTITIES: Final = frozenset(
+    {"busybox", "toybox", "bash", "dash", "zsh", "ksh", "mksh", "fish", "pwsh"}
+)
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-    """Find shells, and the multi-call programs that contain one."""
-    if policy.allow_shell:
-        return
-    for fact in programs(image, SHELLS):
-        layer = image.layers[fact.layer].digest
-        message = f"/{fact.path} is a shell"
-        yield RULE.finding(message, path=fact.path, layer=layer)
+    """Find shells, the multi-call programs that contain one, and shells under other names."""
+    if not policy.allow_shell:
+        yield from found(image, RULE, "a shell", SHELLS, IDENTITIES)
