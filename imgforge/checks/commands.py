@@ -274,7 +274,8 @@ class _Reader:
     def _operator(self, found: _List) -> None:
         text = self._text[self._at : self._at + 2]
         self._at += 2 if text in {"&&", "||", ";;", "|&", ";&"} else 1
-        found.pattern = found.stop == "esac" and text in {";;", ";&"}
+        if found.stop == "esac" and text in {";;", ";&"}:
+            found.pattern = True
         found.end(piped=text[0] == "|" and text != "||")
 
     def _bracket(self, found: _List) -> None:

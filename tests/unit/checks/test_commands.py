@@ -26,7 +26,7 @@ def said(text: str) -> list[str]:
         ("for x in $(a) b; do c $x; done", ["a", "c $x"]),
         ("while a; do b; done < file", ["a", "b"]),
         ("case $(a) in b|c) d;; (*) e; esac; f", ["a", "d", "e", "f"]),
-        ("f() { a; }; function g { b; }", ["f", "a", "g", "b"]),
+        ("f() { a; }; function g { b; }", ["f", "a", "b"]),
         ("echo `a \\`b\\``", ["echo `a \\`b\\``", "a `b`", "b"]),
         ("echo ${x:-$(a b)} \"$(c 'd)')\"", ["echo ${x:-$(a b)} $(c 'd)')", "a b", "c d)"]),
         ("diff <(a) >(b)", ["diff <(a) >(b)", "a", "b"]),
