@@ -23,7 +23,7 @@ RULE: Final = Rule(
     " && chown 0:0 /etc/passwd",
     references=(
         "CIS Distribution Independent Linux 6.1.2 to 6.1.9",
-        "CVE-2020-14298",
+        "CVE-2019-19351",
         "NIST SP 800-190 4.1.2",
     ),
 )

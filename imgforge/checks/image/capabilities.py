@@ -7,6 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.image.layers import still_shipped
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -14,23 +15,33 @@ RULE: Final = Rule(
     "IF011",
     Severity.HIGH,
     "A file with capabilities is shipped",
-    why="",
+    why="Capabilities of a file are parts of root's power that everybody gets who starts "
+    "it, and no listing of modes shows them. cap_setuid or cap_dac_override are as good "
+    "as root.",
     remedy="Remove the security.capability attribute in the layer that brings the file.",
-    references=("capabilities(7), File capabilities",),
+    example="RUN setcap cap_net_bind_service=+ep /app/server   # listens on 80\n\n"
+    "ENV PORT=8080                                     # needs none",
+    references=(
+        "capabilities(7), File capabilities",
+        "CIS Docker Benchmark 4.8",
+    ),
 )
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
-    """Find the security.capability attribute in every layer, hidden or not."""
+    """Find the security.capability attribute in every layer, hidden or not, at every name."""
     seen = set()
-    for index, entry in image.shipped():
-        if not entry.capability or (index, entry.path) in seen:
-            continue
-        seen.add((index, entry.path))
-        where = (
-            "" if image.is_visible(index, entry.path) else " in a layer, though it is hidden now"
-        )
-        message = f"/{entry.path} has capabilities (0x{entry.capability}){where}"
-        layer = image.layers[index].digest
-        key = f"layer{index}" if where else ""
-        yield RULE.finding(message, path=entry.path, layer=layer, key=key)
+    for fact in image.files.values():
+        if fact.capability:
+            seen.update({(fact.layer, fact.origin), (fact.layer, fact.path)})
+            layer = image.layers[fact.layer].digest
+            message = f"/{fact.path} has capabilities (0x{fact.capability})"
+            yield RULE.finding(message, path=fact.path, layer=layer)
+    for index, facts in enumerate(image.layers):
+        for entry in facts.entries:
+            if entry.capability and (index, entry.path) not in seen:
+                seen.add((index, entry.path))
+                message = f"/{entry.path} has capabilities (0x{entry.capability})"
+                message += still_shipped(image, index)
+                key = f"layer{index}"
+                yield RULE.finding(message, path=entry.path, layer=facts.digest, key=key)

@@ -15,9 +15,12 @@ RULE: Final = Rule(
     "IF043",
     Severity.HIGH,
     "A layer has a device node",
-    why="",
+    why="A device node is a door to the kernel's driver whatever path it has: with the "
+    "right numbers it is the host's disk or memory. Runtimes make the few devices that "
+    "a container needs.",
     remedy="Remove it; the runtime provides the devices a container may use.",
-    references=("mknod(2)",),
+    example="RUN mknod /dev/sda b 8 0\n\n# nothing: docker run --device=... gives what is needed",
+    references=("mknod(2)", "NIST SP 800-190 4.4.3"),
 )
 
 _KINDS: Final = frozenset({"device"})

@@ -15,9 +15,14 @@ RULE: Final = Rule(
     "IF040",
     Severity.CRITICAL,
     "A layer is not what its digest says",
-    why="",
+    why="Digests are what signatures, evidence and pins speak of. Bytes that differ from "
+    "theirs were damaged or exchanged on the way, and nothing that was ever said of the "
+    "image holds for them. Some tools accept them without a word.",
     remedy="Build or fetch the image again; do not run this one.",
-    references=("OCI image-spec, descriptor.md and config.md",),
+    example="imgforge check oci:layout      # a blob was exchanged\n\n"
+    "imgforge build                 # make it again, then verify\n"
+    "imgforge verify registry.acme.example/web@sha256:...",
+    references=("OCI image-spec, descriptor.md and config.md", "NIST SP 800-190 4.1.5", "CWE-354"),
 )
 
 _KINDS: Final = frozenset({"digest", "diff-id"})

@@ -15,9 +15,16 @@ RULE: Final = Rule(
     "IF050",
     Severity.HIGH,
     "The image's command cannot be started",
-    why="",
+    why="The container ends at once with an error, wherever it is started. The usual "
+    "repairs, a shell as the command or root as the user, undo what was hardened.",
     remedy="Name an executable that is in the image and that its user may run.",
-    references=("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)"),
+    example='ENTRYPOINT ["/app/servr"]             # a slip\n'
+    'ENTRYPOINT ["/app/run.sh"]            # no shell to read it\n\n'
+    'ENTRYPOINT ["/app/server"]',
+    references=(
+        "OCI image-spec, config.md (Entrypoint, Cmd)",
+        "execve(2)",
+    ),
 )
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

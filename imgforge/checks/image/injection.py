@@ -28,7 +28,6 @@ RULE: Final = Rule(
         "MITRE ATT&CK T1574.006",
         "CWE-295",
         "CWE-426",
-        "hadolint DL3047",
         "CIS Docker Benchmark 4.11",
     ),
 )

@@ -15,12 +15,13 @@ RULE: Final = Rule(
     "IF041",
     Severity.CRITICAL,
     "A layer is malformed",
-    why="",
+    why="Where tools read an archive differently, one sees a harmless file and another "
+    "unpacks a different one: the scanner judges what the container never gets. What "
+    "cannot be read at all was not checked.",
     remedy="Build the layer again with a tool that follows the specification.",
-    references=(
-        "OCI image-spec, layer.md",
-        "POSIX.1-2017, pax",
-    ),
+    example="ADD layer.tar /        # two members of one name, a bad checksum\n\n"
+    "COPY rootfs/ /         # let the builder write the archive",
+    references=("OCI image-spec, layer.md", "POSIX.1-2017, pax", "CWE-436", "CVE-2025-62518"),
 )
 
 _KINDS: Final = frozenset({"malformed"})

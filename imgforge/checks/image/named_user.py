@@ -15,10 +15,15 @@ RULE: Final = Rule(
     "IF002",
     Severity.MEDIUM,
     "The user is not a number, or unknown",
-    why="",
+    why="A name means whatever /etc/passwd says when the container starts, and that file "
+    "can be replaced. Kubernetes cannot tell from a name that the user is not root, so "
+    "runAsNonRoot refuses the image; a name that is unknown keeps the container from "
+    "starting at all.",
     remedy="Set the user and group as numbers, such as 65532:65532.",
+    example="USER app\n\nUSER 65532:65532",
     references=(
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/ (runAsNonRoot)",
+        "hadolint DL3066",
     ),
 )
 

@@ -15,9 +15,17 @@ RULE: Final = Rule(
     "IF031",
     Severity.HIGH,
     "The image has a package manager",
-    why="",
+    why="With a package manager an intruder installs whatever else he needs, signed and "
+    "from a server that firewalls allow. It also lets a running container drift from "
+    "the image that was checked.",
     remedy="Install in a build stage and copy the result, or set allow-package-manager.",
-    references=("CIS Docker Benchmark 4.3",),
+    example="FROM node:24\n"
+    "RUN npm ci\n\n"
+    "FROM node:24 AS build\n"
+    "RUN npm ci\n"
+    "FROM imgforge/node-24        # no npm\n"
+    "COPY --from=build /app /app",
+    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
 )
 
 MANAGERS: Final = frozenset(

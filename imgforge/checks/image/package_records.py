@@ -15,11 +15,16 @@ RULE: Final = Rule(
     "IF045",
     Severity.MEDIUM,
     "A package record cannot be read",
-    why="",
+    why="What is installed is known from these records alone. A package whose record cannot "
+    "be read is missing from the SBOM, so no advisory will ever be matched with it.",
     remedy="Install the package again; the SBOM lacks it.",
+    example="RUN rm -r /app/lib/x-1.0.dist-info/METADATA\n\n"
+    "RUN pip install --force-reinstall x==1.0",
     references=(
         "https://packaging.python.org/en/latest/specifications/core-metadata/",
         "Debian policy 5.1",
+        "NIST SP 800-190 4.1.1",
+        "NTIA minimum elements for an SBOM",
     ),
 )
 

@@ -27,7 +27,6 @@ RULE: Final = Rule(
         "Dockle DKL-DI-0002",
         "Trivy DS-0030",
         "hadolint DL3000",
-        "CIS Docker Benchmark 5.5 and 5.31",
         "CVE-2024-21626",
     ),
 )

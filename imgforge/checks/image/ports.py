@@ -21,7 +21,7 @@ RULE: Final = Rule(
     " port that is none hides what really is open from those who write network policies.",
     remedy="Listen on a port of 1024 or more; the platform maps it to whatever clients use.",
     example="USER 65532\nEXPOSE 80       # needs root or NET_BIND_SERVICE\nEXPOSE 8080",
-    references=("CIS Docker Benchmark 5.8", "hadolint DL3011", "ip(7), ip_unprivileged_port_start"),
+    references=("hadolint DL3011", "ip(7), ip_unprivileged_port_start"),
 )
 
 _PORT: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp|sctp))?")

@@ -26,7 +26,6 @@ RULE: Final = Rule(
     " web /bin/tool",
     references=(
         "NIST SP 800-190 4.1.2",
-        "CIS Docker Benchmark 5.6",
         "Trivy DS-0004",
         "hadolint DL3011",
     ),

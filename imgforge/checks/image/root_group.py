@@ -15,8 +15,11 @@ RULE: Final = Rule(
     "IF003",
     Severity.LOW,
     "The primary group is root's",
-    why="",
+    why="Files that only root's group may read or write, such as shadow or logs, are open "
+    "to the process, and everything it makes belongs to that group. A number without an "
+    "entry in /etc/passwd gets group 0 without anybody asking for it.",
     remedy="Name the group too (65532:65532), or give the user an entry in /etc/passwd.",
+    example="USER 1001          # no entry in passwd: the group is 0\n\nUSER 1001:1001",
     references=("https://docs.docker.com/reference/dockerfile/#user",),
 )
 

@@ -15,12 +15,19 @@ RULE: Final = Rule(
     "IF001",
     Severity.HIGH,
     "The image runs as root",
-    why="",
+    why="Root in a container is root of everything in it, and one fault of the kernel or "
+    "one careless mount away from root of the host. It may replace the application, "
+    "read every secret that is mounted, and open low ports and raw sockets. Platforms "
+    "that demand a user other than root refuse the image.",
     remedy="Set a numeric user other than 0, such as 65532.",
+    example='USER root\nENTRYPOINT ["/app/server"]\n\nUSER 65532:65532\nENTRYPOINT ["/app/server"]',
     references=(
         "CIS Docker Benchmark 4.1",
         "NIST SP 800-190 4.1.2",
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+        "hadolint DL3002",
+        "Trivy DS-0002",
+        "Dockle CIS-DI-0001",
     ),
 )
 

@@ -16,11 +16,19 @@ RULE: Final = Rule(
     "IF022",
     Severity.CRITICAL,
     "The image configuration holds a credential",
-    why="",
+    why="History keeps every command and build argument as it was given, labels and "
+    "commands are plain text: docker history shows them to anybody who may pull the "
+    "image. The layer may be clean and the credential lost all the same.",
     remedy="Revoke it, and pass secrets to build steps as secret mounts, never as arguments.",
+    example="ARG NPM_TOKEN\n"
+    "RUN npm ci                     # history: |1 NPM_TOKEN=...\n\n"
+    "RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci",
     references=(
         "NIST SP 800-190 4.1.4",
         "https://docs.docker.com/build/building/secrets/",
+        "Trivy DS-0031",
+        "Dockle CIS-DI-0010",
+        "hadolint DL3064",
     ),
 )
 

@@ -15,9 +15,20 @@ RULE: Final = Rule(
     "IF021",
     Severity.CRITICAL,
     "An environment variable holds a credential",
-    why="",
+    why="Variables of the image are in its configuration, which anybody who may pull it "
+    "reads without starting anything; they are inherited by every process, and end up "
+    "in crash reports and logs.",
     remedy="Revoke it; give it to the container when it starts, as a file or a variable.",
-    references=("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-526"),
+    example="ENV DB_PASSWORD=...            # in the image for ever\n\n"
+    "ENV DB_PASSWORD_FILE=/run/secrets/db",
+    references=(
+        "NIST SP 800-190 4.1.4",
+        "CIS Docker Benchmark 4.10",
+        "CWE-526",
+        "hadolint DL3064",
+        "Trivy DS-0031",
+        "Dockle CIS-DI-0010",
+    ),
 )
 
 

@@ -15,9 +15,15 @@ RULE: Final = Rule(
     "IF030",
     Severity.HIGH,
     "The image has a shell",
-    why="",
+    why="Most exploits end by starting a shell, and most scripts of intruders are written "
+    "for one. Without it a fault that lets somebody start a program leaves him with the "
+    "programs of the application, which do not do his work.",
     remedy="Use a base without a shell, or allow it in the policy (allow-shell).",
-    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
+    example="FROM debian:13\n"
+    "COPY server /app/server\n\n"
+    "FROM imgforge/static\n"
+    "COPY server /app/server",
+    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2", "MITRE ATT&CK T1059.004"),
 )
 
 SHELLS: Final = frozenset(

@@ -20,7 +20,7 @@ RULE: Final = Rule(
     remedy="Set USER instead of switching users inside, or set allow-sudo.",
     example='ENTRYPOINT ["sudo", "-u", "app", "/app/server"]\n\nUSER 65532:65532\nENTRYPOINT'
     ' ["/app/server"]',
-    references=("hadolint DL3004", "Trivy DS-0010", "Dockle CIS-DI-0008", "CVE-2021-3156"),
+    references=("hadolint DL3004", "Trivy DS-0010", "Dockle DKL-DI-0001", "CVE-2021-3156"),
 )
 
 NAMES: Final = frozenset({"doas", "pkexec", "su", "sudo", "sudo-rs", "sudoedit", "run0", "sg"})

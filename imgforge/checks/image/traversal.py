@@ -15,12 +15,13 @@ RULE: Final = Rule(
     "IF042",
     Severity.CRITICAL,
     "A layer reaches out of the image",
-    why="",
+    why="Names with .. or links that point outside make a careless unpacker write where it "
+    "should not: over the host's files, as the user who pulls. No honest builder makes "
+    "them.",
     remedy="Build the layer again; do not unpack this one.",
-    references=(
-        "CWE-22",
-        "CVE-2019-14271",
-    ),
+    example="tar -cPf layer.tar ../../etc/cron.d/x      # climbs out\n\n"
+    "tar -C rootfs -cf layer.tar .",
+    references=("CWE-22", "CVE-2019-14271", "CVE-2021-29136"),
 )
 
 _KINDS: Final = frozenset({"traversal"})

@@ -15,9 +15,11 @@ RULE: Final = Rule(
     "IF044",
     Severity.HIGH,
     "A file was not read",
-    why="",
+    why="A credential or malware in content that was not read would not have been found, so "
+    "nothing good can be said of the file. This is reported rather than passed over.",
     remedy="Store the file without the sparse format of tar.",
-    references=("GNU tar manual, Sparse Formats",),
+    example="tar --sparse -cf layer.tar disk.img\n\ntar -cf layer.tar disk.img",
+    references=("GNU tar manual, Sparse Formats", "CWE-693"),
 )
 
 _KINDS: Final = frozenset({"sparse"})

@@ -14,9 +14,16 @@ RULE: Final = Rule(
     "IF012",
     Severity.MEDIUM,
     "A file or directory can be written by everybody",
-    why="",
+    why="Any process, whatever it runs as, may change such a file, or put files of its own "
+    "into such a directory. What one service writes there another may read as settings "
+    "or run as code.",
     remedy="Remove write permission for others; give shared directories the sticky bit.",
-    references=("CIS Distribution Independent Linux 6.1.10",),
+    example="RUN mkdir /data && chmod 777 /data\n\n"
+    "COPY --chown=65532:65532 --chmod=0700 data /data",
+    references=(
+        "CIS Distribution Independent Linux 6.1.10",
+        "CWE-732",
+    ),
 )
 
 _OTHERS: Final = 0o002

@@ -24,7 +24,7 @@ RULE: Final = Rule(
     " data.",
     example="COPY --chown=app:app . /app        # the app may rewrite itself\nCOPY --chmod=0555 ."
     " /app\nCOPY --chown=65532:65532 data /data",
-    references=("NIST SP 800-190 4.4.4", "CIS Docker Benchmark 5.12", "CWE-732"),
+    references=("NIST SP 800-190 4.4.4", "CWE-732"),
 )
 
 _CODE: Final = (
