@@ -78,7 +78,7 @@ def _unknown(topic: str) -> InvalidInputError:
     wanted = topic.casefold()
     near = difflib.get_close_matches(wanted, known, len(known), 0.5)
     # All ids look alike; those that begin alike are meant.
-    near = sorted(near, key=lambda name: -_alike(name, wanted))[:3]
+    near = sorted(near, key=lambda name: (-_alike(name, wanted), name))[:3]
     hint = f"did you mean {' or '.join(known[name] for name in near)}?" if near else None
     return InvalidInputError(
         f"there is no rule, group or profile {topic!r}",

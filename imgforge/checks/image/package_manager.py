@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.programs import programs
+from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -15,10 +15,9 @@ RULE: Final = Rule(
     "IF031",
     Severity.HIGH,
     "The image has a package manager",
-    why="A package manager is a downloader that runs what it downloads. It gives an intruder"
-    " any tool in one command, and it tempts people to patch containers instead of images,"
-    " so that what runs is no longer what was checked. The application has no use for it"
-    " once it is installed.",
+    why="With a package manager an intruder installs whatever else he needs, signed and "
+    "from a server that firewalls allow. It also lets a running container drift from "
+    "the image that was checked.",
     remedy="Install in a build stage and copy the result, or set allow-package-manager.",
     example="""\
 # Faulty: pip, apt and their caches ship with the application.
@@ -42,6 +41,7 @@ MANAGERS: Final = frozenset(
     | {"npx", "opkg", "pacman", "pip", "pip3", "pipx", "pnpm", "poetry", "rpm", "snap", "tdnf"}
     | {"uv", "yarn", "yum", "zypper"}
 )
+IDENTITIES: Final = frozenset({"apt", "dpkg", "apk", "rpm", "dnf", "pip"})
 _MODULES: Final = frozenset({"pip", "pipx", "poetry", "uv"})
 
 
@@ -49,10 +49,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     """Find programs, and Python packages that install others (``python -m pip``)."""
     if policy.allow_package_manager:
         return
-    for fact in programs(image, MANAGERS):
-        layer = image.layers[fact.layer].digest
-        message = f"/{fact.path} is a package manager"
-        yield RULE.finding(message, path=fact.path, layer=layer)
+    yield from found(image, RULE, "a package manager", MANAGERS, IDENTITIES)
     for package in image.packages:
         if package.ecosystem == "pypi" and package.name in _MODULES:
             message = f"the Python package {package.name} installs packages"

@@ -13,13 +13,7 @@ from imgforge.policy import Policy
 
 ROOT = Path(__file__).parents[3]
 
-PLANNED = frozenset(
-    f"IF{number:03}"
-    for number in (
-        *(4, 5, 6, 13, 14, 23, 32, 33, 34, 35),
-        *(51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 70, 71, 72),
-    )
-)
+PLANNED = frozenset({"IF070"})
 """Rules of practices that are being written; each leaves this list when it comes."""
 
 SHELL = Finding("IF030", Severity.HIGH, "t", "m", "r", "bin/sh")

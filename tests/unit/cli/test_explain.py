@@ -106,5 +106,5 @@ def test_what_check_prints_is_what_the_schema_says(tmp_path: Path, capsys: Captu
     jsonschema.Draft202012Validator(schema).validate(value)
     [subject] = value["subjects"]
     assert (subject["digest"], value["passed"]) == (image.digest, False)
-    assert [f["check"] for f in subject["findings"]] == ["IF010", "IF050"]
-    assert subject["findings"][0]["sites"][0]["final"] is True
+    [found] = [f for f in subject["findings"] if f["check"] == "IF010"]
+    assert found["sites"][0]["final"] is True
