@@ -35,7 +35,14 @@ SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {"spec": _spec, "findi
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("schema", COMMANDS["schema"], EXAMPLES)
-    options.flag(out, "--of", choices=tuple(SCHEMAS), default="spec", help="of what")
+    options.flag(
+        out,
+        "--of",
+        choices=tuple(SCHEMAS),
+        default="spec",
+        variable="IMGFORGE_SCHEMA_OF",
+        help="imgforge.toml (default) or what check prints",
+    )
     options.common(out)
     return out
 
