@@ -15,16 +15,21 @@ RULE: Final = Rule(
     "IF011",
     Severity.HIGH,
     "A file with capabilities is shipped",
-    why="Capabilities of a file are parts of root's power that everybody gets who starts "
-    "it, and no listing of modes shows them. cap_setuid or cap_dac_override are as good "
-    "as root.",
+    why="A file capability gives whoever starts the program a part of root's power, such as"
+    " cap_net_raw to read all traffic or cap_setuid to become anybody. It works like a"
+    " setuid bit, but ls does not show it and a search for setuid files passes it by. Once"
+    " in a layer it ships, whatever later layers do.",
     remedy="Remove the security.capability attribute in the layer that brings the file.",
-    example="RUN setcap cap_net_bind_service=+ep /app/server   # listens on 80\n\n"
-    "ENV PORT=8080                                     # needs none",
-    references=(
-        "capabilities(7), File capabilities",
-        "CIS Docker Benchmark 4.8",
-    ),
+    example="""\
+# Faulty: the program may bind port 80, and so may whoever replaces its input.
+RUN setcap cap_net_bind_service+ep /app/server
+EXPOSE 80
+
+# Cured: listen on a port that needs no capability.
+ENV PORT=8080
+EXPOSE 8080
+""",
+    references=("capabilities(7), File capabilities",),
 )
 
 

@@ -15,16 +15,24 @@ RULE: Final = Rule(
     "IF031",
     Severity.HIGH,
     "The image has a package manager",
-    why="With a package manager an intruder installs whatever else he needs, signed and "
-    "from a server that firewalls allow. It also lets a running container drift from "
-    "the image that was checked.",
+    why="A package manager is a downloader that runs what it downloads. It gives an intruder"
+    " any tool in one command, and it tempts people to patch containers instead of images,"
+    " so that what runs is no longer what was checked. The application has no use for it"
+    " once it is installed.",
     remedy="Install in a build stage and copy the result, or set allow-package-manager.",
-    example="FROM node:24\n"
-    "RUN npm ci\n\n"
-    "FROM node:24 AS build\n"
-    "RUN npm ci\n"
-    "FROM imgforge/node-24        # no npm\n"
-    "COPY --from=build /app /app",
+    example="""\
+# Faulty: pip, apt and their caches ship with the application.
+FROM python:3.13
+RUN pip install -r requirements.txt
+
+# Cured: installed in one stage, copied into the next.
+FROM python:3.13 AS build
+RUN pip install --target /app --require-hashes -r requirements.txt
+FROM gcr.io/distroless/python3-debian13@sha256:...
+COPY --from=build /app /app
+COPY main.py /app/main.py
+ENTRYPOINT ["python3", "/app/main.py"]
+""",
     references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
 )
 

@@ -15,12 +15,18 @@ RULE: Final = Rule(
     "IF021",
     Severity.CRITICAL,
     "An environment variable holds a credential",
-    why="Variables of the image are in its configuration, which anybody who may pull it "
-    "reads without starting anything; they are inherited by every process, and end up "
-    "in crash reports and logs.",
+    why="Variables are part of the image's configuration: docker inspect shows them to everyone"
+    " who can pull it, and every process of the container inherits them. They end up in"
+    " crash reports, debug pages and logs. A value that a later step empties is still in the"
+    " history.",
     remedy="Revoke it; give it to the container when it starts, as a file or a variable.",
-    example="ENV DB_PASSWORD=...            # in the image for ever\n\n"
-    "ENV DB_PASSWORD_FILE=/run/secrets/db",
+    example="""\
+# Faulty: in the configuration for good.
+ENV DB_PASSWORD=<the password>
+
+# Cured: the program reads a file that is mounted when it starts.
+ENV DB_PASSWORD_FILE=/run/secrets/db-password
+""",
     references=(
         "NIST SP 800-190 4.1.4",
         "CIS Docker Benchmark 4.10",
