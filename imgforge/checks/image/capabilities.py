@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF011",
     Severity.HIGH,
     "A file with capabilities is shipped",
-    why="Capabilities of a file are parts of root's power that everybody gets who starts "
-    "it, and no listing of modes shows them. cap_setuid or cap_dac_override are as good "
-    "as root.",
+    why="A file capability gives whoever starts the program a part of root's power, such as"
+    " cap_net_raw to read all traffic or cap_setuid to become anybody. It works like a"
+    " setuid bit, but ls does not show it and a search for setuid files passes it by. Once"
+    " in a layer it ships, whatever later layers do.",
     remedy="Remove the security.capability attribute in the layer that brings the file.",
     example="""\
 # Faulty: the program may bind port 80, and so may whoever replaces its input.
@@ -28,10 +29,7 @@ EXPOSE 80
 ENV PORT=8080
 EXPOSE 8080
 """,
-    references=(
-        "capabilities(7), File capabilities",
-        "CIS Docker Benchmark 4.8",
-    ),
+    references=("capabilities(7), File capabilities",),
 )
 
 

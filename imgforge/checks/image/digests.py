@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF040",
     Severity.CRITICAL,
     "A layer is not what its digest says",
-    why="Digests are what signatures, evidence and pins speak of. Bytes that differ from "
-    "theirs were damaged or exchanged on the way, and nothing that was ever said of the "
-    "image holds for them. Some tools accept them without a word.",
+    why="An image is named by digests all the way down: the manifest names its layers, the"
+    " configuration names what they unpack to. Where bytes and digest differ, something was"
+    " damaged or exchanged on the way, and some tools do not look. Nothing else that is said"
+    " about this image, by us or by a signature, is about what would run.",
     remedy="Build or fetch the image again; do not run this one.",
     example="""\
 # Faulty: a layer was edited in place.
@@ -26,7 +27,7 @@ gzip -d < layer | sed s/old/new/ | gzip > image/blobs/sha256/9f2c...
 # Cured: build again; a layer that changes gets a new digest.
 imgforge build
 """,
-    references=("OCI image-spec, descriptor.md and config.md", "NIST SP 800-190 4.1.5", "CWE-354"),
+    references=("OCI image-spec, descriptor.md and config.md",),
 )
 
 _KINDS: Final = frozenset({"digest", "diff-id"})

@@ -15,8 +15,10 @@ RULE: Final = Rule(
     "IF050",
     Severity.HIGH,
     "The image's command cannot be started",
-    why="The container ends at once with an error, wherever it is started. The usual "
-    "repairs, a shell as the command or root as the user, undo what was hardened.",
+    why="The container would end with an error as soon as it starts, for everyone and every"
+    " time. Often the program was left out, the path was mistyped, a script names an"
+    " interpreter that the image lacks, or the image's user may not run the file. It is"
+    " better known now than in the first deployment.",
     remedy="Name an executable that is in the image and that its user may run.",
     example="""\
 # Faulty: the script needs a shell, and the base has none.
@@ -27,10 +29,7 @@ ENTRYPOINT ["/app/start.sh"]
 COPY --chmod=0755 server /app/server
 ENTRYPOINT ["/app/server"]
 """,
-    references=(
-        "OCI image-spec, config.md (Entrypoint, Cmd)",
-        "execve(2)",
-    ),
+    references=("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)"),
 )
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

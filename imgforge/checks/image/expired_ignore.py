@@ -14,15 +14,22 @@ RULE: Final = Rule(
     "IF090",
     Severity.LOW,
     "An exception of the policy has expired",
-    why="An exception is a risk that somebody accepted for a time. When that time is over "
-    "nobody stands for it any more, and what it excused counts again.",
+    why="An exception is a risk that somebody took until a day. The day has passed, so nobody"
+    " answers for it any more, and what it excused counts again. Exceptions that quietly"
+    " live on turn a policy into a list of what is not looked at.",
     remedy="Fix what it excused, or decide again and give a later day.",
-    example="[[ignore]]\n"
-    'check = "IF010"\n'
-    'reason = "vendor fixes it in May"\n'
-    "expires = 2026-05-31         # past\n\n"
-    "# fixed and removed, or decided again with a later day",
-    references=("NIST SP 800-53 CA-5", "NIST SP 800-53 RA-7"),
+    example="""\
+# Faulty: the day is over.
+[[ignore]]
+check = "IF010"
+path = "usr/bin/mount"
+reason = "the base is replaced in March"
+owner = "ann@example.com"
+expires = 2026-03-31
+
+# Cured: gone with its cause, or decided again with a reason and a day.
+""",
+    references=("NIST SP 800-53 CA-5",),
 )
 
 

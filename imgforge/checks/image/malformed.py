@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF041",
     Severity.CRITICAL,
     "A layer is malformed",
-    why="Where tools read an archive differently, one sees a harmless file and another "
-    "unpacks a different one: the scanner judges what the container never gets. What "
-    "cannot be read at all was not checked.",
+    why="Readers of archives disagree about headers that break the rules: one skips the entry,"
+    " another ends there, a third unpacks it under another name. Content can be hidden this"
+    " way from everything that looks at an image and still reach the machine that runs it."
+    " What could not be read was not checked.",
     remedy="Build the layer again with a tool that follows the specification.",
     example="""\
 # Faulty: what follows the end marker is seen by some readers only.
@@ -26,7 +27,10 @@ cat first.tar second.tar > layer.tar
 # Cured: one archive, written by one tool.
 tar --concatenate --file first.tar second.tar
 """,
-    references=("OCI image-spec, layer.md", "POSIX.1-2017, pax", "CWE-436", "CVE-2025-62518"),
+    references=(
+        "OCI image-spec, layer.md",
+        "POSIX.1-2017, pax",
+    ),
 )
 
 _KINDS: Final = frozenset({"malformed"})

@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF031",
     Severity.HIGH,
     "The image has a package manager",
-    why="With a package manager an intruder installs whatever else he needs, signed and "
-    "from a server that firewalls allow. It also lets a running container drift from "
-    "the image that was checked.",
+    why="A package manager is a downloader that runs what it downloads. It gives an intruder"
+    " any tool in one command, and it tempts people to patch containers instead of images,"
+    " so that what runs is no longer what was checked. The application has no use for it"
+    " once it is installed.",
     remedy="Install in a build stage and copy the result, or set allow-package-manager.",
     example="""\
 # Faulty: pip, apt and their caches ship with the application.

@@ -15,8 +15,9 @@ RULE: Final = Rule(
     "IF045",
     Severity.MEDIUM,
     "A package record cannot be read",
-    why="What is installed is known from these records alone. A package whose record cannot "
-    "be read is missing from the SBOM, so no advisory will ever be matched with it.",
+    why="The bill of materials is made from the records that package managers leave. A record"
+    " that cannot be read is a package that no list has: scanners find none of its"
+    " weaknesses, and nobody learns that it must be updated.",
     remedy="Install the package again; the SBOM lacks it.",
     example="""\
 # Faulty: the record is thrown away to save room.
@@ -28,8 +29,6 @@ RUN pip install flask
     references=(
         "https://packaging.python.org/en/latest/specifications/core-metadata/",
         "Debian policy 5.1",
-        "NIST SP 800-190 4.1.1",
-        "NTIA minimum elements for an SBOM",
     ),
 )
 

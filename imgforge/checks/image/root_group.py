@@ -15,9 +15,9 @@ RULE: Final = Rule(
     "IF003",
     Severity.LOW,
     "The primary group is root's",
-    why="Files that only root's group may read or write, such as shadow or logs, are open "
-    "to the process, and everything it makes belongs to that group. A number without an "
-    "entry in /etc/passwd gets group 0 without anybody asking for it.",
+    why="Files that belong to root are often readable or writable by root's group, such as logs"
+    " and sockets of the system. A process with group 0 reaches them without being root. A"
+    " user who has no entry in /etc/passwd gets this group without anybody asking for it.",
     remedy="Name the group too (65532:65532), or give the user an entry in /etc/passwd.",
     example="""\
 # Faulty: a number without a passwd entry and without a group.

@@ -15,10 +15,10 @@ RULE: Final = Rule(
     "IF001",
     Severity.HIGH,
     "The image runs as root",
-    why="Root in a container is root of everything in it, and one fault of the kernel or "
-    "one careless mount away from root of the host. It may replace the application, "
-    "read every secret that is mounted, and open low ports and raw sockets. Platforms "
-    "that demand a user other than root refuse the image.",
+    why="A process that runs as root inside a container is root to the kernel as well, unless"
+    " user namespaces are set up. Whoever takes the process over can change every file of"
+    " the container, use the capabilities that the runtime leaves to root, and needs only"
+    " one flaw of the kernel, the runtime or a mount to be root on the host.",
     remedy="Set a numeric user other than 0, such as 65532.",
     example="""\
 # Faulty: no USER, so the process is root.

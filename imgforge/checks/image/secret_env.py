@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF021",
     Severity.CRITICAL,
     "An environment variable holds a credential",
-    why="Variables of the image are in its configuration, which anybody who may pull it "
-    "reads without starting anything; they are inherited by every process, and end up "
-    "in crash reports and logs.",
+    why="Variables are part of the image's configuration: docker inspect shows them to everyone"
+    " who can pull it, and every process of the container inherits them. They end up in"
+    " crash reports, debug pages and logs. A value that a later step empties is still in the"
+    " history.",
     remedy="Revoke it; give it to the container when it starts, as a file or a variable.",
     example="""\
 # Faulty: in the configuration for good.

@@ -21,9 +21,10 @@ RULE: Final = Rule(
     "IF020",
     Severity.CRITICAL,
     "A file holds a credential",
-    why="Everybody who may pull the image, and every cache and backup it passes through, "
-    "has the credential. Layers are kept apart: deleting or overwriting the file in a "
-    "later step hides it from the container and ships it all the same.",
+    why="Everyone who can pull the image can read every file of every layer, with a tar tool"
+    " and no container. That includes files that a later layer deletes or overwrites. A"
+    " credential in an image must be taken as known to others: registries, caches, laptops"
+    " and backups all keep copies.",
     remedy="Revoke the credential, keep it out of the build context, and mount it where it is"
     " needed; deleting the file in a later layer does not remove it.",
     example="""\
@@ -39,8 +40,6 @@ RUN --mount=type=ssh git clone git@example.com:acme/lib.git
         "NIST SP 800-190 4.1.4",
         "CIS Docker Benchmark 4.10",
         "CWE-798",
-        "Trivy secret scanner",
-        "gitleaks",
         "Dockle CIS-DI-0010",
     ),
 )

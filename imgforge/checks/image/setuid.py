@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF010",
     Severity.HIGH,
     "A setuid or setgid file is shipped",
-    why="Whoever starts such a program runs it with its owner's rights, so one fault in it "
-    "makes root of any user. The bits count in every layer: a later step that removes "
-    "them hides the file, but who unpacks the lower layer has it all the same.",
+    why="A setuid or setgid program runs with the rights of its owner, whoever starts it. One"
+    " flaw in such a program, or one that does just what it is for, makes an attacker inside"
+    " the container root. The bits also count in lower layers: removing the file later hides"
+    " it, but the layer still carries it to everyone who unpacks the image.",
     remedy="Remove the bits in the layer that brings the file, or use a base without it.",
     example="""\
 # Faulty: the bits are taken away in a layer above the one that ships them.
@@ -30,12 +31,7 @@ RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 FROM scratch
 COPY --from=stripped / /
 """,
-    references=(
-        "CIS Docker Benchmark 4.8",
-        "NIST SP 800-190 4.1.2",
-        "Dockle CIS-DI-0008",
-        "CIS Distribution Independent Linux 6.1.13 and 6.1.14",
-    ),
+    references=("CIS Docker Benchmark 4.8", "NIST SP 800-190 4.1.2", "Dockle CIS-DI-0008"),
 )
 
 _BITS: Final = 0o6000

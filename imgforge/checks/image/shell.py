@@ -15,9 +15,10 @@ RULE: Final = Rule(
     "IF030",
     Severity.HIGH,
     "The image has a shell",
-    why="Most exploits end by starting a shell, and most scripts of intruders are written "
-    "for one. Without it a fault that lets somebody start a program leaves him with the "
-    "programs of the application, which do not do his work.",
+    why="A shell turns a flaw that runs one command into one that runs any: it fetches, pipes,"
+    " loops and hides. Exploits and worms are written for it, and so are most steps after a"
+    " break-in. A program that starts others without a shell needs none, and neither does"
+    " its health check.",
     remedy="Use a base without a shell, or allow it in the policy (allow-shell).",
     example="""\
 # Faulty: the base for building is the base for running.
@@ -33,7 +34,7 @@ FROM gcr.io/distroless/cc-debian13@sha256:...
 COPY --from=build /src/server /app/server
 ENTRYPOINT ["/app/server"]
 """,
-    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2", "MITRE ATT&CK T1059.004"),
+    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
 )
 
 SHELLS: Final = frozenset(
