@@ -32,7 +32,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.report import FORMATS, subject
 
     layout, top = options.open_image(given.image)
-    bounds = policy.load(given.policy)
+    bounds = policy.effective(given.policy).about(options.image_name(given.image))
     images = []
     with console.step("analyse and check"):
         for image in layout.images(top):

@@ -12,6 +12,7 @@ from imgforge.console import Console
 
 EXAMPLES = """\
   imgforge schema > imgforge.schema.json        for editors: completion and checking of specs
+  imgforge schema --of policy > policy.schema.json
   imgforge schema --of findings                 what imgforge check --format json prints
 """
 
@@ -22,13 +23,23 @@ def _spec() -> dict[str, Any]:
     return json_schema()
 
 
+def _policy() -> dict[str, Any]:
+    from imgforge.policy import keys
+
+    return keys.json_schema()
+
+
 def _findings() -> dict[str, Any]:
     from imgforge.report.as_json import json_schema
 
     return json_schema()
 
 
-SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {"spec": _spec, "findings": _findings}
+SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "spec": _spec,
+    "policy": _policy,
+    "findings": _findings,
+}
 """What there are schemas of, and where each comes from."""
 
 
@@ -41,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         choices=tuple(SCHEMAS),
         default="spec",
         variable="IMGFORGE_SCHEMA_OF",
-        help="imgforge.toml (default) or what check prints",
+        help="imgforge.toml (default), policy.toml or what check prints",
     )
     options.common(out)
     return out

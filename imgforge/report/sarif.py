@@ -220,7 +220,7 @@ def _message(said: str) -> str:
 def _location(fault: Fault, report: Report) -> dict[str, Any]:
     finding = fault.finding
     region = {"startLine": finding.line or 1}
-    if not fault.sites:
+    if not fault.sites and (finding.path or not report.images):
         artifact = {"uri": _uri(finding.path or report.subject)}
         return {"physicalLocation": {"artifactLocation": artifact, "region": region}}
     # A finding about the configuration has no file; services want a location all the same.
