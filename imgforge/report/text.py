@@ -159,6 +159,7 @@ def _practices(report: Report, *, colour: bool) -> list[str]:
         reasons = [f"{check} ({told.count(check)})" for check in sorted(set(told))]
         reasons += [f"{key} in the policy" for key in outcome.allowed]
         margin = " " * (4 + 13 + 2 + width + 2)
+        reasons += [f"{rule} has no bound in the policy" for rule in outcome.silent]
         lines += [f"{margin}{', '.join(reasons)}"] if reasons else []
         lines += [f"{margin}{practice.beyond}"] if practice.beyond else []
     return [*lines, ""]

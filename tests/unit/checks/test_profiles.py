@@ -9,7 +9,7 @@ import pytest
 from imgforge.checks import RULES, profiles
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.profiles import PROFILES, Outcome, Practice, Profile
-from imgforge.policy import Policy
+from imgforge.policy import Bases, Budget, Policy
 
 ROOT = Path(__file__).parents[3]
 
@@ -89,6 +89,20 @@ def test_what_the_policy_allows_is_accepted_not_passed() -> None:
     assert outcome(allow_shell=True, ran="IF001").verdict == "undecidable"
     manager = dataclasses.replace(SHELL, check="IF031")
     assert outcome(manager, allow_shell=True).verdict == "fail"
+
+
+def test_a_rule_that_the_policy_gives_no_bound_proves_nothing() -> None:
+    def base(policy: Policy, *findings: Finding) -> Outcome:
+        found = profiles.judge(profiles.CIS, findings, {"IF060", "IF061", "IF062"}, policy)
+        return next(o for o in found if o.practice.id == "4.2")
+
+    assert (base(Policy()).verdict, base(Policy()).silent) == ("undecidable", ("IF060",))
+    bounded = Policy(bases=Bases(allow=(("python-*",),)))
+    assert (base(bounded).verdict, base(bounded).silent) == ("pass", ())
+    fresh = profiles.judge(profiles.CIS, [], {"IF061", "IF062"}, Policy())[3]
+    assert (fresh.verdict, fresh.silent) == ("pass", ("IF061",))
+    dated = Policy(budget=Budget(base_age=30))
+    assert profiles.judge(profiles.CIS, [], {"IF061"}, dated)[3].verdict == "pass"
 
 
 def test_a_rule_knows_the_practices_it_serves() -> None:
