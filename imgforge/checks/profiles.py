@@ -312,7 +312,7 @@ RESTRICTED: Final = Profile(
         Practice(
             "capabilities",
             "All capabilities are dropped, at most NET_BIND_SERVICE is added",
-            ("IF011", "IF056"),
+            ("IF011",),
             "The pod must set capabilities.drop: [ALL].",
         ),
         Practice(

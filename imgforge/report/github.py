@@ -10,7 +10,7 @@ from typing import Final
 from imgforge.checks import profiles
 from imgforge.checks.finding import Finding, Severity
 from imgforge.report.subject import Fault, Report
-from imgforge.report.text import plain, where
+from imgforge.report.text import plain, told
 
 MOST: Final = 10
 """Annotations of one level that GitHub shows of one step; the rest would vanish unseen."""
@@ -62,8 +62,7 @@ def _practices(report: Report) -> str:
 def _line(report: Report, fault: Fault) -> str:
     finding = fault.finding
     title = _property(f"{finding.check} {finding.title} ({finding.severity})")
-    place = where(fault, report)
-    text = f"{finding.message}{f' [{place}]' if place else ''}. {finding.remedy}"
+    text = f"{told(fault, report)}. {finding.remedy}"
     if fault.sites:
         text = f"{report.subject}: {text}"
     at = "" if fault.sites else _place(finding)

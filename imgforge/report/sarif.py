@@ -18,7 +18,7 @@ from imgforge.checks.profiles import Profile
 from imgforge.report import explanation
 from imgforge.report.as_json import practice
 from imgforge.report.subject import Fault, Report, Site
-from imgforge.report.text import excuse, plain, where
+from imgforge.report.text import excuse, plain, told
 
 MOST: Final = 25_000
 """Results of one run that GitHub takes; a file with more is refused whole."""
@@ -187,13 +187,11 @@ def _result(
     failed: dict[Finding, list[dict[str, Any]]],
 ) -> dict[str, Any]:
     finding = fault.finding
-    place = where(fault, report)
-    said = f"{finding.message}{f' ({place})' if place else ''}. {finding.remedy}"
     out: dict[str, Any] = {
         "ruleId": finding.check,
         "ruleIndex": places[finding.check],
         "level": _LEVELS[finding.severity],
-        "message": {"text": _message(said)},
+        "message": {"text": _message(f"{told(fault, report)}. {finding.remedy}")},
         "locations": [_location(fault, report)],
         "partialFingerprints": {"imgforge/v1": finding.fingerprint},
         "properties": {"severity": str(finding.severity)},
@@ -211,10 +209,10 @@ def _result(
     return out
 
 
-def _message(said: str) -> str:
+def _message(text: str) -> str:
     # Text in brackets before one in parentheses would be a link (SARIF 2.1.0, 3.11.6), and an
     # image could put one into a name.
-    return plain(said).replace("](", "] (")
+    return plain(text).replace("](", "] (")
 
 
 def _location(fault: Fault, report: Report) -> dict[str, Any]:

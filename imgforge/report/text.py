@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Final
@@ -46,11 +47,20 @@ def where(fault: Fault, report: Report) -> str:
     places: dict[str, dict[str, None]] = {}
     for site in fault.sites:
         places.setdefault(_layer(site, fault.finding), {})[site.platform] = None
-    said = (
+    phrases = (
         place if on == everywhere else f"{place} on {', '.join(on)}".strip()
         for place, on in places.items()
     )
-    return "; ".join(filter(None, said))
+    return "; ".join(filter(None, phrases))
+
+
+def told(fault: Fault, report: Report) -> str:
+    """Return the finding's message with where it is, unless it says the layer itself."""
+    message, place = fault.finding.message, where(fault, report)
+    layers = (f"layer {site.layer} of {site.layers}" for site in fault.sites)
+    if not place or any(re.search(rf"\b{layer}\b", message) for layer in layers):
+        return message
+    return f"{message} [{place}]"
 
 
 def counts(faults: Sequence[Fault]) -> dict[str, int]:
@@ -120,8 +130,7 @@ def _line(fault: Fault, report: Report) -> str:
     if not fault.sites:
         place = f"{finding.path}:{finding.line}" if finding.line else finding.path
         return plain(f"{place}: {finding.message}" if place else finding.message)
-    place = where(fault, report)
-    return plain(finding.message) + (f" [{plain(place)}]" if place else "")
+    return plain(told(fault, report))
 
 
 def _layer(site: Site, finding: Finding) -> str:
@@ -155,8 +164,8 @@ def _practices(report: Report, *, colour: bool) -> list[str]:
         verdict = _painted(f"{said:<13}", code, colour=colour)
         practice = outcome.practice
         lines.append(f"    {verdict}  {practice.id:<{width}}  {practice.title}")
-        told = [finding.check for finding in outcome.findings]
-        reasons = [f"{check} ({told.count(check)})" for check in sorted(set(told))]
+        ids = [finding.check for finding in outcome.findings]
+        reasons = [f"{check} ({ids.count(check)})" for check in sorted(set(ids))]
         reasons += [f"{key} in the policy" for key in outcome.allowed]
         margin = " " * (4 + 13 + 2 + width + 2)
         reasons += [f"{rule} has no bound in the policy" for rule in outcome.silent]

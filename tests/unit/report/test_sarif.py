@@ -75,7 +75,7 @@ def test_results_follow_the_faults() -> None:
     assert urllib.parse.unquote(uri, errors="surrogateescape") == NASTY.path
     [logical] = run["results"][0]["locations"][0]["logicalLocations"]
     assert logical["fullyQualifiedName"] == "acme/web:1.0//linux/amd64/layer 1 of 2//a"
-    assert "(only in layer 1 of 2)" in run["results"][0]["message"]["text"]
+    assert "[only in layer 1 of 2]" in run["results"][0]["message"]["text"]
 
 
 def test_what_is_excused_is_suppressed() -> None:

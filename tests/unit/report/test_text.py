@@ -139,3 +139,11 @@ def test_a_blank_line_parts_every_group() -> None:
     for before, line in itertools.pairwise(lines):
         if re.match("(critical|high|medium|ignored) ", line):
             assert before == ""
+
+
+def test_a_message_that_names_its_layer_is_enough() -> None:
+    told = dataclasses.replace(KEY, message="key in /a (still shipped in layer 1 of 2)")
+    shown = text.render(madereport.report(told))
+    assert "    key in /a (still shipped in layer 1 of 2)\n" in shown
+    other = dataclasses.replace(KEY, message="key of layer 1 of 20, so to say")
+    assert "so to say [only" in text.render(madereport.report(other))
