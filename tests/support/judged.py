@@ -40,7 +40,7 @@ def image(
     tmp_path: Path,
     *layers: Sequence[made.Member],
     config: Mapping[str, Any] | None = None,
-    **fields: object,
+    **fields: Any,  # noqa: ANN401 - any part of a configuration
 ) -> ImageFacts:
     """Analyse an image of these layers; ``fields`` stand beside ``config`` (``history``)."""
     layout = Layout.create(tmp_path / "layout")

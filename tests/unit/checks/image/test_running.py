@@ -88,7 +88,7 @@ def test_health_checks_that_do_not_work(check: object, config: dict[str, Any]) -
 
 
 def test_health_checks_that_work() -> None:
-    ports = {"8080/tcp": {}}
+    ports: dict[str, object] = {"8080/tcp": {}}
     exact = {"Test": ["CMD", "/usr/bin/app", "--health"]}
     shell = {"Test": ["CMD-SHELL", "--health"]}
     assert configured(ExposedPorts=ports, Healthcheck=exact) == []
@@ -189,7 +189,12 @@ def test_places_that_are_fine(tmp_path: Path) -> None:
     members = [made.folder("app"), made.folder("usr/src/app"), made.folder("root", 0o700)]
     for number, name in enumerate(("", "/", "/app", "/app/", "/usr/src/app")):
         assert found("IF053", tmp_path / str(number), *members, WorkingDir=name) == []
-    volumes = {"/data": {}, "/var/lib/postgresql/data": {}, "/usr/share/nginx/html": {}, "/tmp": {}}
+    volumes: dict[str, object] = {
+        "/data": {},
+        "/var/lib/postgresql/data": {},
+        "/usr/share/nginx/html": {},
+        "/tmp": {},
+    }
     assert found("IF053", tmp_path / "v", *members, Volumes=volumes) == []
     [seen] = found("IF053", tmp_path / "r", *members, WorkingDir="/root", User="0")
     assert seen.severity == Severity.LOW
@@ -305,6 +310,8 @@ def test_ports_that_cannot_be_used(port: str) -> None:
 
 def test_ports_that_can() -> None:
     health = {"Test": ["CMD", "/usr/bin/app"]}
-    ports = {key: {} for key in ("1024", "8080/tcp", "53000/udp", "8000-8010/sctp")}
+    ports: dict[str, object] = {
+        key: {} for key in ("1024", "8080/tcp", "53000/udp", "8000-8010/sctp")
+    }
     assert configured(ExposedPorts=ports, Healthcheck=health) == []
     assert ids(configured(ExposedPorts={"80/tcp": {}}, Healthcheck=health, User="0")) == ["IF001"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import madeimage as made
 import pytest
@@ -95,7 +96,8 @@ def test_tools_by_name(name: str, check: str, severity: str, flag: str, tmp_path
     ]
     [seen] = findings(tmp_path, [*APP, *members])
     assert (seen.check, str(seen.severity), seen.path) == (check, severity, f"usr/sbin/{name}")
-    allowed = dataclasses.replace(POLICY, **{flag: True})
+    kinds: dict[str, Any] = {flag: True}
+    allowed = dataclasses.replace(POLICY, **kinds)
     assert findings(tmp_path / "b", [*APP, *members], policy=allowed) == []
 
 
@@ -120,7 +122,7 @@ def test_ways_to_log_in(tmp_path: Path) -> None:
         made.file("home/a/.ssh/authorized_keys", b""),
         made.file("usr/share/doc/sshd_config"),
     ]
-    ports = {"22/tcp": {}, "2222/tcp": {}, "20-23/tcp": {}}
+    ports: dict[str, object] = {"22/tcp": {}, "2222/tcp": {}, "20-23/tcp": {}}
     seen = found("IF035", tmp_path, *members, ExposedPorts=ports)
     assert {(f.path, f.key): str(f.severity) for f in seen} == {
         ("root/.ssh/authorized_keys", ""): "high",
