@@ -186,8 +186,9 @@ class ImageFacts:
     problems: tuple[tuple[int, Problem], ...] = ()
 
     @cached_property
-    def _visible(self) -> frozenset[tuple[int, str]]:
-        return frozenset((fact.layer, fact.origin) for fact in self.files.values())
+    def _moved(self) -> frozenset[tuple[int, str]]:
+        """What is seen under other paths only: hard links, names below linked directories."""
+        return frozenset((f.layer, f.origin) for f in self.files.values() if f.origin != f.path)
 
     @cached_property
     def by_name(self) -> Mapping[str, Sequence[str]]:
@@ -223,17 +224,19 @@ class ImageFacts:
     @cached_property
     def hidden(self) -> tuple[tuple[int, Entry], ...]:
         """Regular files that are shipped but no longer seen, each with its layer's index."""
-        visible = self._visible
         return tuple(
             (index, entry)
             for index, layer in enumerate(self.layers)
             for entry in layer.entries
-            if entry[1] == FILE and (index, entry[0]) not in visible
+            if entry.kind == FILE and not self.is_visible(index, entry.path)
         )
 
     def is_visible(self, layer: int, path: str) -> bool:
         """Whether what layer number ``layer`` holds at ``path`` is in the final file system."""
-        return (layer, path) in self._visible
+        fact = self.files.get(path)
+        if fact is not None and fact.layer == layer and fact.origin == path:
+            return True
+        return (layer, path) in self._moved
 
     def shipped(self) -> Iterator[tuple[int, Entry]]:
         """Every entry of every layer with the layer's index, those hidden later included."""

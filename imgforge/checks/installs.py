@@ -201,7 +201,7 @@ _APTS: Final = frozenset({"apt", "apt-get", "aptitude"})
 _USING: Final = frozenset(
     {"install", "upgrade", "dist-upgrade", "full-upgrade", "build-dep", "source", "download"}
 )
-_MADE: Final = re.compile(r"[$`<>(){}]")
+_MADE: Final = re.compile(r"[$`(){}]")
 
 
 def _verb(command: Command) -> str:

@@ -155,7 +155,7 @@ def _place(path: str) -> str:
     if home is None:
         return ""
     rest = path[home.end() :]
-    found = next(place for place in _HOME_CACHES if rest.startswith(place + "/"))
+    found = next((place for place in _HOME_CACHES if rest.startswith(f"{place}/")), "")
     return f"{home[0]}{found}" if found else ""
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.layers import still_shipped
+from imgforge.checks.image.layers import seen_as, still_shipped
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -44,9 +44,12 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             yield RULE.finding(message, path=fact.path, layer=layer)
     for index, facts in enumerate(image.layers):
         for entry in facts.entries:
-            if entry.capability and (index, entry.path) not in seen:
-                seen.add((index, entry.path))
-                message = f"/{entry.path} has capabilities (0x{entry.capability})"
-                message += still_shipped(image, index)
-                key = f"layer{index}"
-                yield RULE.finding(message, path=entry.path, layer=facts.digest, key=key)
+            if not entry.capability or (index, entry.path) in seen:
+                continue
+            now = seen_as(image, index, entry)
+            if now is not None and now.capability:
+                continue
+            seen.add((index, entry.path))
+            message = f"/{entry.path} has capabilities (0x{entry.capability})"
+            message += still_shipped(image, index)
+            yield RULE.finding(message, path=entry.path, layer=facts.digest, key=f"layer{index}")

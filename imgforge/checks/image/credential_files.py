@@ -92,7 +92,8 @@ _ENDS: Final = {
     ".tfstate.backup": "the state of Terraform",
 }
 _SUFFIXES: Final = tuple(_ENDS)
-_PARENTS: Final = frozenset(name for name, _ in _BELOW)
+_EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS) | {".json"}
+_SIMPLE: Final = frozenset(_NAMES) | {name for name, _ in _BELOW}
 _SERVICE: Final = re.compile(
     r"(?i)(?:gcp|gcloud|google|firebase)?[-_.]?(?:service[-_]?account|client[-_]secret)"
     r"(?:[-_.][a-z0-9-]*)?\.json|firebase-adminsdk.*\.json"
@@ -132,12 +133,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
 
 def _suspect(name: str) -> bool:
     """Whether a look at the whole path is worth while: nearly all names end here."""
-    return (
-        name in _NAMES
-        or name in _PARENTS
-        or name.startswith(".env")
-        or name.endswith((*_SUFFIXES, ".json"))
-    )
+    return name in _SIMPLE or name[name.rfind(".") :] in _EXTENSIONS or name.startswith(".env")
 
 
 def _kind(path: str, name: str) -> str:

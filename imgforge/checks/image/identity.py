@@ -114,7 +114,7 @@ def _accounts(text: str) -> list[Account]:
     for line in text.splitlines():
         fields = line.split(":")
         uid = number(fields[2]) if len(fields) >= _GROUP_FIELDS else None
-        if uid is not None:
+        if uid is not None and not line.startswith("#"):
             found.append(Account(fields[0], fields[1], uid))
     return found
 

@@ -42,19 +42,15 @@ _FILES: Final = frozenset(
     | {"junit.xml", "npm-debug.log", "yarn-debug.log", "yarn-error.log", "pip-log.txt"}
     | {"nohup.out", "skaffold.yaml", "docker-bake.hcl", ".DS_STORE"}
 )
-_ENDS: Final = (
-    ".swp",
-    ".swo",
-    "~",
-    ".orig",
-    ".rej",
-    ".bak",
-    ".old",
-    ".hprof",
-    ".dmp",
-    ".stackdump",
-)
-_DUMP: Final = re.compile(r"core(?:\.[0-9]+)?|hs_err_pid[0-9]+\.log|.*\.(?:hprof|dmp|stackdump)")
+_GRAVE: Final = {
+    **dict.fromkeys(_REPOSITORIES, "the repository of the source"),
+    **dict.fromkeys(_HISTORIES, "a history of what was typed"),
+}
+_NAMES: Final = _REPOSITORIES | _HISTORIES | _FOLDERS | _FILES
+_ENDS: Final = frozenset({".swp", ".swo", ".orig", ".rej", ".bak", ".old"})
+_DUMP: Final = re.compile(r"core(?:\.[0-9]+)?|hs_err_pid[0-9]+\.log|.+\.(?:hprof|dmp|stackdump)")
+_DUMP_STARTS: Final = ("core", "hs_err")
+_DUMP_ENDS: Final = frozenset({".hprof", ".dmp", ".stackdump"})
 _DUMP_SIZE: Final = 1 << 16
 """Bytes below which a file called ``core`` is no memory of a process."""
 _SYSTEM: Final = ("etc/", "usr/lib/", "usr/share/", "var/lib/", "var/backups/", "var/cache/")
@@ -66,14 +62,19 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     The lesser ones do not count among files of public packages or of the distribution.
     """
     installed = sites(image)
-    for name, paths in image.by_name.items():
-        what = _grave(name)
-        if what or name in _FOLDERS or name in _FILES or name.endswith(_ENDS):
-            for path in paths:
-                if what:
-                    yield from _graves(image, path, what)
-                elif not (packaged(path, installed) or path.startswith(_SYSTEM)):
-                    yield from _lesser(image, path, name)
+    for name in image.by_name:
+        end = name[name.rfind(".") :]
+        if name in _NAMES or end in _ENDS or name.endswith("~"):
+            what = _GRAVE.get(name, "")
+        elif (name.startswith(_DUMP_STARTS) or end in _DUMP_ENDS) and _DUMP.fullmatch(name):
+            what = "the memory of a process"
+        else:
+            continue
+        for path in image.by_name[name]:
+            if what:
+                yield from _grave(image, path, name, what)
+            elif not (packaged(path, installed) or path.startswith(_SYSTEM)):
+                yield from _lesser(image, path, name)
     for path in image.by_name.get("node_modules", ()):
         cache = image.files.get(f"{path}/.cache")
         if cache is not None and cache.kind == DIRECTORY:
@@ -81,20 +82,11 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             yield RULE.finding(message, path=cache.path, severity=Severity.LOW)
 
 
-def _grave(name: str) -> str:
-    if name in _REPOSITORIES:
-        return "the repository of the source"
-    if name in _HISTORIES:
-        return "a history of what was typed"
-    return "the memory of a process" if _DUMP.fullmatch(name) else ""
-
-
-def _graves(image: ImageFacts, path: str, what: str) -> Iterator[Finding]:
+def _grave(image: ImageFacts, path: str, name: str, what: str) -> Iterator[Finding]:
     fact = image.files[path]
-    name = path[path.rfind("/") + 1 :]
     if name in _REPOSITORIES:
         # A submodule has a file that only points elsewhere; CVS is also a word.
-        marks = ("HEAD", "requires", "wc.db", "entries", "Root", "README", "branch-format")
+        marks = ("HEAD", "requires", "wc.db", "entries", "Root", "branch-format")
         if fact.kind != DIRECTORY or not any(f"{path}/{mark}" in image.files for mark in marks):
             return
     elif fact.kind != FILE or fact.size < (_DUMP_SIZE if name.startswith("core") else 1):

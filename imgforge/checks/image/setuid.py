@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import FILE, HARDLINK, ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.layers import still_shipped
+from imgforge.checks.image.layers import seen_as, still_shipped
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -51,7 +51,8 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
         for entry in facts.entries:
             if not entry.mode & _BITS or entry.kind not in {FILE, HARDLINK}:
                 continue
-            if (index, entry.path) in seen:
+            now = seen_as(image, index, entry)
+            if (index, entry.path) in seen or (now is not None and now.mode & _BITS):
                 continue
             seen.add((index, entry.path))
             message = f"/{entry.path} has mode {entry.mode:04o}{still_shipped(image, index)}"
