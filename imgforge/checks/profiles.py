@@ -81,6 +81,7 @@ ALLOWANCES: Final[Mapping[str, tuple[str, ...]]] = {
 
 BOUNDS: Final[Mapping[str, Callable[[Policy], bool]]] = {
     "IF060": lambda policy: bool(policy.bases.allow),
+    "IF122": lambda policy: bool(policy.bases.allow),
     "IF061": lambda policy: (policy.budget.age, policy.budget.base_age) != (None, None),
 }
 """Rules that find nothing unless the policy sets a bound, and whether it does."""
@@ -144,19 +145,19 @@ CIS: Final = Profile(
         Practice(
             "4.1",
             "The container has a user of its own, not root",
-            ("IF001", "IF002"),
+            ("IF001", "IF002", "IF101", "IF102"),
         ),
         Practice(
             "4.2",
             "The base image is one that is trusted",
-            ("IF060",),
+            ("IF060", "IF122"),
             "A policy's bases.allow says which are; that they deserve it is shown by signatures,"
             " which imgforge lock demands.",
         ),
         Practice(
             "4.3",
             "Nothing is installed that the application does not need",
-            ("IF030", "IF031", "IF032", "IF033", "IF034", "IF035"),
+            ("IF030", "IF031", "IF032", "IF033", "IF034", "IF035", "IF144", "IF152"),
             "Which libraries the application needs, only its authors know; imgforge sbom lists"
             " what there is.",
         ),
@@ -175,33 +176,33 @@ CIS: Final = Profile(
         Practice(
             "4.6",
             "A health check is configured",
-            ("IF051",),
+            ("IF051", "IF170"),
             "Images that expose no port are not asked for one.",
         ),
         Practice(
             "4.7",
             "Package lists are not refreshed in a step of their own",
-            ("IF057",),
+            ("IF057", "IF141"),
         ),
         Practice(
             "4.8",
             "No file has a setuid or setgid bit",
-            ("IF010",),
+            ("IF010", "IF150"),
         ),
         Practice(
             "4.9",
             "Files are added with COPY, not with ADD",
-            ("IF059",),
+            ("IF059", "IF130", "IF131", "IF132"),
         ),
         Practice(
             "4.10",
             "No credential is stored in build files or the image",
-            ("IF020", "IF021", "IF022", "IF023"),
+            ("IF020", "IF021", "IF022", "IF023", "IF110", "IF111", "IF112", "IF113"),
         ),
         Practice(
             "4.11",
             "Only packages whose origin was verified are installed",
-            ("IF058",),
+            ("IF058", "IF133", "IF134", "IF135"),
             "Steps that left no history cannot be seen; imgforge lock verifies what it pins.",
         ),
         Practice(
@@ -221,18 +222,18 @@ TWELVE: Final = Profile(
         Practice(
             "1",
             "Bases are minimal, trusted, pinned by digest and kept fresh",
-            ("IF060", "IF061", "IF062"),
+            ("IF060", "IF061", "IF062", "IF120", "IF121", "IF122", "IF123", "IF124"),
             "A finished image does not say how its base was named; imgforge.lock does.",
         ),
         Practice(
             "2",
             "Several stages: what builds does not ship",
-            ("IF032", "IF033"),
+            ("IF032", "IF033", "IF144"),
         ),
         Practice(
             "3",
             "Layers are few, clean and ordered for the cache",
-            ("IF063", "IF072"),
+            ("IF063", "IF072", "IF143"),
             "The order shows in the Dockerfile only; imgforge render puts what rarely changes"
             " first.",
         ),
@@ -244,7 +245,7 @@ TWELVE: Final = Profile(
         Practice(
             "5",
             "No credentials in any layer, variable or step",
-            ("IF020", "IF021", "IF022", "IF023"),
+            ("IF020", "IF021", "IF022", "IF023", "IF110", "IF111", "IF112", "IF113"),
         ),
         Practice(
             "6",
@@ -255,27 +256,55 @@ TWELVE: Final = Profile(
         Practice(
             "7",
             "Files come by COPY, packages and downloads are verified",
-            ("IF057", "IF058", "IF059"),
+            (
+                "IF057",
+                "IF058",
+                "IF059",
+                "IF130",
+                "IF131",
+                "IF132",
+                "IF133",
+                "IF134",
+                "IF135",
+                "IF136",
+                "IF140",
+                "IF141",
+                "IF142",
+            ),
         ),
         Practice(
             "8",
             "It runs as a numeric user who is not root",
-            ("IF001", "IF002", "IF003", "IF004", "IF005", "IF006"),
+            ("IF001", "IF002", "IF003", "IF004", "IF005", "IF006", "IF101", "IF102"),
         ),
         Practice(
             "9",
             "No file gives rights away: setuid, capabilities, writable by others",
-            ("IF010", "IF011", "IF012", "IF013", "IF014"),
+            ("IF010", "IF011", "IF012", "IF013", "IF014", "IF150", "IF151", "IF153"),
         ),
         Practice(
             "10",
             "Nothing is left over that the application does not need",
-            ("IF034", "IF035", "IF070", "IF071"),
+            ("IF034", "IF035", "IF070", "IF071", "IF103", "IF152", "IF180"),
         ),
         Practice(
             "11",
             "It starts as configured and says whether it is well",
-            ("IF050", "IF051", "IF053", "IF054", "IF055", "IF056"),
+            (
+                "IF050",
+                "IF051",
+                "IF053",
+                "IF054",
+                "IF055",
+                "IF056",
+                "IF160",
+                "IF161",
+                "IF162",
+                "IF163",
+                "IF170",
+                "IF171",
+                "IF172",
+            ),
         ),
         Practice(
             "12",
@@ -294,19 +323,19 @@ RESTRICTED: Final = Profile(
         Practice(
             "non-root",
             "The container must run as a user who is not root",
-            ("IF001", "IF002"),
+            ("IF001", "IF002", "IF101", "IF102"),
             "The pod must set runAsNonRoot: true.",
         ),
         Practice(
             "user",
             "The user's number is not 0",
-            ("IF001",),
+            ("IF001", "IF101"),
             "The pod must not set runAsUser: 0.",
         ),
         Practice(
             "escalation",
             "No process gains more rights than its parent has",
-            ("IF010", "IF011"),
+            ("IF010", "IF011", "IF150"),
             "The pod must set allowPrivilegeEscalation: false.",
         ),
         Practice(
@@ -318,7 +347,7 @@ RESTRICTED: Final = Profile(
         Practice(
             "volumes",
             "Volumes are of harmless types, none is a path of the host",
-            ("IF053",),
+            ("IF053", "IF160"),
             "The pod must use only configMap, csi, downwardAPI, emptyDir, ephemeral,"
             " persistentVolumeClaim, projected and secret.",
         ),

@@ -17,6 +17,9 @@ from imgforge.policy import Policy
 DOCKERFILE: Final = "IF1"
 """What the ids of Dockerfile rules begin with; all others judge images."""
 
+UNREADABLE: Final = "IF100"
+"""The rule that a Dockerfile can be read; where it finds something, no other rule was asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -117,8 +120,9 @@ def of(
     """Return the report on ``subject``: every platform's facts with what was found in them.
 
     ``dockerfile`` is None if no Dockerfile was judged, which is not the same as nothing found.
-    Findings come from :func:`imgforge.checks.run`, policy applied, and of images from the checks
-    ``asked``. Exceptions of the policy that nothing found needs are reported too. Use it so::
+    Findings of images come from :func:`imgforge.checks.run` with the checks ``asked``, those of a
+    Dockerfile from its rules by way of :func:`imgforge.checks.judged`. Exceptions of the policy
+    that nothing found needs are reported too. Use it so::
 
         images = [(facts, checks.run(facts, policy)) for facts in ...]
         report = subject.of(name, policy, images=images, profile=profiles.PROFILES["cis"])
@@ -127,7 +131,7 @@ def of(
     """
     judged = tuple(_image(facts, findings) for facts, findings in images)
     ran = {check.RULE.id for check in asked} if judged else set()
-    if dockerfile is not None:
+    if dockerfile is not None and not any(f.check == UNREADABLE for f in dockerfile):
         ran |= {rule.id for rule in RULES if rule.id.startswith(DOCKERFILE)}
     found = _merged(judged, dockerfile or ())
     unused = unused_ignore.unused(found, policy, ran)

@@ -97,6 +97,13 @@ def test_rules_that_were_not_asked_prove_nothing() -> None:
         assert outcome.verdict == ("pass" if known else "undecidable")
 
 
+def test_a_dockerfile_that_cannot_be_read_passes_no_practice() -> None:
+    broken = Finding(subject.UNREADABLE, Severity.HIGH, "t", "m", "r", "Dockerfile", line=1)
+    found = subject.of("x", Policy(), dockerfile=[broken], profile=PROFILES["twelve"])
+    assert {outcome.verdict for outcome in found.outcomes} == {"undecidable"}
+    assert not found.passed
+
+
 def test_findings_of_a_dockerfile_have_no_site() -> None:
     rule = Rule("IF100", Severity.HIGH, "t", "w", "r.")
     finding = rule.finding("m", path="Dockerfile", line=3)

@@ -20,7 +20,7 @@ DIGEST = "sha256:" + "0a" * 32
 
 
 def allowing(*globs: str) -> Policy:
-    return dataclasses.replace(POLICY, bases=Bases(allow=globs))
+    return dataclasses.replace(POLICY, bases=Bases(allow=(globs,)))
 
 
 @pytest.mark.parametrize(
