@@ -75,10 +75,15 @@ def layers(path: Path | None, environ: Mapping[str, str] | None = None) -> list[
 
     Each takes from those above it what it says nothing of. Raises what :func:`effective` does.
     """
-    from imgforge.policy import file, organisation
+    from imgforge.policy import organisation
+
+    pins = organisation.pinned(os.environ if environ is None else environ)
+    if not pins and path is None:
+        return []
+    from imgforge.policy import file
 
     found: list[tuple[str, Policy]] = []
-    for pinned in organisation.pinned(os.environ if environ is None else environ):
+    for pinned in pins:
         data = organisation.verified(pinned)
         policy = file.parse(data, pinned.file, above=_innermost(found), shared=True)
         organisation.check_named(policy, pinned.file)

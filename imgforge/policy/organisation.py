@@ -8,7 +8,6 @@ keys. Nothing is parsed before it is proven.
 from __future__ import annotations
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,14 +60,8 @@ def pinned(environ: Mapping[str, str]) -> list[Pinned]:
 
     Not a byte of them is read.
     """
-    places = [files.SYSTEM] if _there(files.SYSTEM) else []
-    # One that is named must be there: reading it says so.
-    if environ.get("IMGFORGE_CONFIG"):
-        places += files.configs(environ)
-    else:
-        places += [path for path in files.configs(environ) if _there(path)][:1]
     found = []
-    for path in dict.fromkeys(places):
+    for path in files.pinning(environ):
         data, table = tomlfile.read(path)
         if "policy" in table:
             found.append(_pin(table["policy"], path, data))
@@ -118,6 +111,8 @@ def sign(data: bytes, file: Path, signer: Signer) -> Path:
 
     One that was there is replaced in one step. InvalidInputError if it cannot be written.
     """
+    import tempfile
+
     from imgforge.signing import blob
 
     bundle, path = blob.sign(data, signer), bundle_path(file)
@@ -182,17 +177,6 @@ def _pin(value: object, path: Path, data: bytes) -> Pinned:
     # No "~": whoever sets HOME would choose the key.
     key = path.parent / found["key"] if "key" in found else None
     return Pinned(path, path.parent / found["file"], found.get("digest", ""), key)
-
-
-def _there(path: Path) -> bool:
-    """Whether there is something at ``path``; what cannot be looked at is there."""
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _read(path: Path, limit: int, what: str) -> bytes:

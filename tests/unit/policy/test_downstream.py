@@ -254,3 +254,39 @@ def test_each_bound_is_told_with_the_file_that_set_it() -> None:
         "fail-on": "mine",
         "severity.IF030": "mine",
     }
+
+
+def test_an_exception_counts_only_if_it_is_delegated_and_ends_in_time() -> None:
+    def accepted(check: str, days: int) -> tuple[bool, bool]:
+        ignore = Ignore(check, "*", "r", DAY + dt.timedelta(days=days), "o")
+        outer = Policy(day=DAY, delegate=Delegate(frozenset({"IF012"}), max_days=30))
+        found = [Finding(check, Severity.HIGH, "t", "m", "r")]
+        held = [
+            downstream.tighten(outer, Policy(day=DAY, **{place: (ignore,)}))  # type: ignore[arg-type]
+            for place in ("ignore", "inherited")
+        ]
+        return passes(found, held[0]), passes(found, held[1])
+
+    assert accepted("IF012", 30) == (True, True)
+    assert accepted("IF012", 31) == (False, False)
+    assert accepted("IF012", -1) == (False, False)
+    assert accepted("IF010", 30) == (False, False)
+
+
+def test_the_outer_ones_reason_to_trust_comes_first_and_exemptions_end_in_time() -> None:
+    def exempt(days: int, why: str) -> Trust:
+        until = DAY + dt.timedelta(days=days)
+        return Trust("*", exempt=why, owner="o", expires=until)
+
+    def trusts(delegate: Delegate, *inner: Trust) -> list[str]:
+        outer = Policy(bases=Bases(trust=(exempt(90, "outer"),)), day=DAY, delegate=delegate)
+        held = downstream.tighten(outer, Policy(bases=Bases(trust=inner), day=DAY))
+        return [trust.exempt or "key" for trust in held.bases.trust]
+
+    key = Trust("*", key=Path("k.pub"))
+    assert trusts(Delegate(), exempt(1, "inner"), key) == ["outer"]
+    lent = Delegate(trust=True, max_days=30)
+    assert trusts(lent, exempt(31, "late"), exempt(30, "inner"), key) == ["outer", "inner", "key"]
+    late = Policy(bases=Bases(trust=(exempt(31, "late"),)), day=DAY)
+    assert len(wishes(late, delegate=lent)) == 1
+    assert wishes(late, delegate=Delegate(trust=True, max_days=10**9)) == []

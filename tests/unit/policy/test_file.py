@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,12 @@ def test_sizes_are_bytes_or_have_a_unit(said: str, size: int, tmp_path: Path) ->
     path = tmp_path / "policy.toml"
     path.write_text(f"[budget]\nsize = {said}\n")
     assert load(path).budget == Budget(size=size)
+
+
+def test_the_policies_that_the_docs_show_are_read(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs/how-to/policy.md").read_text()
+    shown = re.findall(r"```toml\n(# \S*(?:policy|org)\.toml\n.*?)```", text, re.DOTALL)
+    assert len(shown) == 2
+    for each in shown:
+        (tmp_path / "policy.toml").write_text(each)
+        load(tmp_path / "policy.toml")
