@@ -92,7 +92,7 @@ _ENDS: Final = {
     ".tfstate.backup": "the state of Terraform",
 }
 _SUFFIXES: Final = tuple(_ENDS)
-_EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS) | {".json"}
+_EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS)
 _SIMPLE: Final = frozenset(_NAMES) | {name for name, _ in _BELOW}
 _SERVICE: Final = re.compile(
     r"(?i)(?:gcp|gcloud|google|firebase)?[-_.]?(?:service[-_]?account|client[-_]secret)"
@@ -112,10 +112,10 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     In the tree of a package manager they came from a public archive, which makes them low.
     """
     installed = sites(image)
-    for name, paths in image.by_name.items():
+    for name in image.names:
         if not _suspect(name):
             continue
-        for path in paths:
+        for path in image.named(name):
             fact, kind = image.files[path], _kind(path, name)
             if kind and fact.kind == FILE and fact.size:
                 severity = Severity.LOW if packaged(path, installed) else None
@@ -133,7 +133,9 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
 
 def _suspect(name: str) -> bool:
     """Whether a look at the whole path is worth while: nearly all names end here."""
-    return name in _SIMPLE or name[name.rfind(".") :] in _EXTENSIONS or name.startswith(".env")
+    if name in _SIMPLE or name[name.rfind(".") :] in _EXTENSIONS or name.startswith(".env"):
+        return True
+    return name.endswith(".json") and _SERVICE.fullmatch(name) is not None
 
 
 def _kind(path: str, name: str) -> str:
