@@ -263,6 +263,10 @@ def test_files_that_only_look_like_it(tmp_path: Path) -> None:
 
 
 def test_credential_files_of_packages_are_low(tmp_path: Path) -> None:
-    paths = ["app/node_modules/a/.npmrc", "usr/lib/python3/dist-packages/x/tests/store.p12"]
+    paths = [
+        "app/node_modules/a/.npmrc",
+        "usr/lib/python3/dist-packages/x/tests/store.p12",
+        "usr/share/cmake-3.31/Templates/Windows/key.pfx",
+    ]
     seen = found("IF023", tmp_path, *(made.file(path) for path in paths))
     assert [(f.path, f.severity) for f in seen] == [(path, Severity.LOW) for path in paths]
