@@ -135,6 +135,10 @@ def test_environments_without_secrets(name: str) -> None:
         {"Labels": {**LABELS, "ci.token": TOKEN}},
         {"Cmd": ["--token", TOKEN]},
         {"Entrypoint": ["/usr/bin/app", f"--key={SAMPLES['stripe-key']}"]},
+        {"Cmd": ["--db-password=hunter22x"]},
+        {"Cmd": ["--db-password", "hunter22x"]},
+        {"Entrypoint": ["/usr/bin/app", "-Dspring.datasource.password=hunter22x"]},
+        {"Healthcheck": {"Test": ["CMD", "/usr/bin/app", "--api-token", "hunter22x"]}},
         {"Healthcheck": {"Test": ["CMD", "/usr/bin/app", "-H", f"Authorization: {TOKEN}"]}},
     ],
 )
@@ -152,6 +156,11 @@ def test_secrets_elsewhere_in_the_configuration(config: dict[str, Any]) -> None:
         {"Labels": {**LABELS, "digest": "sha256:" + "ab" * 32}},
         {"Cmd": ["--token-file", "/run/secrets/token"]},
         {"Cmd": ["--password", "$PASSWORD"]},
+        {"Cmd": ["--password", "--verbose"]},
+        {"Cmd": ["--password-stdin", "registry.example"]},
+        {"Cmd": ["--token-ttl", "300", "--max-tokens=4096"]},
+        {"Cmd": ["--api-key-from-env", "API_KEY", "--secret-name=db"]},
+        {"Cmd": ["--password"]},
     ],
 )
 def test_configurations_without_secrets(config: dict[str, Any]) -> None:
