@@ -29,6 +29,7 @@ from imgforge.checks.image import (
     end_of_life,
     entrypoint,
     expired_ignore,
+    expiring_ignore,
     health,
     injection,
     labels,
@@ -119,4 +120,5 @@ CHECKS: Final[tuple[Check, ...]] = (
     leftovers,
     caches,
     expired_ignore,
+    expiring_ignore,
 )

@@ -25,17 +25,21 @@ RULE: Final = Rule(
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-    """Compare the base labels with the policy's globs; without labels nothing can be said (low)."""
-    allow = policy.bases.allow
-    if allow is None:
+    """Compare the base labels with every list of the policy; without labels nothing is known."""
+    if not policy.bases.allow:
         return
     labels = image.settings.labels
     name, digest = labels.get(f"{PREFIX}base.name", ""), labels.get(f"{PREFIX}base.digest", "")
     if not name:
         message = f"the policy lists bases, but the image has no label {PREFIX}base.name"
         yield RULE.finding(message, key="unknown", severity=Severity.LOW)
-    elif not any(fnmatchcase(known, glob) for known in _names(name, digest) for glob in allow):
-        yield RULE.finding(f"the base {name} is not in bases.allow", key=name)
+        return
+    known = _names(name, digest)
+    for allow in policy.bases.allow:
+        if not any(fnmatchcase(each, glob) for each in known for glob in allow):
+            listed = ", ".join(allow) or "nothing"
+            message = f"the base {name} is not in bases.allow, which lists {listed}"
+            yield RULE.finding(message, key=name)
 
 
 def _names(name: str, digest: str) -> set[str]:
