@@ -7,7 +7,7 @@ stand where an image has tens of thousands of a thing: a cached layer has to loa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -191,19 +191,34 @@ class ImageFacts:
         return frozenset((f.layer, f.origin) for f in self.files.values() if f.origin != f.path)
 
     @cached_property
-    def by_name(self) -> Mapping[str, Sequence[str]]:
-        """The paths of the final file system by their last component."""
-        found: dict[str, list[str]] = {}
-        for path in self.files:
-            found.setdefault(path[path.rfind("/") + 1 :], []).append(path)
-        return found
+    def _named(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """The last path of each name, and the others of those that several have.
+
+        Most have one: a list for each would keep the garbage collector busy.
+        """
+        names = [path[path.rfind("/") + 1 :] for path in self.files]
+        last = dict(zip(names, self.files, strict=True))
+        others: dict[str, list[str]] = {}
+        if len(last) < len(names):
+            for name, path in zip(names, self.files, strict=True):
+                if last[name] is not path:
+                    others.setdefault(name, []).append(path)
+        return last, others
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The last components of all paths of the final file system."""
+        return self._named[0].keys()
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """Return the paths of the final file system whose last component is ``name``."""
+        last, others = self._named
+        return (*others.get(name, ()), last[name]) if name in last else ()
 
     @cached_property
     def commands(self) -> Mapping[str, Sequence[str]]:
         """What lies in any ``bin``, ``sbin`` or ``libexec`` directory: paths by last component."""
-        folders = {
-            path for name in ("bin", "sbin", "libexec") for path in self.by_name.get(name, ())
-        }
+        folders = {path for name in ("bin", "sbin", "libexec") for path in self.named(name)}
         found: dict[str, list[str]] = {}
         for path in self.files:
             cut = path.rfind("/")

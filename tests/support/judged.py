@@ -74,14 +74,15 @@ def configured(
 
     ``steps`` are its history, ``config`` is put into its ``config`` object and ``fields`` beside.
     """
-    good = _good()
+    plain = good()
     told = {"history": [{"created_by": step} for step in steps], **(fields or {})}
-    value = {**good.config, **told, "config": {**CONFIG, **config}}
-    return run(dataclasses.replace(good, config=value, settings=read(value)), policy)
+    value = {**plain.config, **told, "config": {**CONFIG, **config}}
+    return run(dataclasses.replace(plain, config=value, settings=read(value)), policy)
 
 
 @functools.cache
-def _good() -> ImageFacts:
+def good() -> ImageFacts:
+    """Return the image without faults: one layer with APP, configured by CONFIG."""
     with tempfile.TemporaryDirectory() as folder:
         return image(Path(folder))
 

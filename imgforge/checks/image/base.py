@@ -25,7 +25,7 @@ RULE: Final = Rule(
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-    """Compare the base labels with the policy's globs; without labels nothing can be said (low)."""
+    """Compare the base labels with every list of the policy; without labels nothing is known."""
     if not policy.bases.allow:
         return
     labels = image.settings.labels
@@ -35,11 +35,11 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
         yield RULE.finding(message, key="unknown", severity=Severity.LOW)
         return
     known = _names(name, digest)
-    if not all(
-        any(fnmatchcase(each, glob) for each in known for glob in allow)
-        for allow in policy.bases.allow
-    ):
-        yield RULE.finding(f"the base {name} is not in bases.allow", key=name)
+    for allow in policy.bases.allow:
+        if not any(fnmatchcase(each, glob) for each in known for glob in allow):
+            listed = ", ".join(allow) or "nothing"
+            message = f"the base {name} is not in bases.allow, which lists {listed}"
+            yield RULE.finding(message, key=name)
 
 
 def _names(name: str, digest: str) -> set[str]:

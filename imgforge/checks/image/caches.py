@@ -102,9 +102,9 @@ def _hidden(image: ImageFacts) -> Iterator[Finding]:
 
 
 def _package_files(image: ImageFacts, roots: tuple[str, ...]) -> Iterator[Finding]:
-    for name, paths in image.by_name.items():
+    for name in image.names:
         if name.endswith(_PACKAGES):
-            for path in paths:
+            for path in image.named(name):
                 fact = image.files[path]
                 if fact.kind == FILE and fact.size and not path.startswith(roots):
                     message = f"/{path} is a package file ({megabytes(fact.size)})"

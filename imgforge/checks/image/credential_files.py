@@ -92,7 +92,7 @@ _ENDS: Final = {
     ".tfstate.backup": "the state of Terraform",
 }
 _SUFFIXES: Final = tuple(_ENDS)
-_EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS) | {".json"}
+_EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS)
 _SIMPLE: Final = frozenset(_NAMES) | {name for name, _ in _BELOW}
 _SERVICE: Final = re.compile(
     r"(?i)(?:gcp|gcloud|google|firebase)?[-_.]?(?:service[-_]?account|client[-_]secret)"
@@ -101,6 +101,8 @@ _SERVICE: Final = re.compile(
 _ENVIRONMENT: Final = re.compile(
     r"\.env(?:rc)?(?!.*(?:example|sample|template|tmpl|dist|default|schema|vault))(?:\.[\w.-]+)?"
 )
+_DISTRIBUTED: Final = ("usr/share/", "usr/lib/")
+_SAMPLE: Final = re.compile(r"(?i)/(?:templates?|examples?|samples?|tests?|testdata|doc)/")
 _PUBLIC: Final = re.compile(
     r"(?i)cacerts?|ca-certs?|ca-bundle|trust-?store|example|sample|template"
 )
@@ -112,28 +114,36 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     In the tree of a package manager they came from a public archive, which makes them low.
     """
     installed = sites(image)
-    for name, paths in image.by_name.items():
+    for name in image.names:
         if not _suspect(name):
             continue
-        for path in paths:
+        for path in image.named(name):
             fact, kind = image.files[path], _kind(path, name)
             if kind and fact.kind == FILE and fact.size:
-                severity = Severity.LOW if packaged(path, installed) else None
+                severity = Severity.LOW if _published(path, installed) else None
                 layer = image.layers[fact.layer].digest
                 message = f"/{path} is named as {kind}"
                 yield RULE.finding(message, path=path, layer=layer, severity=severity)
     for index, entry in image.hidden:
         name = entry.path[entry.path.rfind("/") + 1 :]
         if entry.size and _suspect(name) and (kind := _kind(entry.path, name)):
-            severity = Severity.LOW if packaged(entry.path, installed) else None
+            severity = Severity.LOW if _published(entry.path, installed) else None
             message = f"/{entry.path} is named as {kind}{still_shipped(image, index)}"
             layer, key = image.layers[index].digest, f"layer{index}"
             yield RULE.finding(message, path=entry.path, layer=layer, key=key, severity=severity)
 
 
+def _published(path: str, installed: tuple[str, ...]) -> bool:
+    """Whether everybody has the file: from a package, or a distribution's sample."""
+    sample = path.startswith(_DISTRIBUTED) and _SAMPLE.search(path) is not None
+    return sample or packaged(path, installed)
+
+
 def _suspect(name: str) -> bool:
     """Whether a look at the whole path is worth while: nearly all names end here."""
-    return name in _SIMPLE or name[name.rfind(".") :] in _EXTENSIONS or name.startswith(".env")
+    if name in _SIMPLE or name[name.rfind(".") :] in _EXTENSIONS or name.startswith(".env"):
+        return True
+    return name.endswith(".json") and _SERVICE.fullmatch(name) is not None
 
 
 def _kind(path: str, name: str) -> str:

@@ -62,7 +62,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     The lesser ones do not count among files of public packages or of the distribution.
     """
     installed = sites(image)
-    for name in image.by_name:
+    for name in image.names:
         end = name[name.rfind(".") :]
         if name in _NAMES or end in _ENDS or name.endswith("~"):
             what = _GRAVE.get(name, "")
@@ -70,12 +70,12 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             what = "the memory of a process"
         else:
             continue
-        for path in image.by_name[name]:
+        for path in image.named(name):
             if what:
                 yield from _grave(image, path, name, what)
             elif not (packaged(path, installed) or path.startswith(_SYSTEM)):
                 yield from _lesser(image, path, name)
-    for path in image.by_name.get("node_modules", ()):
+    for path in image.named("node_modules"):
         cache = image.files.get(f"{path}/.cache")
         if cache is not None and cache.kind == DIRECTORY:
             message = f"/{cache.path} is a cache of build tools"

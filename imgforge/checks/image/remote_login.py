@@ -59,14 +59,14 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
 
 def _keys(image: ImageFacts) -> Iterator[Finding]:
     for name in _AUTHORISED:
-        for path in image.by_name.get(name, ()):
+        for path in image.named(name):
             fact = image.files[path]
             if fact.kind == FILE and fact.size:
                 layer = image.layers[fact.layer].digest
                 yield RULE.finding(f"/{path} lets its owners log in", path=path, layer=layer)
-    for name in image.by_name:
+    for name in image.names:
         if "host" in name and _HOST_KEY.fullmatch(name):
-            for path in image.by_name[name]:
+            for path in image.named(name):
                 message = f"/{path} is a host key that every copy of the image shares"
                 yield RULE.finding(message, path=path)
 
@@ -74,7 +74,7 @@ def _keys(image: ImageFacts) -> Iterator[Finding]:
 def _servers(image: ImageFacts) -> Iterator[Finding]:
     medium = Severity.MEDIUM
     yield from found(image, RULE, "a login server", SERVERS, IDENTITIES, severity=medium)
-    for path in image.by_name.get("sshd_config", ()):
+    for path in image.named("sshd_config"):
         if path.startswith("etc/"):
             message = f"/{path} configures an SSH server"
             yield RULE.finding(message, path=path, severity=medium)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
@@ -40,6 +41,10 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
 
 _ASSIGNED: Final = re.compile(r"(?:^|[\s|])([A-Z][A-Z0-9_]{2,60})=(\"[^\"]*\"|'[^']*'|\S*)")
 
+_OPTION: Final = re.compile(r"--?(?:D(?=[a-z]))?([A-Za-z][\w.-]{1,60})(?:=(.*))?", re.DOTALL)
+_ELSEWHERE: Final = ("stdin", "env", "environment")
+"""Ends of options that say where the secret comes from."""
+
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find them in history (build arguments too), labels, command and health check."""
@@ -52,6 +57,29 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             if secret_name(name) and not placeholder(value):
                 message = f"history step {number} sets {name}, which is named for a secret"
                 yield RULE.finding(message, key=f"history:{name}")
+    for place, words in _commands(image):
+        for name, value in _arguments(words):
+            named = secret_name(name) and not name.endswith(_ELSEWHERE)
+            # What is known by its value has been said already.
+            if named and not placeholder(value) and secret_value(value) is None:
+                message = f"{place} gives {name}, which is named for a secret"
+                yield RULE.finding(message, key=f"{place}:{name}")
+
+
+def _commands(image: ImageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    settings = image.settings
+    yield "the command", (*settings.entrypoint, *settings.cmd)
+    yield "the health check", settings.healthcheck
+
+
+def _arguments(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield options and their values: ``--name=value``, ``--name value``, ``-Dname=value``."""
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        match = _OPTION.fullmatch(word)
+        if match is not None and match[2] is not None:
+            yield match[1], match[2]
+        elif match is not None and word.startswith("--") and not after.startswith("-"):
+            yield match[1], after
 
 
 def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:

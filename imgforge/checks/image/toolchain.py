@@ -44,7 +44,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     names = {name for name in image.commands if _NAME.fullmatch(name)}
     yield from found(image, RULE, "a tool to compile or debug with", names, IDENTITIES)
     for name, owner in _HEADERS.items():
-        for path in image.by_name.get(name, ()):
+        for path in image.named(name):
             if "/include/" in f"/{path}":
                 message = f"/{path}: the headers of {owner} are only needed to compile"
                 yield RULE.finding(message, path=path, severity=Severity.LOW)

@@ -135,6 +135,10 @@ def test_environments_without_secrets(name: str) -> None:
         {"Labels": {**LABELS, "ci.token": TOKEN}},
         {"Cmd": ["--token", TOKEN]},
         {"Entrypoint": ["/usr/bin/app", f"--key={SAMPLES['stripe-key']}"]},
+        {"Cmd": ["--db-password=hunter22x"]},
+        {"Cmd": ["--db-password", "hunter22x"]},
+        {"Entrypoint": ["/usr/bin/app", "-Dspring.datasource.password=hunter22x"]},
+        {"Healthcheck": {"Test": ["CMD", "/usr/bin/app", "--api-token", "hunter22x"]}},
         {"Healthcheck": {"Test": ["CMD", "/usr/bin/app", "-H", f"Authorization: {TOKEN}"]}},
     ],
 )
@@ -152,6 +156,11 @@ def test_secrets_elsewhere_in_the_configuration(config: dict[str, Any]) -> None:
         {"Labels": {**LABELS, "digest": "sha256:" + "ab" * 32}},
         {"Cmd": ["--token-file", "/run/secrets/token"]},
         {"Cmd": ["--password", "$PASSWORD"]},
+        {"Cmd": ["--password", "--verbose"]},
+        {"Cmd": ["--password-stdin", "registry.example"]},
+        {"Cmd": ["--token-ttl", "300", "--max-tokens=4096"]},
+        {"Cmd": ["--api-key-from-env", "API_KEY", "--secret-name=db"]},
+        {"Cmd": ["--password"]},
     ],
 )
 def test_configurations_without_secrets(config: dict[str, Any]) -> None:
@@ -263,6 +272,10 @@ def test_files_that_only_look_like_it(tmp_path: Path) -> None:
 
 
 def test_credential_files_of_packages_are_low(tmp_path: Path) -> None:
-    paths = ["app/node_modules/a/.npmrc", "usr/lib/python3/dist-packages/x/tests/store.p12"]
+    paths = [
+        "app/node_modules/a/.npmrc",
+        "usr/lib/python3/dist-packages/x/tests/store.p12",
+        "usr/share/cmake-3.31/Templates/Windows/key.pfx",
+    ]
     seen = found("IF023", tmp_path, *(made.file(path) for path in paths))
     assert [(f.path, f.severity) for f in seen] == [(path, Severity.LOW) for path in paths]

@@ -43,6 +43,13 @@ def test_bases_on_and_off_the_list(name: str, globs: list[str], severity: str | 
     assert of("IF060", configured(Labels=labels)) == []
 
 
+def test_every_list_of_bases_counts() -> None:
+    labels = {**LABELS, f"{BASE}name": "imgforge/python-3.13"}
+    both = dataclasses.replace(POLICY, bases=Bases(allow=(("*",), ("node-*",))))
+    [seen] = of("IF060", configured(Labels=labels, policy=both))
+    assert (seen.severity, "node-*" in seen.message) == (Severity.HIGH, True)
+
+
 @pytest.mark.parametrize(
     ("moment", "severity"),
     [
