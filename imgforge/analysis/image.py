@@ -11,12 +11,12 @@ from imgforge.analysis.config import Settings, read
 from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
 from imgforge.analysis.merge import merge
 from imgforge.analysis.purl import build, distribution
-from imgforge.oci.layout import CorruptLayoutError, Layout, references
+from imgforge.oci.layout import Blobs, CorruptLayoutError, references
 from imgforge.oci.types import MANIFESTS, Descriptor
 
 
-def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> ImageFacts:
-    """Read the image manifest ``image`` of ``layout`` and every layer it names, each once.
+def analyse(blobs: Blobs, image: Descriptor, *, cache: Path | None = None) -> ImageFacts:
+    """Read the image manifest ``image`` of ``blobs`` and every layer it names, each once.
 
     ``cache`` is a directory of this user's alone. Facts found there under a layer's digest answer
     for that layer, and its blob is then not read again: facts are a function of the bytes, the
@@ -28,10 +28,10 @@ def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> 
     """
     if image.media_type not in MANIFESTS:
         raise CorruptLayoutError(f"{image.digest} is no image manifest")
-    config_descriptor, *descriptors = references(layout.read_json(image))
-    config = layout.read_json(config_descriptor)
+    config_descriptor, *descriptors = references(blobs.read_json(image))
+    config = blobs.read_json(config_descriptor)
     settings = read(config)
-    layers = _layers(layout, descriptors, cache)
+    layers = _layers(blobs, descriptors, cache)
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
     facts = ImageFacts(
@@ -48,7 +48,7 @@ def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> 
 
 
 def _layers(
-    layout: Layout, descriptors: Sequence[Descriptor], cache: Path | None
+    blobs: Blobs, descriptors: Sequence[Descriptor], cache: Path | None
 ) -> tuple[LayerFacts, ...]:
     known: dict[str, LayerFacts] = {}
     missing: dict[str, Descriptor] = {}
@@ -59,13 +59,11 @@ def _layers(
         else:
             missing[descriptor.digest] = descriptor
     if missing:
-        known |= _read(layout, list(missing.values()), cache)
+        known |= _read(blobs, list(missing.values()), cache)
     return tuple(known[descriptor.digest] for descriptor in descriptors)
 
 
-def _read(
-    layout: Layout, descriptors: list[Descriptor], cache: Path | None
-) -> dict[str, LayerFacts]:
+def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> dict[str, LayerFacts]:
     from concurrent.futures import ThreadPoolExecutor
 
     from imgforge.analysis.layer import read_layer
@@ -75,7 +73,10 @@ def _read(
 
     def one(descriptor: Descriptor) -> LayerFacts:
         try:
-            facts = read_layer(layout.blob_path(descriptor.digest), engine)
+            with blobs.open_blob(descriptor) as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                facts = read_layer(file, size, engine)
         except OSError as error:
             problem = Problem("digest", "", f"the blob cannot be read: {error.strerror}")
             return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
