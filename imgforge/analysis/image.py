@@ -12,16 +12,19 @@ from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
 from imgforge.analysis.merge import merge
 from imgforge.analysis.purl import build, distribution
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
-from imgforge.oci.types import MANIFESTS, Descriptor
+from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
 
 
-def analyse(blobs: Blobs, image: Descriptor, *, cache: Path | None = None) -> ImageFacts:
+def analyse(
+    blobs: Blobs, image: Descriptor, *, cache: Path | None = None, anew: bool = False
+) -> ImageFacts:
     """Read the image manifest ``image`` of ``blobs`` and every layer it names, each once.
 
     ``cache`` is a directory of this user's alone. Facts found there under a layer's digest answer
     for that layer, and its blob is then not read again: facts are a function of the bytes, the
     digest names these, and whatever is published or verified later is hashed again there. A blob
     that does not match its digest yields a problem in the facts and is never kept in the cache.
+    With ``anew`` every layer is read, whatever is known of it.
 
     Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all;
     everything wrong with a layer is recorded in the facts.
@@ -31,7 +34,7 @@ def analyse(blobs: Blobs, image: Descriptor, *, cache: Path | None = None) -> Im
     config_descriptor, *descriptors = references(blobs.read_json(image))
     config = blobs.read_json(config_descriptor)
     settings = read(config)
-    layers = _layers(blobs, descriptors, cache)
+    layers = _layers(blobs, descriptors, cache, anew=anew)
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
     facts = ImageFacts(
@@ -48,12 +51,12 @@ def analyse(blobs: Blobs, image: Descriptor, *, cache: Path | None = None) -> Im
 
 
 def _layers(
-    blobs: Blobs, descriptors: Sequence[Descriptor], cache: Path | None
+    blobs: Blobs, descriptors: Sequence[Descriptor], cache: Path | None, *, anew: bool
 ) -> tuple[LayerFacts, ...]:
     known: dict[str, LayerFacts] = {}
     missing: dict[str, Descriptor] = {}
     for descriptor in descriptors:
-        kept = store.load(cache, descriptor.digest) if cache else None
+        kept = store.load(cache, descriptor.digest) if cache and not anew else None
         if kept is not None:
             known[descriptor.digest] = kept
         else:
@@ -78,7 +81,10 @@ def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> di
                 file.seek(0)
                 facts = read_layer(file, size, engine)
         except OSError as error:
-            problem = Problem("digest", "", f"the blob cannot be read: {error.strerror}")
+            detail = f"the blob cannot be read: {error.strerror}"
+            if descriptor.media_type in FOREIGN:
+                detail = "it lies elsewhere than the image (a foreign layer) and was not read"
+            problem = Problem("digest", "", detail)
             return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
         if cache is not None and facts.digest == descriptor.digest:
             store.save(cache, facts)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from imgforge import strictjson
 from imgforge.errors import RegistryError
@@ -113,28 +113,45 @@ class Registry:
         """Bring a blob into ``layout`` unless it is there."""
         if layout.has(descriptor.digest):
             return
+        with layout.writer() as file:
+            self.copy_blob(descriptor, file)
+            layout.adopt(file, descriptor.digest)
+
+    def copy_blob(
+        self,
+        descriptor: Descriptor,
+        file: IO[bytes],
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Write a blob into ``file`` from its beginning; RegistryError if it does not match.
+
+        ``progress`` is told how many bytes came each time some did.
+        """
         if descriptor.size > MAX_BLOB:
             raise RegistryError(f"blob {descriptor.digest} is over {MAX_BLOB} bytes")
-        self.http.retry(lambda: self._fetch_blob(descriptor, layout))
+        self.http.retry(lambda: self._copy_blob(descriptor, file, progress))
 
-    def _fetch_blob(self, descriptor: Descriptor, layout: Layout) -> None:
+    def _copy_blob(
+        self, descriptor: Descriptor, file: IO[bytes], progress: Callable[[int], None]
+    ) -> None:
         state, count = hashlib.sha256(), 0
-        with layout.writer() as file:
 
-            def take(piece: bytes) -> None:
-                nonlocal count
-                count += len(piece)
-                state.update(piece)
-                file.write(piece)
+        def take(piece: bytes) -> None:
+            nonlocal count
+            count += len(piece)
+            state.update(piece)
+            file.write(piece)
+            progress(len(piece))
 
-            path = f"{self.path}/blobs/{descriptor.digest}"
-            self.http.once("GET", path, limit=descriptor.size, take=take)
-            if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
-                raise RegistryError(
-                    f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
-                    "their digest"
-                )
-            layout.adopt(file, descriptor.digest)
+        file.seek(0)
+        file.truncate()
+        path = f"{self.path}/blobs/{descriptor.digest}"
+        self.http.once("GET", path, limit=descriptor.size, take=take)
+        if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
+            raise RegistryError(
+                f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
+                "their digest"
+            )
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has the blob."""
