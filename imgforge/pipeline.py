@@ -214,7 +214,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = _bases(source, needed, policy, offline=options.offline, say=say)
+        layouts = ensure_bases(source, needed, policy, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -230,7 +230,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
         return engine.build(request), name, reason
 
 
-def _bases(
+def ensure_bases(
     source: Compiled, needed: Collection[Base], policy: Policy, *, offline: bool, say: Say
 ) -> dict[str, Path]:
     """Return the layouts by pin, if the policy lets them be used, whatever the lock has of them.
