@@ -64,5 +64,6 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
 def _excused(finding: Finding, policy: Policy) -> Finding:
     for ignore in policy.ignore:
         if ignore.holds(finding.check, finding.path, policy.day):
-            return dataclasses.replace(finding, ignored=ignore.reason)
+            until = str(ignore.expires or "")
+            return dataclasses.replace(finding, ignored=ignore.reason, ignored_until=until)
     return finding

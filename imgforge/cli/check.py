@@ -29,16 +29,17 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit with 10 if they reach the gate."""
     from imgforge import cache, checks, policy
     from imgforge.analysis import analyse
-    from imgforge.report import FORMATS
+    from imgforge.report import FORMATS, subject
 
     layout, top = options.open_image(given.image)
     bounds = policy.load(given.policy)
-    findings = []
+    images = []
     with console.step("analyse and check"):
         for image in layout.images(top):
             facts = analyse(layout, image, cache=cache.directory("analysis"))
-            findings += checks.run(facts, bounds)
-    print(FORMATS[given.format](findings), end="")
-    if not checks.gate_holds(findings, bounds):
+            images.append((facts, checks.run(facts, bounds)))
+    report = subject.of(given.image, bounds, images=images, digest=top.digest)
+    print(FORMATS[given.format](report), end="")
+    if not report.passed:
         raise GateError(f"{top.digest} has findings at or above {bounds.fail_on}")
     return 0
