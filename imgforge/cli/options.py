@@ -6,11 +6,14 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import MANIFESTS, Descriptor, Platform
+
+if TYPE_CHECKING:
+    from imgforge.sources import Name
 
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
@@ -157,9 +160,8 @@ def days(text: str) -> int:
     return int(text)
 
 
-def image(parser: argparse.ArgumentParser, *, registry: bool = False) -> None:
-    """Add the positional argument that names an image."""
-    where = "project, OCI layout" + (" or registry reference" if registry else "")
+def image(parser: argparse.ArgumentParser, where: str) -> None:
+    """Add the positional argument that names an image; ``where`` says what it may be."""
     parser.add_argument("image", nargs="?", default=".", help=f"{where} (default: built here)")
 
 
@@ -194,15 +196,43 @@ def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
 
 
-def image_name(name: str) -> str:
-    """Return what to call an image in its SBOM: the project's image name, or the folder's."""
+def image_name(name: Name) -> str:
+    """Return what to call an image in its SBOM: the project's image name, or the place's."""
     from imgforge.output import DEFAULT, Output
+    from imgforge.sources import name as names
 
-    for path in (Path(name) / DEFAULT, Path(name)):
+    if name.kind in {names.REGISTRY, names.DAEMON}:
+        return name.place.partition("@")[0]
+    for path in (name.path / DEFAULT, name.path):
         record = Output(path).record()
         if record is not None:
             return record.name
-    return Path(name).resolve().name
+    return name.path.resolve().name
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write what a command was asked for: a file in one step, anything else (a pipe) directly.
+
+    InvalidInputError if that cannot be done; what was there before is then still there.
+    """
+    import tempfile
+
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        target = path.resolve()
+        fd, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            Path(name).chmod(0o644)
+            Path(name).rename(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def created(config: Mapping[str, Any]) -> int:

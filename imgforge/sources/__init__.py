@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from imgforge.errors import InvalidInputError
+from imgforge.errors import InvalidInputError, TransientError
 from imgforge.oci.layout import Blobs, CorruptLayoutError, Layout
 from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.sources import name as names
@@ -106,14 +106,15 @@ def _remote(name: Name, say: Say, *, offline: bool) -> Iterator[Source]:
     from imgforge.oci.transport import MissingError
     from imgforge.sources.remote import Remote
 
+    hint = f"what lies in Docker's store is docker-daemon:{name.place}, in a file its path"
     try:
         remote = Remote(Reference.parse(name.place), say)
     except MissingError as error:
         raise MissingError(
-            f"there is no such image: {error.message}",
-            details=error.details,
-            hint=error.hint or f"what Docker's store has is meant by docker-daemon:{name.place}",
+            f"there is no such image: {error.message}", details=error.details, hint=hint
         ) from error
+    except TransientError as error:
+        raise TransientError(error.message, hint=f"{error.hint};\n      {hint}") from error
     with remote:
         say(f"{name.place} is {remote.top.digest}")
         yield Source(remote, (remote.top,))
@@ -181,7 +182,7 @@ def _tops(blobs: Blobs, tag: str) -> tuple[Descriptor, ...]:
     """Return what an index names, each digest once; only ``tag`` of it if that is not empty."""
     listed = blobs.index()
     if tag:
-        listed = [top for top in listed if tag in _names(top)]
+        listed = [top for top in listed if any(_same(tag, name) for name in _names(top))]
         if not listed:
             known = sorted({name for top in blobs.index() for name in _names(top)})
             raise InvalidInputError(
@@ -193,3 +194,15 @@ def _tops(blobs: Blobs, tag: str) -> tuple[Descriptor, ...]:
 
 def _names(top: Descriptor) -> set[str]:
     return {top.annotations[key] for key in _NAMES if key in top.annotations}
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names mean the same image: ``acme/web:1`` is ``docker.io/acme/web:1``."""
+    from imgforge.oci.reference import Reference
+
+    if one == other:
+        return True
+    try:
+        return Reference.parse(one) == Reference.parse(other)
+    except InvalidInputError:
+        return False
