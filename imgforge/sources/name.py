@@ -63,16 +63,10 @@ def parse(text: str) -> Name:
     for prefix, kind in _PREFIXES.items():
         if text.startswith(prefix):
             return _exact(kind, text.removeprefix(prefix))
-    path = Path(text)
-    try:
-        if path.is_dir():
-            return Name(LAYOUT if (path / "oci-layout").is_file() else PROJECT, text)
-        if path.exists():
-            return Name(_file(path), text)
-    except (OSError, ValueError):
-        pass  # a name that no file can have
+    if _exists(text):
+        return Name(_local(Path(text)), text)
     if text.startswith((".", "/", "~")) or _ARCHIVE_NAME.fullmatch(text):
-        raise InvalidInputError(f"there is no file or folder {text!a}", hint=HINT)
+        raise InvalidInputError(f"there is no file or folder {text[:255]!a}", hint=HINT)
     try:
         Reference.parse(text)
     except InvalidInputError as error:
@@ -88,15 +82,26 @@ def _exact(kind: str, rest: str) -> Name:
     if kind == REGISTRY:
         Reference.parse(rest)
         return Name(kind, rest)
-    if kind not in _TAGGED:
+    if kind == DAEMON:
         return Name(kind, rest)
-    path, _, tag = (rest, "", "") if Path(rest).exists() else rest.partition(":")
-    if not Path(path).exists():
-        raise InvalidInputError(f"there is no file or folder {path!a}", hint=HINT)
+    path, tag = rest, ""
+    if kind in _TAGGED and not _exists(rest):
+        path, _, tag = rest.partition(":")
+    if not _exists(path):
+        raise InvalidInputError(f"there is no file or folder {path[:255]!a}", hint=HINT)
     return Name(kind, path, tag)
 
 
-def _file(path: Path) -> str:
+def _exists(text: str) -> bool:
+    try:
+        return bool(text) and Path(text).exists()
+    except (OSError, ValueError):
+        return False  # a name that no file can have
+
+
+def _local(path: Path) -> str:
+    if path.is_dir():
+        return LAYOUT if (path / "oci-layout").is_file() else PROJECT
     if path.name == SPEC:
         return PROJECT
     if path.name == "index.json" and (path.parent / "oci-layout").is_file():
