@@ -92,8 +92,14 @@ def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> di
 
     # The largest first: it decides when all are done.
     descriptors.sort(key=lambda descriptor: -descriptor.size)
-    with ThreadPoolExecutor(min(len(descriptors), os.cpu_count() or 1)) as pool:
+    pool, wait = ThreadPoolExecutor(min(len(descriptors), os.cpu_count() or 1)), True
+    try:
         return dict(zip((d.digest for d in descriptors), pool.map(one, descriptors), strict=True))
+    except KeyboardInterrupt:
+        wait = False  # a thread may be reading from a network that is silent
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _against(

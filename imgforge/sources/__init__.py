@@ -156,6 +156,10 @@ def _plain(path: Path, say: Say) -> Iterator[IO[bytes]]:
     """Open an archive as plain tar: where it lies, or decompressed into a scratch file."""
     from imgforge.sources.spool import Meter, inflate, is_packed, scratch
 
+    if not path.is_file():
+        raise InvalidInputError(
+            f"{path} is no regular file", hint="write the archive into a file, and name that"
+        )
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:

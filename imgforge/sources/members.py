@@ -145,8 +145,10 @@ class Members:
     def _block(self, at: int) -> bytes | None:
         """Return the header at ``at``; None at the end, which two blocks of zeros mark."""
         block = os.pread(self._file.fileno(), _BLOCK, at)
-        if not block:
+        if not block and at == 0:
             return None
+        if not block:
+            raise self._broken(at, "the archive is cut off, for it has no end")
         if len(block) < _BLOCK:
             raise self._broken(at, "a header is cut off")
         if block != _ZERO:

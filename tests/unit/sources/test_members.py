@@ -109,6 +109,12 @@ def test_a_truncated_archive_names_member_and_offset(opened: Open) -> None:
         opened(raw[:1100])
 
 
+def test_an_archive_without_an_end_is_cut_off(opened: Open) -> None:
+    with pytest.raises(CorruptLayoutError, match="at byte 1024: the archive is cut off"):
+        opened(made.tar(made.file("first"))[:1024])
+    assert "first" in opened(made.tar(made.file("first"))[:1536])
+
+
 def test_a_damaged_header_is_an_error_with_its_offset(opened: Open) -> None:
     raw = bytearray(made.tar(made.file("first"), made.file("second")))
     raw[1024] ^= 1
