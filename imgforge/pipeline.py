@@ -109,9 +109,10 @@ def _build(
     from imgforge.report import subject
 
     signer = _open_key(options)
-    policy = policies.load(options.policy)
+    policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
+    policy = policy.about(plan.name)
     _check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
@@ -244,7 +245,7 @@ def ensure_bases(
 
     found: dict[str, Path] = {}
     for base in needed:
-        if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+        if not policy.bases.allow and base.reference == f"imgforge/{base.name}":
             held = bases.held(base.digest)
             if held is not None:
                 trust.check_title(base.name, base.digest)
@@ -253,7 +254,7 @@ def ensure_bases(
     if lacking:
         locked = lock.read(source.root / files.LOCK)
         pinned = [b for b in (locked.runtime, locked.builder) if b]
-        if policy.bases.allow is not None:
+        if policy.bases.allow:
             # The list is asked of both, whichever of them this engine takes.
             for each in pinned:
                 trust.permit(each.name, policy, trust.names(each))

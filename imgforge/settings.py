@@ -4,7 +4,8 @@ They stand in ``config.toml``: the file that ``IMGFORGE_CONFIG`` names, else
 ``$XDG_CONFIG_HOME/imgforge/config.toml``, else ``/etc/imgforge/config.toml``; the first that exists
 is the only one read. Variables of the environment win over it, each named after its key:
 ``IMGFORGE_DEBIAN_MIRROR`` is ``mirror`` in ``[debian]``. Nothing here can change what a lock pins:
-settings decide where bytes come from, never which bytes are right.
+settings decide where bytes come from, never which bytes are right; and they pin the policy by
+which images are judged.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
@@ -51,6 +52,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]:-]+$")]
 Repository = Annotated[str, AfterValidator(_repository)]
 File = Annotated[str, Field(min_length=1)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Archive(Table):
@@ -122,6 +124,30 @@ class Network(Table):
     )
 
 
+class Organisation(Table):
+    """The policy that bounds every other one, and how it is proven: by digest, signature, or both.
+
+    It counts in the machine's file whatever other file is read. No variable stands for it, and in
+    its paths ``~`` is no home directory.
+    """
+
+    file: File = Field(description="The policy; required.")
+    digest: Digest | None = Field(
+        default=None, description="Its digest, sha256:… (imgforge policy digest)."
+    )
+    key: File | None = Field(
+        default=None,
+        description="The public key that must have signed it (imgforge policy sign); the "
+        "signature lies beside the policy, in FILE.sigstore.json.",
+    )
+
+    @model_validator(mode="after")
+    def _proven(self) -> Organisation:
+        if self.digest is None and self.key is None:
+            raise problem("is pinned by neither digest nor key", "anybody could change it")
+        return self
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -135,6 +161,7 @@ class Settings(Table):
     npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
+    policy: Organisation | None = None
 
 
 def moment(value: str) -> dt.datetime:
@@ -230,7 +257,10 @@ def _environment(environ: Mapping[str, str]) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     def path(name: str) -> str:
-        return str(folder / Path(name).expanduser())
+        try:
+            return str(folder / Path(name).expanduser())
+        except RuntimeError as error:
+            raise InvalidInputError(f"{name}: there is no such home directory") from error
 
     def archive(table: Archive) -> Archive:
         if table.keyring is None:
@@ -241,6 +271,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         changes[name] = archive(value) if isinstance(value, Archive) else value
+    if settings.policy is not None:
+        named = {"file": settings.policy.file, "key": settings.policy.key}
+        anchored = {key: str(folder / name) for key, name in named.items() if name is not None}
+        changes["policy"] = settings.policy.model_copy(update=anchored)
     if settings.bases:
         changes["bases"] = [path(name) for name in settings.bases]
     return settings.model_copy(update=changes)

@@ -20,7 +20,6 @@ from imgforge.oci.types import canonical_json, sha256
 if TYPE_CHECKING:
     from imgforge.lock import Lock, Role
     from imgforge.pins import Outcome
-    from imgforge.policy import Policy
     from imgforge.project import Project
 
 
@@ -55,6 +54,7 @@ def settle(
     At once if its lock is known to be good.
     """
     from imgforge import pins, project
+    from imgforge import policy as policies
 
     spec_path = locate(path)
     lock = _known(spec_path) if upgrade is None else None
@@ -62,15 +62,20 @@ def settle(
         roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
         bases = {role: lock.base(role) for role in roles}
         if not dry_run:
-            # Reading a policy is dear, and without one what is made here is always allowed.
-            bounds = _bounds(policy) if policy is not None else None
-            pins.ensure(tuple(bases.values()), bounds, offline=offline, say=say)
+            # Without a policy what is made here is always allowed, and need not be asked for.
+            held = policies.effective(policy) if policies.files(policy) else None
+            pins.ensure(tuple(bases.values()), held, offline=offline, say=say)
         return pins.Outcome(
             tuple(pins.pin(role, base) for role, base in bases.items()), written=False
         )
     loaded = project.load(spec_path)
     outcome = pins.update(
-        loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, policy=_bounds(policy), say=say
+        loaded,
+        upgrade=upgrade,
+        offline=offline,
+        dry_run=dry_run,
+        policy=policies.effective(policy),
+        say=say,
     )
     if not dry_run:
         check(spec_path, loaded)
@@ -85,12 +90,6 @@ def _known(spec_path: Path) -> Lock | None:
     lock = locks.read(spec_path.resolve().parent / LOCK)
     bases = (lock.runtime, lock.builder)
     return None if any(base and base.source == "registry" for base in bases) else lock
-
-
-def _bounds(path: Path | None) -> Policy:
-    from imgforge import policy
-
-    return policy.load(path)
 
 
 def _mark(spec_path: Path) -> Path | None:

@@ -7,7 +7,7 @@ stand where an image has tens of thousands of a thing: a cached layer has to loa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -188,6 +188,48 @@ class ImageFacts:
     @cached_property
     def _visible(self) -> frozenset[tuple[int, str]]:
         return frozenset((fact.layer, fact.origin) for fact in self.files.values())
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Sequence[str]]:
+        """The paths of the final file system by their last component."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(path[path.rfind("/") + 1 :], []).append(path)
+        return found
+
+    @cached_property
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        """What lies in any ``bin``, ``sbin`` or ``libexec`` directory: paths by last component."""
+        folders = {
+            path for name in ("bin", "sbin", "libexec") for path in self.by_name.get(name, ())
+        }
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            cut = path.rfind("/")
+            if path[:cut] in folders and cut > 0:
+                found.setdefault(path[cut + 1 :], []).append(path)
+        return found
+
+    @cached_property
+    def identified(self) -> Sequence[tuple[FileFact, str]]:
+        """Every visible file that is known by its content, and what it is."""
+        if not any(layer.programs for layer in self.layers):
+            return ()
+        known = [layer.programs for layer in self.layers]
+        return [
+            (f, known[f.layer][f.origin]) for f in self.files.values() if f.origin in known[f.layer]
+        ]
+
+    @cached_property
+    def hidden(self) -> tuple[tuple[int, Entry], ...]:
+        """Regular files that are shipped but no longer seen, each with its layer's index."""
+        visible = self._visible
+        return tuple(
+            (index, entry)
+            for index, layer in enumerate(self.layers)
+            for entry in layer.entries
+            if entry[1] == FILE and (index, entry[0]) not in visible
+        )
 
     def is_visible(self, layer: int, path: str) -> bool:
         """Whether what layer number ``layer`` holds at ``path`` is in the final file system."""

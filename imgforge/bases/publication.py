@@ -61,10 +61,10 @@ def judge(
     image = named.of_lock(base, offline=offline, say=say)
     facts = {f.digest: f for f in named.images(image).values()}
     images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]
-    bounds = permitted(policy, base.name)
+    bounds = permitted(policy, base.name).about(base.name)
     asked = _checks(facts.values())
     judged = [(each, checks.run(each, bounds, asked)) for each in facts.values()]
-    found = subject.of(base.reference, bounds, images=judged, digest=base.digest)
+    found = subject.of(base.reference, bounds, images=judged, asked=asked, digest=base.digest)
     report(found)
     if not found.passed:
         raise GateError(

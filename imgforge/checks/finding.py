@@ -57,7 +57,7 @@ class Finding:
     def fingerprint(self) -> str:
         """32 hexadecimal digits, the same for the same fault in every later build."""
         parts = f"{self.check}\0{self.path}\0{self.key}"
-        return hashlib.sha256(parts.encode(errors="surrogateescape")).hexdigest()[:32]
+        return hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the reports; empty fields are left out."""

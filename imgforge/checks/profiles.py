@@ -8,7 +8,7 @@ all of them is ours. To add one, write it here and name it in ``PROFILES``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -56,13 +56,15 @@ class Outcome:
     what they would be is allowed by it (``allowed`` names the keys, such as ``allow-shell``).
     ``undecidable``: none of the practice's rules was asked. ``pass``: they were, and found
     nothing. Findings of severity info are notes and decide nothing. ``findings`` are those that
-    decided, excused ones included.
+    decided, excused ones included. ``silent`` are rules that were not asked because they compare
+    with a bound that the policy does not set.
     """
 
     practice: Practice
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     allowed: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 ALLOWANCES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -75,6 +77,13 @@ ALLOWANCES: Final[Mapping[str, tuple[str, ...]]] = {
     "allow-ssh": ("IF035",),
 }
 """Keys of a policy that keep rules silent, by the rules: silence is then no proof."""
+
+
+BOUNDS: Final[Mapping[str, Callable[[Policy], bool]]] = {
+    "IF060": lambda policy: bool(policy.bases.allow),
+    "IF061": lambda policy: (policy.budget.age, policy.budget.base_age) != (None, None),
+}
+"""Rules that find nothing unless the policy sets a bound, and whether it does."""
 
 
 def judge(
@@ -107,7 +116,12 @@ def _outcome(
         for finding in findings
         if finding.check in practice.rules and finding.severity > Severity.INFO
     )
-    asked = [rule for rule in practice.rules if rule in ran]
+    silent = tuple(
+        rule
+        for rule in practice.rules
+        if rule in ran and rule in BOUNDS and not BOUNDS[rule](policy)
+    )
+    asked = [rule for rule in practice.rules if rule in ran and rule not in silent]
     allowed = tuple(
         key
         for key, rules in ALLOWANCES.items()
@@ -119,7 +133,7 @@ def _outcome(
         verdict = ACCEPTED
     else:
         verdict = PASS if asked else UNDECIDABLE
-    return Outcome(practice, verdict, told, allowed)
+    return Outcome(practice, verdict, told, allowed, silent)
 
 
 CIS: Final = Profile(
@@ -136,8 +150,8 @@ CIS: Final = Profile(
             "4.2",
             "The base image is one that is trusted",
             ("IF060",),
-            "Whether the trust is deserved is shown by signatures: imgforge lock demands those of"
-            " bases.",
+            "A policy's bases.allow says which are; that they deserve it is shown by signatures,"
+            " which imgforge lock demands.",
         ),
         Practice(
             "4.3",
@@ -162,6 +176,7 @@ CIS: Final = Profile(
             "4.6",
             "A health check is configured",
             ("IF051",),
+            "Images that expose no port are not asked for one.",
         ),
         Practice(
             "4.7",

@@ -71,7 +71,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.report import FORMATS, text
 
     asked = inspection.Request(
-        policy=inspection.tightened(policy.load(given.policy), given.fail_on),
+        policy=inspection.tightened(policy.effective(given.policy), given.fail_on),
         platforms=options.platforms(given.platform),
         profile=PROFILES[given.profile] if given.profile else None,
         spec=given.spec,

@@ -6,14 +6,11 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import MANIFESTS, Descriptor, Platform
-
-if TYPE_CHECKING:
-    from imgforge.sources import Name
 
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
@@ -194,20 +191,6 @@ def open_image(name: str) -> tuple[Layout, Descriptor]:
 
 def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
-
-
-def image_name(name: Name) -> str:
-    """Return what to call an image in its SBOM: the project's image name, or the place's."""
-    from imgforge.output import DEFAULT, Output
-    from imgforge.sources import name as names
-
-    if name.kind in {names.REGISTRY, names.DAEMON}:
-        return name.place.partition("@")[0]
-    for path in (name.path / DEFAULT, name.path):
-        record = Output(path).record()
-        if record is not None:
-            return record.name
-    return name.path.resolve().name
 
 
 def write(path: Path, data: bytes) -> None:

@@ -45,6 +45,6 @@ def run(given: argparse.Namespace, console: Console) -> int:
             )
         facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"))
     render = spdx.render if given.format == "spdx" else cyclonedx.render
-    called, created = options.image_name(name), options.created(facts.config)
+    called, created = sources.title(name), options.created(facts.config)
     sys.stdout.buffer.write(render(facts, name=called, created=created))
     return 0

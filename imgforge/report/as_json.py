@@ -83,6 +83,11 @@ def json_schema() -> dict[str, Any]:
                 "items": text,
                 "description": "Keys of the policy that allow what the practice forbids.",
             },
+            "silent": {
+                "type": "array",
+                "items": text,
+                "description": "Rules without a bound in the policy to compare with.",
+            },
             "findings": {
                 "type": "array",
                 "items": fingerprint,
@@ -206,5 +211,6 @@ def practice(outcome: Outcome) -> dict[str, Any]:
         "rules": list(outcome.practice.rules),
         "beyond": outcome.practice.beyond,
         "allowed": list(outcome.allowed),
+        "silent": list(outcome.silent),
         "findings": list(dict.fromkeys(finding.fingerprint for finding in outcome.findings)),
     }

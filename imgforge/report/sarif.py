@@ -220,12 +220,12 @@ def _message(said: str) -> str:
 def _location(fault: Fault, report: Report) -> dict[str, Any]:
     finding = fault.finding
     region = {"startLine": finding.line or 1}
-    if not fault.sites:
+    if not fault.sites and (finding.path or not report.images):
         artifact = {"uri": _uri(finding.path or report.subject)}
         return {"physicalLocation": {"artifactLocation": artifact, "region": region}}
     # A finding about the configuration has no file; services want a location all the same.
-    path = (finding.path or "image-configuration").lstrip("/")
-    artifact = {"uri": quote(path.encode(errors="surrogateescape")), "uriBaseId": "IMAGE"}
+    path = finding.path.lstrip("/") or "image-configuration"
+    artifact = {"uri": _quoted(path), "uriBaseId": "IMAGE"}
     return {
         "physicalLocation": {"artifactLocation": artifact, "region": region},
         "logicalLocations": [_logical(site, finding, report) for site in fault.sites[:MOST_PLACES]],
@@ -243,5 +243,12 @@ def _logical(site: Site, finding: Finding, report: Report) -> dict[str, Any]:
 
 
 def _uri(path: str) -> str:
-    quoted = quote(path.encode(errors="surrogateescape"))
-    return f"file://{quoted}" if path.startswith("/") else quoted
+    return f"file://{_quoted(path)}" if path.startswith("/") else _quoted(path)
+
+
+def _quoted(path: str) -> str:
+    try:
+        return quote(path.encode(errors="surrogateescape"))
+    except UnicodeEncodeError:
+        # JSON can bring surrogates that stand for no byte.
+        return quote(path.encode(errors="surrogatepass"))

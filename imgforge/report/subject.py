@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from imgforge import checks
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import RULES, gate_holds, profiles
+from imgforge.checks import CHECKS, RULES, Check, profiles, unused_ignore
 from imgforge.checks.finding import Finding
 from imgforge.checks.profiles import Outcome, Profile
 from imgforge.policy import Policy
@@ -51,7 +52,7 @@ class Site:
 class Fault:
     """A finding and every place that has it: one platform's differs from another's by layer only.
 
-    ``sites`` is empty for a finding of a Dockerfile.
+    ``sites`` is empty for a finding of a Dockerfile or about the policy.
     """
 
     finding: Finding
@@ -63,7 +64,8 @@ class Report:
     """What was judged and how it came out; make it with :func:`of`.
 
     ``subject`` is what the user called it, ``digest`` its manifest's or index's (empty for a
-    Dockerfile). ``images`` are its platforms, ``dockerfile`` the findings of a Dockerfile.
+    Dockerfile). ``images`` are its platforms, ``dockerfile`` the findings of a Dockerfile,
+    ``general`` those about the policy itself.
     ``fail_on`` is the gate's level, ``policy`` the digest of the policy that was applied (empty:
     the default). ``passed`` is whether every gate held; with a ``profile``, that none of its
     practices failed as well.
@@ -73,6 +75,7 @@ class Report:
     digest: str = ""
     images: tuple[Image, ...] = ()
     dockerfile: tuple[Finding, ...] = ()
+    general: tuple[Finding, ...] = ()
     fail_on: str = "high"
     policy: str = ""
     passed: bool = True
@@ -82,12 +85,12 @@ class Report:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """All findings, worst first; those that platforms share once."""
-        return _merged(self.images, self.dockerfile)
+        return _merged(self.images, (*self.dockerfile, *self.general))
 
     def faults(self) -> tuple[Fault, ...]:
         """Return the findings worst first, then by check and path, platforms folded."""
         found: dict[Finding, list[tuple[Finding, Site | None]]] = {}
-        for finding in self.dockerfile:
+        for finding in (*self.dockerfile, *self.general):
             found.setdefault(finding, []).append((finding, None))
         for image in self.images:
             for finding in image.findings:
@@ -106,6 +109,7 @@ def of(
     *,
     images: Sequence[tuple[ImageFacts, Sequence[Finding]]] = (),
     dockerfile: Sequence[Finding] | None = None,
+    asked: Sequence[Check] = CHECKS,
     digest: str = "",
     policy_digest: str = "",
     profile: Profile | None = None,
@@ -113,7 +117,8 @@ def of(
     """Return the report on ``subject``: every platform's facts with what was found in them.
 
     ``dockerfile`` is None if no Dockerfile was judged, which is not the same as nothing found.
-    Findings come from :func:`imgforge.checks.run`, policy applied. Use it so::
+    Findings come from :func:`imgforge.checks.run`, policy applied, and of images from the checks
+    ``asked``. Exceptions of the policy that nothing found needs are reported too. Use it so::
 
         images = [(facts, checks.run(facts, policy)) for facts in ...]
         report = subject.of(name, policy, images=images, profile=profiles.PROFILES["cis"])
@@ -121,28 +126,31 @@ def of(
         if not report.passed: raise GateError
     """
     judged = tuple(_image(facts, findings) for facts, findings in images)
+    ran = {check.RULE.id for check in asked} if judged else set()
+    if dockerfile is not None:
+        ran |= {rule.id for rule in RULES if rule.id.startswith(DOCKERFILE)}
     found = _merged(judged, dockerfile or ())
-    ran = frozenset(
-        rule.id
-        for rule in RULES
-        if (dockerfile is not None if rule.id.startswith(DOCKERFILE) else judged)
-    )
+    unused = unused_ignore.unused(found, policy, ran)
+    general = tuple(checks.judged(finding, policy) for finding in unused)
+    found = _merged(judged, (*(dockerfile or ()), *general))
     outcomes = profiles.judge(profile, found, ran, policy) if profile is not None else ()
     return Report(
         subject,
         digest,
         judged,
         tuple(dockerfile or ()),
+        general,
         fail_on=policy.fail_on,
         policy=policy_digest,
-        passed=gate_holds(found, policy) and all(o.verdict != profiles.FAIL for o in outcomes),
+        passed=checks.gate_holds(found, policy)
+        and all(o.verdict != profiles.FAIL for o in outcomes),
         profile=profile,
         outcomes=outcomes,
     )
 
 
-def _merged(images: Sequence[Image], dockerfile: Sequence[Finding]) -> tuple[Finding, ...]:
-    found = dict.fromkeys([*dockerfile, *(f for image in images for f in image.findings)])
+def _merged(images: Sequence[Image], others: Sequence[Finding]) -> tuple[Finding, ...]:
+    found = dict.fromkeys([*others, *(f for image in images for f in image.findings)])
     return tuple(sorted(found, key=lambda finding: -finding.severity))
 
 

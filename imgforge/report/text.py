@@ -37,8 +37,7 @@ def plain(text: str) -> str:
     """Return ``text`` with everything but printable ASCII written as escapes."""
     if text.isascii() and text.isprintable():
         return text
-    raw = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return "".join(c if c.isascii() and c.isprintable() else _escaped(c) for c in raw)
+    return "".join(c if c.isascii() and c.isprintable() else _escaped(c) for c in text)
 
 
 def where(fault: Fault, report: Report) -> str:
@@ -160,6 +159,7 @@ def _practices(report: Report, *, colour: bool) -> list[str]:
         reasons = [f"{check} ({told.count(check)})" for check in sorted(set(told))]
         reasons += [f"{key} in the policy" for key in outcome.allowed]
         margin = " " * (4 + 13 + 2 + width + 2)
+        reasons += [f"{rule} has no bound in the policy" for rule in outcome.silent]
         lines += [f"{margin}{', '.join(reasons)}"] if reasons else []
         lines += [f"{margin}{practice.beyond}"] if practice.beyond else []
     return [*lines, ""]
@@ -183,4 +183,7 @@ def _painted(text: str, code: str, *, colour: bool) -> str:
 
 
 def _escaped(char: str) -> str:
+    # A byte of a name that is no UTF-8; JSON can bring every other lone surrogate.
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")

@@ -19,7 +19,7 @@ from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.sources import name as names
 from imgforge.sources.name import Name, parse
 
-__all__ = ["Name", "Source", "open_source", "parse"]
+__all__ = ["Name", "Source", "open_source", "parse", "title"]
 
 _NAMES: Final = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 
@@ -69,6 +69,22 @@ class Source:
             )
         verify(self.blobs, found.others)
         return list(found.images)
+
+
+def title(name: Name) -> str:
+    """Return what an image is called: a project's image, a repository, a file or a folder."""
+    from imgforge.oci.reference import Reference
+    from imgforge.output import DEFAULT, Output
+
+    if name.kind == names.REGISTRY:
+        return Reference.parse(name.place).name
+    if name.kind == names.DAEMON:
+        return name.place
+    for path in (name.path / DEFAULT, name.path):
+        record = Output(path).record()
+        if record is not None:
+            return record.name
+    return name.path.resolve().name
 
 
 @contextlib.contextmanager

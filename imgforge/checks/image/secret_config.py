@@ -16,11 +16,25 @@ RULE: Final = Rule(
     "IF022",
     Severity.CRITICAL,
     "The image configuration holds a credential",
-    why="",
+    why="Build arguments and commands are written into the image's history; labels, the command"
+    " and the health check into its configuration. docker history shows all of them to"
+    " everyone who can pull the image. Deleting a file or unsetting a variable afterwards"
+    " does not change what the history says.",
     remedy="Revoke it, and pass secrets to build steps as secret mounts, never as arguments.",
+    example="""\
+# Faulty: the argument's value is in the history of the step.
+ARG NPM_TOKEN
+RUN npm config set //registry.example.com/:_authToken=$NPM_TOKEN && npm ci
+
+# Cured: a secret mount is in no layer and in no history.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
+""",
     references=(
         "NIST SP 800-190 4.1.4",
         "https://docs.docker.com/build/building/secrets/",
+        "CIS Docker Benchmark 4.10",
+        "Trivy DS-0031",
+        "Dockle CIS-DI-0010",
     ),
 )
 

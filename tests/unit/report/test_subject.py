@@ -12,7 +12,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.profiles import PROFILES
 from imgforge.checks.rule import Rule
 from imgforge.policy import Ignore, Policy
-from imgforge.report import subject
+from imgforge.report import FORMATS, subject
 from imgforge.report.subject import Report
 
 APP = [made.folder("usr/bin"), made.file("usr/bin/app", b"\x7fELF", 0o755)]
@@ -67,12 +67,14 @@ def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint() -> None:
 
 def test_the_gate_decides_and_exceptions_are_kept(tmp_path: Path) -> None:
     layer = [*APP, made.file("usr/bin/su", b"x", 0o4755)]
-    ignore = Ignore("IF010", "*", "needed", dt.date(2030, 1, 31))
+    ignore = Ignore("IF010", "*", "needed", dt.date(2030, 1, 31), "Ann")
     policy = Policy(ignore=(ignore,), day=dt.date(2026, 1, 1))
     found = judged(tmp_path, policy, layer)
     assert found.passed
-    [fault] = found.faults()
-    assert (fault.finding.ignored, fault.finding.ignored_until) == ("needed", "2030-01-31")
+    [fault] = [fault for fault in found.faults() if fault.finding.check == "IF010"]
+    excused = fault.finding
+    assert (excused.ignored, excused.ignored_by) == ("needed", "Ann")
+    assert excused.ignored_until == "2030-01-31"
     assert not judged(tmp_path / "b", Policy(), layer).passed
 
 
@@ -83,7 +85,8 @@ def test_a_failed_practice_fails_whatever_the_level(tmp_path: Path) -> None:
     assert subject.of("x", policy, images=images).passed
     found = subject.of("x", policy, images=images, profile=PROFILES["twelve"])
     assert not found.passed
-    assert [o.practice.id for o in found.outcomes if o.verdict == "fail"] == ["9"]
+    verdicts = {outcome.practice.id: outcome.verdict for outcome in found.outcomes}
+    assert (verdicts["9"], verdicts["5"], verdicts["6"]) == ("fail", "pass", "undecidable")
 
 
 def test_rules_that_were_not_asked_prove_nothing() -> None:
@@ -117,3 +120,22 @@ def test_lines_of_a_dockerfile_are_in_order() -> None:
     lines = [Finding("IF101", Severity.LOW, "t", "m", "r", "Dockerfile", line=n) for n in (10, 9)]
     found = madereport.dockerfile(*lines)
     assert [fault.finding.line for fault in found.faults()] == [9, 10]
+
+
+def test_exceptions_that_nothing_needs_are_reported_once_and_of_no_platform(
+    tmp_path: Path,
+) -> None:
+    facts = made.facts(tmp_path, APP, config=CONFIG)
+    day = dt.date(2026, 1, 1)
+    ignore = Ignore("IF010", "*", "needed", dt.date(2030, 1, 31), "Ann")
+    policy = Policy(ignore=(ignore,), day=day)
+    images = [(facts, checks.run(facts, policy))] * 2
+    found = subject.of("x", policy, images=images)
+    [unused] = found.general
+    assert unused.check == "IF092"
+    assert unused in found.findings
+    assert [fault.sites for fault in found.faults() if fault.finding == unused] == [()]
+    assert subject.of("x", policy, images=images, asked=()).general == ()
+    assert subject.of("Dockerfile", policy, dockerfile=[]).general == ()
+    for render in FORMATS.values():
+        assert "IF092" in render(found)

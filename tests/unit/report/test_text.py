@@ -109,7 +109,7 @@ def test_every_verdict_of_a_profile_is_shown_with_its_reason() -> None:
     profile = profiles.PROFILES["cis"]
     ignored = dataclasses.replace(NASTY, ignored="needed")
     policy = Policy(allow_shell=True)
-    ran = {"IF001", "IF002", "IF010", "IF020", "IF030"}
+    ran = {"IF001", "IF002", "IF010", "IF020", "IF030", "IF060"}
     outcomes = profiles.judge(profile, [KEY, ignored], ran, policy)
     found = dataclasses.replace(madereport.report(KEY, ignored), profile=profile, outcomes=outcomes)
     lines = text.render(found).splitlines()
@@ -124,6 +124,7 @@ def test_every_verdict_of_a_profile_is_shown_with_its_reason() -> None:
     assert rows["4.10"] == ("FAIL", "IF020 (1)")
     assert rows["4.8"] == ("accepted", "IF010 (1)")
     assert rows["4.3"] == ("accepted", "allow-shell in the policy")
+    assert rows["4.2"] == ("not decidable", "IF060 has no bound in the policy")
     assert rows["4.5"] == ("not decidable", profile.practices[4].beyond)
     assert "1 of 12 practices failed: failed" in shown_summary(lines)
     assert all(line.isascii() for line in lines)
