@@ -12,6 +12,7 @@ from imgforge.analysis import analyse
 from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, run
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
+from imgforge.oci.types import canonical_json, sha256
 from imgforge.policy import Level, Policy
 from imgforge.report import subject
 from imgforge.sources.name import DOCKERFILE
@@ -66,17 +67,20 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     name = sources.parse(what)
     if name.kind == DOCKERFILE:
         raise InvalidInputError(f"{what} is a Dockerfile, which cannot be judged yet")
+    policy = asked.policy.about(sources.title(name))
     facts_cache = cache.directory("analysis")
     expected = _expected(asked, facts_cache, say)
     with sources.open_source(name, say=say, offline=asked.offline) as source:
-        judged = []
+        judged, ran = [], CHECKS
         for image in source.images(asked.platforms, say):
             facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew)
-            judged.append((facts, run(facts, asked.policy, _checks(facts, asked, expected))))
+            ran = _checks(facts, asked, expected)
+            judged.append((facts, run(facts, policy, ran)))
         return subject.of(
             what,
-            asked.policy,
+            policy,
             images=judged,
+            asked=ran,
             digest=source.digest(),
             policy_digest=asked.policy_digest,
             profile=asked.profile,
@@ -95,6 +99,18 @@ def tightened(policy: Policy, level: Level | None) -> Policy:
     return replace(policy, fail_on=level)
 
 
+def digest_of(files: Sequence[Path]) -> str:
+    """Return the digest of the files that make a policy: one file's own, of several of all.
+
+    Empty if there is none; InvalidInputError if one cannot be read.
+    """
+    try:
+        digests = [sha256(file.read_bytes()) for file in files]
+    except OSError as error:
+        raise InvalidInputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return digests[0] if len(digests) == 1 else sha256(canonical_json(digests)) if digests else ""
+
+
 def _expected(asked: Request, facts_cache: Path, say: Say) -> Mapping[Platform, Expectation]:
     if asked.spec is None:
         return {}
@@ -107,7 +123,7 @@ def _expected(asked: Request, facts_cache: Path, say: Say) -> Mapping[Platform, 
 
 def _checks(
     facts: ImageFacts, asked: Request, expected: Mapping[Platform, Expectation]
-) -> Sequence[Check]:
+) -> tuple[Check, ...]:
     if asked.spec is None:
         return CHECKS
     from imgforge.checks import drift
@@ -119,4 +135,4 @@ def _checks(
             f"{asked.spec} says nothing of an image for {facts.platform}",
             hint=f"its platforms are {', '.join(map(str, expected))}; narrow with --platform",
         )
-    return [*CHECKS, *(_Comparison(module, wanted) for module in drift.CHECKS)]
+    return (*CHECKS, *(_Comparison(module, wanted) for module in drift.CHECKS))

@@ -72,6 +72,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     asked = inspection.Request(
         policy=inspection.tightened(policy.effective(given.policy), given.fail_on),
+        policy_digest=inspection.digest_of(policy.files(given.policy)),
         platforms=options.platforms(given.platform),
         profile=PROFILES[given.profile] if given.profile else None,
         spec=given.spec,

@@ -9,6 +9,7 @@ import pytest
 
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
+from imgforge.oci.types import sha256
 
 Capture = pytest.CaptureFixture[str]
 
@@ -68,6 +69,10 @@ def test_the_gate_can_only_be_tightened(capsys: Capture) -> None:
     assert "lets pass" in capsys.readouterr().err
     Path("policy.toml").write_text('fail-on = "low"\n')
     assert main(["check", good, "--policy", "policy.toml", "--fail-on", "medium"]) == 2
+    capsys.readouterr()
+    main(["check", good, "--policy", "policy.toml", "--format", "json"])
+    (report,) = json.loads(capsys.readouterr().out)["subjects"]
+    assert report["gate"]["policy"] == sha256(Path("policy.toml").read_bytes())
     assert main(["check", layout("bad", bad=True), "--fail-on", "info"]) == 10
 
 
