@@ -7,10 +7,12 @@ reader sees the old image or the new one and never half of either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -33,6 +35,7 @@ from imgforge.oci.types import (
 )
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_MARKER_SIZE = 4096
 
 
 class CorruptLayoutError(InvalidInputError):
@@ -172,7 +175,8 @@ class Layout(Blobs):
     def open(cls, path: Path) -> Layout:
         """Open an existing layout; raise CorruptLayoutError if ``path`` is none."""
         try:
-            marker = json.loads((path / "oci-layout").read_bytes())
+            with _open_plain(path / "oci-layout") as file:
+                marker = json.loads(file.read(_MARKER_SIZE))
         except (OSError, ValueError) as error:
             raise CorruptLayoutError(f"{path} is not an OCI image layout") from error
         if not isinstance(marker, dict) or marker.get("imageLayoutVersion") != "1.0.0":
@@ -191,11 +195,11 @@ class Layout(Blobs):
 
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
         """Open a blob's file."""
-        return self.blob_path(descriptor.digest).open("rb", buffering=0)
+        return _open_plain(self.blob_path(descriptor.digest))
 
     def open_index(self) -> IO[bytes]:
         """Open the file ``index.json``."""
-        return (self.path / "index.json").open("rb")
+        return _open_plain(self.path / "index.json")
 
     def add(self, data: bytes, media_type: str, **fields: Any) -> Descriptor:  # noqa: ANN401
         """Store a small blob and return its descriptor; ``fields`` are Descriptor's own."""
@@ -323,6 +327,15 @@ class Layout(Blobs):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    """Open a regular file; OSError for all else, which may never end, or never answer."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb", buffering=0)
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
 def references(manifest: dict[str, Any]) -> list[Descriptor]:

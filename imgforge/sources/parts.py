@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
-from imgforge.oci.registry import MAX_IMAGES, media_type
+from imgforge.oci.manifest import MAX_IMAGES, media_type
 from imgforge.oci.selection import select
 from imgforge.oci.types import CONFIG, INDEXES, MANIFESTS, Descriptor, Platform
 

@@ -251,3 +251,20 @@ def test_one_image_named_fifty_times_is_judged_once(path: Path) -> None:
     assert judged(path, madearchive.changed(data, {"manifest.json": many})) is not None
     assert time.monotonic() - begun < 5
     assert entry["Config"] == sha256(madearchive.member(data, entry["Config"]))[7:] + ".json"
+
+
+def test_memory_stays_small_whatever_an_archive_holds(path: Path) -> None:
+    import tracemalloc
+
+    layout = Layout.create(path.parent / "large")
+    image = made.add(layout, [made.tar(made.file("big", bytes(100 << 20)))])
+    layout.write_index([image])
+    data = gzip.compress(madearchive.docker(layout, image), 1)
+    path.write_bytes(data)
+    del data
+    tracemalloc.start()
+    asked = inspection.Request(Policy(), anew=True)
+    assert inspection.inspect(str(path), asked, lambda _: None).images
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 << 20
