@@ -73,7 +73,7 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     with sources.open_source(name, say=say, offline=asked.offline) as source:
         judged, ran = [], CHECKS
         for image in source.images(asked.platforms, say):
-            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew)
+            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew, whole=True)
             ran = _checks(facts, asked, expected)
             judged.append((facts, run(facts, policy, ran)))
         return subject.of(

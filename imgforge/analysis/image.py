@@ -16,7 +16,12 @@ from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
 
 
 def analyse(
-    blobs: Blobs, image: Descriptor, *, cache: Path | None = None, anew: bool = False
+    blobs: Blobs,
+    image: Descriptor,
+    *,
+    cache: Path | None = None,
+    anew: bool = False,
+    whole: bool = False,
 ) -> ImageFacts:
     """Read the image manifest ``image`` of ``blobs`` and every layer it names, each once.
 
@@ -24,7 +29,8 @@ def analyse(
     for that layer, and its blob is then not read again: facts are a function of the bytes, the
     digest names these, and whatever is published or verified later is hashed again there. A blob
     that does not match its digest yields a problem in the facts and is never kept in the cache.
-    With ``anew`` every layer is read, whatever is known of it.
+    With ``anew`` every layer is read, whatever is known of it; with ``whole`` one that is known is
+    at least held against its digest, unless that was done since it last changed.
 
     Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all;
     everything wrong with a layer is recorded in the facts.
@@ -34,7 +40,7 @@ def analyse(
     config_descriptor, *descriptors = references(blobs.read_json(image))
     config = blobs.read_json(config_descriptor)
     settings = read(config)
-    layers = _layers(blobs, descriptors, cache, anew=anew)
+    layers = _layers(blobs, descriptors, None if anew else cache, cache, whole=whole)
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
     facts = ImageFacts(
@@ -51,19 +57,37 @@ def analyse(
 
 
 def _layers(
-    blobs: Blobs, descriptors: Sequence[Descriptor], cache: Path | None, *, anew: bool
+    blobs: Blobs,
+    descriptors: Sequence[Descriptor],
+    answers: Path | None,
+    cache: Path | None,
+    *,
+    whole: bool,
 ) -> tuple[LayerFacts, ...]:
     known: dict[str, LayerFacts] = {}
     missing: dict[str, Descriptor] = {}
     for descriptor in descriptors:
-        kept = store.load(cache, descriptor.digest) if cache and not anew else None
+        kept = store.load(answers, descriptor.digest) if answers else None
         if kept is not None:
             known[descriptor.digest] = kept
         else:
             missing[descriptor.digest] = descriptor
+    if whole and answers and not blobs.proven:
+        missing |= _broken(blobs, [d for d in descriptors if d.digest in known], answers)
     if missing:
         known |= _read(blobs, list(missing.values()), cache)
     return tuple(known[descriptor.digest] for descriptor in descriptors)
+
+
+def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str, Descriptor]:
+    """Return those of ``known`` whose bytes are others here: facts of the right ones are no use."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgforge.analysis.whole import is_whole
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = pool.map(lambda descriptor: is_whole(blobs, descriptor, cache), known)
+        return {d.digest: d for d, whole in zip(known, found, strict=True) if not whole}
 
 
 def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> dict[str, LayerFacts]:

@@ -43,7 +43,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             raise InvalidInputError(
                 f"{len(images)} images fit, an SBOM is of one", hint="name it with --platform"
             )
-        facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"))
+        facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"), whole=True)
     render = spdx.render if given.format == "spdx" else cyclonedx.render
     called, created = sources.title(name), options.created(facts.config)
     sys.stdout.buffer.write(render(facts, name=called, created=created))

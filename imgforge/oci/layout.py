@@ -45,10 +45,12 @@ class CorruptLayoutError(InvalidInputError):
 class Blobs(ABC):
     """Images by digest, wherever they lie. Reading believes no byte before its digest was checked.
 
-    ``place`` is what to call it in messages.
+    ``place`` is what to call it in messages. ``proven`` says that :meth:`open_blob` has hashed what
+    it opens, and fetches it first: what is known of a blob need not be held against it.
     """
 
     place: str
+    proven: bool = False
 
     @abstractmethod
     def open_blob(self, descriptor: Descriptor) -> IO[bytes]:

@@ -87,14 +87,17 @@ def test_a_platform_that_there_is_not_is_a_usage_error(capsys: Capture) -> None:
     assert "there is linux/amd64" in capsys.readouterr().err
 
 
-def test_every_layer_is_read_anew_without_the_cache(capsys: Capture) -> None:
+def test_a_layer_exchanged_after_a_check_is_found_with_or_without_cache(
+    capsys: Capture,
+) -> None:
     name = layout("good")
     assert main(["check", name]) == 0
     where = Layout(Path(name))
     blob = where.blob_path(where.read_json(where.index()[0])["layers"][0]["digest"])
     blob.write_bytes(made.packed(made.tar(made.file("evil"))))
-    assert main(["check", name, "--no-cache"]) == 10
-    assert "IF040" in capsys.readouterr().out
+    for more in ([], ["--no-cache"]):
+        assert main(["check", name, *more]) == 10
+        assert "IF040" in capsys.readouterr().out
 
 
 def test_quiet_leaves_the_findings_alone(capsys: Capture) -> None:
