@@ -9,9 +9,9 @@ import tarfile
 import time
 from pathlib import Path
 
-import madearchive
 import madeimage as made
 import pytest
+import savedimage
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -38,8 +38,8 @@ def archive(folder: Path, kind: str) -> bytes:
     image = made.add(layout, LAYERS, config={"User": "1000:1000", "Entrypoint": ["/app/run"]})
     layout.write_index([image])
     if kind in {"docker", "legacy"}:
-        return madearchive.docker(layout, image, legacy=kind == "legacy")
-    data = madearchive.oci(layout)
+        return savedimage.docker(layout, image, legacy=kind == "legacy")
+    data = savedimage.oci(layout)
     return gzip.compress(data, 1, mtime=0) if kind == "gzip" else data
 
 
@@ -123,7 +123,7 @@ LIKELY = st.recursive(
 @given(value=LIKELY)
 def test_any_json_in_its_place_is_answered(name: str, value: object, path: Path) -> None:
     good = archive(path.parent, "docker" if name == "manifest.json" else "oci")
-    assert judged(path, madearchive.changed(good, {name: json.dumps(value).encode()})) is None
+    assert judged(path, savedimage.changed(good, {name: json.dumps(value).encode()})) is None
 
 
 @QUICK
@@ -131,7 +131,7 @@ def test_any_json_in_its_place_is_answered(name: str, value: object, path: Path)
 def test_any_json_as_a_manifest_is_answered(value: object, index: bool, path: Path) -> None:  # noqa: FBT001
     layout = Layout.create(path.parent / "any")
     layout.write_index([layout.add_json(value, INDEX if index else MANIFEST)])
-    assert judged(path, madearchive.oci(layout)) is None
+    assert judged(path, savedimage.oci(layout)) is None
 
 
 @QUICK
@@ -206,11 +206,11 @@ def test_a_duplicate_that_another_tool_would_take_is_refused(path: Path) -> None
     layout = Layout.create(path.parent / "two")
     good, evil = (made.add(layout, [layer]) for layer in LAYERS)
     layout.write_index([good])
-    data = madearchive.oci(layout)
+    data = savedimage.oci(layout)
     other = json.dumps({"schemaVersion": 2, "manifests": [evil.to_json()]}).encode()
-    assert judged(path, madearchive.oci(layout, made.file("index.json", other))) is None
+    assert judged(path, savedimage.oci(layout, made.file("index.json", other))) is None
     manifest = made.file(f"blobs/sha256/{good.digest[7:]}", layout.read(evil))
-    assert judged(path, madearchive.oci(layout, manifest)) is None
+    assert judged(path, savedimage.oci(layout, manifest)) is None
     assert judged(path, data) is not None
 
 
@@ -244,13 +244,13 @@ def test_many_small_headers_take_time_in_proportion(path: Path) -> None:
 def test_one_image_named_fifty_times_is_judged_once(path: Path) -> None:
     layout = Layout.create(path.parent / "same")
     image = made.add(layout, LAYERS)
-    data = madearchive.docker(layout, image)
-    entry = json.loads(madearchive.member(data, "manifest.json"))[0]
+    data = savedimage.docker(layout, image)
+    entry = json.loads(savedimage.member(data, "manifest.json"))[0]
     many = json.dumps([entry] * 50).encode()
     begun = time.monotonic()
-    assert judged(path, madearchive.changed(data, {"manifest.json": many})) is not None
+    assert judged(path, savedimage.changed(data, {"manifest.json": many})) is not None
     assert time.monotonic() - begun < 5
-    assert entry["Config"] == sha256(madearchive.member(data, entry["Config"]))[7:] + ".json"
+    assert entry["Config"] == sha256(savedimage.member(data, entry["Config"]))[7:] + ".json"
 
 
 def test_memory_stays_small_whatever_an_archive_holds(path: Path) -> None:
@@ -259,7 +259,7 @@ def test_memory_stays_small_whatever_an_archive_holds(path: Path) -> None:
     layout = Layout.create(path.parent / "large")
     image = made.add(layout, [made.tar(made.file("big", bytes(100 << 20)))])
     layout.write_index([image])
-    data = gzip.compress(madearchive.docker(layout, image), 1)
+    data = gzip.compress(savedimage.docker(layout, image), 1)
     path.write_bytes(data)
     del data
     tracemalloc.start()

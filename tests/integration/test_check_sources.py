@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import madearchive
 import madeimage as made
 import madesecrets
 import pytest
+import savedimage
 import signedbase
 from fakeregistry import FakeRegistry, Reply, Seen, serve
 from running import docker, imgforge, run, tool
@@ -179,7 +179,7 @@ def test_attestations_of_buildkit_are_told_from_images(engine: str, tmp_path: Pa
     layers = [m["layers"][0] for m in manifests((tmp_path / "image.tar").read_bytes())]
     statements = [x["digest"] for x in layers if x["mediaType"] == "application/vnd.in-toto+json"]
     assert len(statements) == 2
-    changed = madearchive.changed(
+    changed = savedimage.changed(
         (tmp_path / "image.tar").read_bytes(),
         {"blobs/" + statements[0].replace(":", "/"): b"{}"},
     )
@@ -189,14 +189,14 @@ def test_attestations_of_buildkit_are_told_from_images(engine: str, tmp_path: Pa
 
 
 def manifests(archive: bytes) -> Iterator[dict[str, Any]]:
-    pending = [json.loads(madearchive.member(archive, "index.json"))]
+    pending = [json.loads(savedimage.member(archive, "index.json"))]
     while pending:
         here = pending.pop()
         if "layers" in here:
             yield here
         for entry in here.get("manifests", []):
             name = "blobs/" + entry["digest"].replace(":", "/")
-            pending.append(json.loads(madearchive.member(archive, name)))
+            pending.append(json.loads(savedimage.member(archive, name)))
 
 
 @pytest.mark.parametrize("carry", [_oci_archive, _packed, _docker_archive])

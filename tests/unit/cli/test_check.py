@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import madearchive
 import madeimage as made
 import pytest
+import savedimage
 
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
@@ -38,8 +38,8 @@ def test_what_passes_and_what_does_not(capsys: Capture) -> None:
 
 
 def test_several_are_judged_in_one_call(capsys: Capture) -> None:
-    archive = madearchive.written(
-        Path("bad.tar"), madearchive.oci(Layout(Path(layout("bad", bad=True))))
+    archive = savedimage.written(
+        Path("bad.tar"), savedimage.oci(Layout(Path(layout("bad", bad=True))))
     )
     assert main(["check", layout("good"), archive, "--format", "json"]) == 10
     captured = capsys.readouterr()
@@ -108,6 +108,6 @@ def test_quiet_leaves_the_findings_alone(capsys: Capture) -> None:
 
 
 def test_an_sbom_is_of_any_source_too(capsys: Capture) -> None:
-    archive = madearchive.written(Path("good.tar"), madearchive.oci(Layout(Path(layout("good")))))
+    archive = savedimage.written(Path("good.tar"), savedimage.oci(Layout(Path(layout("good")))))
     assert main(["sbom", archive, "--format", "cyclonedx"]) == 0
     assert json.loads(capsys.readouterr().out)["metadata"]["component"]["name"] == "good.tar"

@@ -5,9 +5,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import madearchive
 import madeimage as made
 import pytest
+import savedimage
 import zstandard
 
 from imgforge.analysis import ImageFacts, analyse
@@ -48,7 +48,7 @@ def zstd(data: bytes) -> bytes:
 def test_an_oci_archive_is_its_layout(
     layout: Layout, image: Descriptor, pack: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
-    name = madearchive.written(tmp_path / "image.tar", pack(madearchive.oci(layout)))
+    name = savedimage.written(tmp_path / "image.tar", pack(savedimage.oci(layout)))
     assert facts(name) == [analyse(layout, image)]
 
 
@@ -61,8 +61,8 @@ def test_a_docker_archive_has_the_same_files_under_other_digests(
     legacy: bool,  # noqa: FBT001 - a parameter of the test
     tmp_path: Path,
 ) -> None:
-    data = madearchive.docker(layout, image, legacy=legacy, pack=pack)
-    (found,) = facts(madearchive.written(tmp_path / "image.tar", data))
+    data = savedimage.docker(layout, image, legacy=legacy, pack=pack)
+    (found,) = facts(savedimage.written(tmp_path / "image.tar", data))
     same = analyse(layout, image)
     assert found.problems == ()
     assert found.files == same.files
@@ -75,8 +75,8 @@ def test_a_docker_archive_has_the_same_files_under_other_digests(
 
 def test_a_layer_used_twice_is_a_link_in_an_old_archive(layout: Layout, tmp_path: Path) -> None:
     image = made.add(layout, [LAYERS[1], LAYERS[0], LAYERS[1]])
-    data = madearchive.docker(layout, image, legacy=True)
-    (found,) = facts(madearchive.written(tmp_path / "image.tar", data))
+    data = savedimage.docker(layout, image, legacy=True)
+    (found,) = facts(savedimage.written(tmp_path / "image.tar", data))
     assert found.problems == ()
     assert len(found.layers) == 3
 
@@ -85,11 +85,11 @@ def test_a_name_chooses_one_of_several_images(
     layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
     other = made.add(layout, LAYERS[1:])
-    one = madearchive.docker(layout, image, names=["docker.io/acme/web:1"])
-    two = madearchive.docker(layout, other, names=["acme/web:2"])
-    both = [json.loads(madearchive.member(archive, "manifest.json"))[0] for archive in (one, two)]
-    data = madearchive.joined(one, two, {"manifest.json": json.dumps(both).encode()})
-    path = madearchive.written(tmp_path / "image.tar", data)
+    one = savedimage.docker(layout, image, names=["docker.io/acme/web:1"])
+    two = savedimage.docker(layout, other, names=["acme/web:2"])
+    both = [json.loads(savedimage.member(archive, "manifest.json"))[0] for archive in (one, two)]
+    data = savedimage.joined(one, two, {"manifest.json": json.dumps(both).encode()})
+    path = savedimage.written(tmp_path / "image.tar", data)
     assert len(facts(path)) == 2
     (found,) = facts(f"docker-archive:{path}:acme/web:1")
     assert len(found.layers) == 2
@@ -102,13 +102,13 @@ def hybrid(layout: Layout, image: Descriptor) -> bytes:
     config, *layers = references(layout.read_json(image))
     blobs = ["blobs/" + d.digest.replace(":", "/") for d in (config, *layers)]
     manifest = [{"Config": blobs[0], "RepoTags": None, "Layers": blobs[1:]}]
-    return madearchive.oci(layout, made.file("manifest.json", json.dumps(manifest).encode()))
+    return savedimage.oci(layout, made.file("manifest.json", json.dumps(manifest).encode()))
 
 
 def test_an_archive_of_both_kinds_is_read_as_oci(
     layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
-    name = madearchive.written(tmp_path / "image.tar", hybrid(layout, image))
+    name = savedimage.written(tmp_path / "image.tar", hybrid(layout, image))
     assert [f.digest for f in facts(name)] == [image.digest]
     (docker,) = facts(f"docker-archive:{name}")
     assert docker.digest == layout.read_json(image)["config"]["digest"]
@@ -119,7 +119,7 @@ def test_an_archive_of_two_minds_is_refused(
     layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
     other = made.add(layout, LAYERS[1:])
-    name = madearchive.written(tmp_path / "image.tar", hybrid(layout, other))
+    name = savedimage.written(tmp_path / "image.tar", hybrid(layout, other))
     with pytest.raises(CorruptLayoutError, match="two archives in one"):
         facts(name)
     assert [f.digest for f in facts(f"oci-archive:{name}")] == [image.digest]
@@ -142,28 +142,28 @@ def test_a_layer_that_is_not_what_it_says_is_a_problem(
     _, first, _ = references(layout.read_json(image))
     member = "blobs/" + first.digest.replace(":", "/")
     evil = made.packed(made.tar(made.file("evil")))
-    archive = madearchive.oci(layout)
-    name = madearchive.written(tmp_path / "1.tar", madearchive.changed(archive, {member: evil}))
+    archive = savedimage.oci(layout)
+    name = savedimage.written(tmp_path / "1.tar", savedimage.changed(archive, {member: evil}))
     assert "digest" in problems(name)
-    name = madearchive.written(tmp_path / "2.tar", madearchive.changed(archive, {member: None}))
+    name = savedimage.written(tmp_path / "2.tar", savedimage.changed(archive, {member: None}))
     assert "digest" in problems(name)
-    saved = madearchive.docker(layout, image)
+    saved = savedimage.docker(layout, image)
     layer = sha256(LAYERS[0])[7:] + ".tar"
     changes: dict[str, bytes | None] = {layer: made.tar(made.file("evil"))}
-    name = madearchive.written(tmp_path / "3.tar", madearchive.changed(saved, changes))
+    name = savedimage.written(tmp_path / "3.tar", savedimage.changed(saved, changes))
     assert "digest" in problems(name)
 
 
 def test_a_second_member_cannot_hide_behind_a_diff_id(layout: Layout, tmp_path: Path) -> None:
     image = made.add(layout, [LAYERS[1], LAYERS[1]])
     evil = made.tar(made.file("evil"))
-    manifest = json.loads(madearchive.member(madearchive.docker(layout, image), "manifest.json"))
+    manifest = json.loads(savedimage.member(savedimage.docker(layout, image), "manifest.json"))
     manifest[0]["Layers"][1] = "other.tar"
-    data = madearchive.changed(
-        madearchive.docker(layout, image, more=[made.file("other.tar", evil)]),
+    data = savedimage.changed(
+        savedimage.docker(layout, image, more=[made.file("other.tar", evil)]),
         {"manifest.json": json.dumps(manifest).encode()},
     )
-    name = madearchive.written(tmp_path / "image.tar", data)
+    name = savedimage.written(tmp_path / "image.tar", data)
     assert "diff-id" in problems(name)
 
 
@@ -189,9 +189,9 @@ def test_a_broken_docker_archive_is_one_clear_error(
     config = layout.read_json(image)["config"]["digest"][7:] + ".json"
     names = {"CONFIG": config, "LAYER": sha256(LAYERS[0])[7:] + ".tar"}
     changes = {names.get(key, key): value for key, value in change.items()}
-    data = madearchive.changed(madearchive.docker(layout, image), changes)
+    data = savedimage.changed(savedimage.docker(layout, image), changes)
     with pytest.raises(CorruptLayoutError, match=said):
-        facts(madearchive.written(tmp_path / "image.tar", data))
+        facts(savedimage.written(tmp_path / "image.tar", data))
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,12 @@ def test_a_broken_docker_archive_is_one_clear_error(
 def test_a_broken_configuration_is_one_clear_error(
     config: bytes, said: str, layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
-    archive = madearchive.docker(layout, image, more=[made.file("odd", config)])
-    manifest = json.loads(madearchive.member(archive, "manifest.json"))
+    archive = savedimage.docker(layout, image, more=[made.file("odd", config)])
+    manifest = json.loads(savedimage.member(archive, "manifest.json"))
     manifest[0]["Config"] = "odd"
-    data = madearchive.changed(archive, {"manifest.json": json.dumps(manifest).encode()})
+    data = savedimage.changed(archive, {"manifest.json": json.dumps(manifest).encode()})
     with pytest.raises(CorruptLayoutError, match=said):
-        facts(madearchive.written(tmp_path / "image.tar", data))
+        facts(savedimage.written(tmp_path / "image.tar", data))
 
 
 @pytest.mark.parametrize(
@@ -231,24 +231,24 @@ def test_a_broken_oci_archive_is_one_clear_error(
     change: dict[str, bytes | None], said: str, layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
     del image
-    data = madearchive.changed(madearchive.oci(layout), change)
+    data = savedimage.changed(savedimage.oci(layout), change)
     with pytest.raises(CorruptLayoutError, match=said):
-        facts(madearchive.written(tmp_path / "image.tar", data))
+        facts(savedimage.written(tmp_path / "image.tar", data))
 
 
 def test_an_archive_without_digests_is_too_old(tmp_path: Path) -> None:
     data = made.tar(made.file("repositories", b"{}"), made.file("abc/layer.tar"))
     with pytest.raises(CorruptLayoutError, match=r"before 1\.10"):
-        facts(madearchive.written(tmp_path / "image.tar", data))
+        facts(savedimage.written(tmp_path / "image.tar", data))
 
 
 def test_a_compressed_archive_that_is_cut_off_says_where(
     layout: Layout, image: Descriptor, tmp_path: Path
 ) -> None:
     del image
-    data = gzip.compress(madearchive.oci(layout))
+    data = gzip.compress(savedimage.oci(layout))
     with pytest.raises(CorruptLayoutError, match=r"corrupt after \d+ bytes.*truncated"):
-        facts(madearchive.written(tmp_path / "image.tar", data[:-20]))
+        facts(savedimage.written(tmp_path / "image.tar", data[:-20]))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_a_compressed_archive_that_is_cut_off_says_where(
 )
 def test_another_compression_is_named(head: bytes, kind: str, tmp_path: Path) -> None:
     with pytest.raises(CorruptLayoutError, match=f"compressed with {kind}"):
-        facts(madearchive.written(tmp_path / "image.tar", head + bytes(600)))
+        facts(savedimage.written(tmp_path / "image.tar", head + bytes(600)))
 
 
 def test_nothing_is_left_in_the_cache(
@@ -264,5 +264,5 @@ def test_nothing_is_left_in_the_cache(
 ) -> None:
     del image
     monkeypatch.setenv("IMGFORGE_CACHE", str(tmp_path / "cache"))
-    facts(madearchive.written(tmp_path / "image.tar", gzip.compress(madearchive.oci(layout))))
+    facts(savedimage.written(tmp_path / "image.tar", gzip.compress(savedimage.oci(layout))))
     assert [path for path in (tmp_path / "cache" / "spool").rglob("*") if path.is_file()] == []
