@@ -287,11 +287,10 @@ def test_memory_stays_small_on_a_large_file(tmp_path: Path) -> None:
     raw = made.tar(made.file("big", bytes(100 << 20)))
     path.write_bytes(gzip.compress(raw, 1))
     del raw
-    from imgforge.analysis.layer import read_layer
     from imgforge.secrets.find import by_keyword
 
     tracemalloc.start()
-    read_layer(path, by_keyword)
+    made.read(path, by_keyword)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 << 20
