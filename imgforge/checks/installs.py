@@ -49,13 +49,13 @@ _FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "zypper": ("--no-gpg-checks", "--allow-unsigned-rpm"),
 }
 _SETTINGS: Final = re.compile(
-    r"(?i)\[[^\]\n]*\btrusted=yes\b[^\]\n]*\]|\bgpgcheck\s*=\s*(?:0|false|no)\b"
-    r"|\bsslverify\s*[= ]\s*[\"']?(?:0|false)\b|\bstrict-ssl\s*[= ]\s*[\"']?false\b"
+    r"(?i)\[[^\[\]\n]*\btrusted=yes\b|\bgpgcheck\s*=\s*(?:0|false|no)\b"
+    r"|\bsslverify\s{0,4}[= ]\s{0,4}[\"']?(?:0|false)\b|\bstrict-ssl\s{0,4}[= ]\s{0,4}[\"']?false\b"
     r"|\bSigLevel\s*=\s*Never\b|AllowUnauthenticated[\"'\s=]+(?:true|1|yes)"
     r"|AllowInsecureRepositories[\"'\s=]+(?:true|1|yes)"
-    r"|Verify-(?:Peer|Host)[\"'\s=]+(?:false|0|no)|\bssl_verify\s*[=: ]\s*(?:false|no)\b"
+    r"|Verify-(?:Peer|Host)[\"'\s=]+(?:false|0|no)|\bssl_verify\s{0,4}[=: ]\s{0,4}(?:false|no)\b"
     r"|StrictHostKeyChecking[= ]\s*no\b|\bUserKnownHostsFile[= ]\s*/dev/null"
-    r"|--check-certificate=false|\btrusted-host\s*[= ]\s*\S"
+    r"|--check-certificate=false|\btrusted-host\s{0,4}[= ]\s{0,4}\S"
 )
 
 
