@@ -66,15 +66,16 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     The lesser ones do not count among files of public packages or of the distribution.
     """
     installed = sites(image)
-    for name in image.names:
+    dumps = {"core", *(f"core{end}" for end in image.endings if end[1:].isdigit())}
+    for name in {*((dumps | _GRAVE.keys()) & image.names), *image.ending(".log", *_DUMP_ENDS)}:
         what = _grave(name)
-        if what:
-            for path in image.named(name):
-                yield from _graves(image, path, name, what)
-        elif name in _MINOR or name[name.rfind(".") :] in _ENDS or name.endswith("~"):
-            for path in image.named(name):
-                if not (packaged(path, installed) or path.startswith(_SYSTEM)):
-                    yield from _lesser(image, path, name)
+        for path in image.named(name) if what else ():
+            yield from _graves(image, path, name, what)
+    copies = (end for end in image.endings if end.endswith("~"))
+    for name in {*(_MINOR & image.names), *image.ending(*_ENDS, *copies)}:
+        for path in image.named(name):
+            if not (packaged(path, installed) or path.startswith(_SYSTEM)):
+                yield from _lesser(image, path, name)
     yield from _hidden(image)
     for path in image.named("node_modules"):
         cache = image.files.get(f"{path}/.cache")
