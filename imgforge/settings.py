@@ -15,7 +15,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -148,6 +148,29 @@ class Organisation(Table):
         return self
 
 
+class Malware(Table):
+    """What is known as malware, beside what imgforge knows by itself."""
+
+    hashes: list[File] = Field(
+        default=[],
+        description="Files that list sha256 digests, one a line: SHA256, SHA256 NAME, or "
+        "SHA256:SIZE:NAME as ClamAV has it.",
+    )
+    rules: list[File] = Field(
+        default=[], description="Files of YARA rules, or folders with .yar and .yara files."
+    )
+    clamav: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether ClamAV's daemon looks at every file, too: if it answers, or else it "
+        "is an error, or never.",
+    )
+    clamd: File | None = Field(
+        default=None,
+        description="Where the daemon listens, and has to: an absolute path, or host:port; else "
+        "it is found by its configuration and at the usual places.",
+    )
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -162,6 +185,7 @@ class Settings(Table):
     registry: Registry = Registry()
     network: Network = Network()
     policy: Organisation | None = None
+    malware: Malware = Malware()
 
 
 def moment(value: str) -> dt.datetime:
@@ -212,16 +236,25 @@ def _mirrors(value: str) -> object:
     return {host: prefix for host, _, prefix in pairs}
 
 
+_READERS: dict[Any, Callable[[str], object]] = {bool: _yes, list[File]: _folders}
+"""What makes a value of a variable's text, by the key's type; text is taken as it is."""
+
+
 def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
     found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
     }
-    tables: dict[str, type[Table]] = {"debian": Archive, "ubuntu": Ubuntu, "npm": Npm}
+    tables: dict[str, type[Table]] = {
+        "debian": Archive,
+        "ubuntu": Ubuntu,
+        "npm": Npm,
+        "malware": Malware,
+    }
     for table, model in tables.items():
         for field, about in model.model_fields.items():
-            read = _yes if about.annotation is bool else str
+            read = _READERS.get(about.annotation, str)
             key = field.replace("_", "-")
             found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
     return found
@@ -256,28 +289,31 @@ def _environment(environ: Mapping[str, str]) -> Settings:
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    def path(name: str) -> str:
-        try:
-            return str(folder / Path(name).expanduser())
-        except RuntimeError as error:
-            raise InvalidInputError(f"{name}: there is no such home directory") from error
-
-    def archive(table: Archive) -> Archive:
-        if table.keyring is None:
-            return table
-        return table.model_copy(update={"keyring": path(table.keyring)})
-
     changes: dict[str, object] = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        changes[name] = archive(value) if isinstance(value, Archive) else value
-    if settings.policy is not None:
-        named = {"file": settings.policy.file, "key": settings.policy.key}
-        anchored = {key: str(folder / name) for key, name in named.items() if name is not None}
-        changes["policy"] = settings.policy.model_copy(update=anchored)
+        if isinstance(value, Archive) and value.keyring is not None:
+            value = value.model_copy(update={"keyring": _path(folder, value.keyring)})
+        elif isinstance(value, Malware):
+            lists = {"hashes": value.hashes, "rules": value.rules}
+            given = {key: names for key, names in lists.items() if key in value.model_fields_set}
+            anchored = {key: [_path(folder, n) for n in names] for key, names in given.items()}
+            value = value.model_copy(update=anchored)
+        elif isinstance(value, Organisation):
+            named = {"file": value.file, "key": value.key}
+            # No home directory may choose the key that counts.
+            value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
+        changes[name] = value
     if settings.bases:
-        changes["bases"] = [path(name) for name in settings.bases]
+        changes["bases"] = [_path(folder, name) for name in settings.bases]
     return settings.model_copy(update=changes)
+
+
+def _path(folder: Path, name: str) -> str:
+    try:
+        return str(folder / Path(name).expanduser())
+    except RuntimeError as error:
+        raise InvalidInputError(f"{name}: there is no such home directory") from error
 
 
 def _over(below: Settings, above: Settings) -> Settings:
