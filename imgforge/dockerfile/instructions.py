@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from imgforge.dockerfile.lines import Instruction, heredoc_name
-from imgforge.dockerfile.words import ExpansionError
+from imgforge.dockerfile.lines import Instruction, is_heredoc
 from imgforge.secrets.names import listed
 
 _BOOLEANS: Final = frozenset({"link", "keep-git-dir", "unpack", "parents"})
@@ -129,15 +128,8 @@ def _copied(instruction: Instruction) -> Iterator[str]:
             f"{instruction.name} requires at least two arguments, but only one was provided."
             " Destination could not be determined"
         )
-    elif _is_heredoc(args[-1]):
+    elif is_heredoc(args[-1]):
         yield f"{instruction.name} cannot accept a heredoc as a destination"
-
-
-def _is_heredoc(word: str) -> bool:
-    try:
-        return heredoc_name(word) is not None
-    except ExpansionError:
-        return False
 
 
 def _from(instruction: Instruction) -> Iterator[str]:

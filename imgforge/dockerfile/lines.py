@@ -444,6 +444,14 @@ def heredoc_name(word: str) -> tuple[str, bool, bool] | None:
     return words[0], quotes[0] == quotes[1], match[2] == "-"
 
 
+def is_heredoc(word: str) -> bool:
+    """Whether an argument of COPY or ADD is ``<<NAME``; a malformed one is a file's name."""
+    try:
+        return heredoc_name(word) is not None
+    except ExpansionError:
+        return False
+
+
 def _heredocs(text: str, line: int) -> Iterator[tuple[str, bool, bool]]:
     try:
         words = expand(text, {}, keep_unset=True, raw_quotes=True, raw_escapes=True).words

@@ -19,7 +19,7 @@ from imgforge.dockerfile.lines import (
     Pair,
     Problem,
     ProblemError,
-    heredoc_name,
+    is_heredoc,
     read,
 )
 from imgforge.dockerfile.words import Expanded, ExpansionError, Meter, expand
@@ -407,7 +407,7 @@ class _Evaluation:
             if name == "ENV":
                 scope.values.update((pair.name, pair.value or "") for pair in pairs)
         elif name in _COPIES:
-            args = tuple(a if heredoc_name(a) else word(a) for a in args)
+            args = tuple(a if is_heredoc(a) else word(a) for a in args)
             instruction = self._copying(instruction, scope, word)
         elif name == "EXPOSE":
             found = [self._expand(a, scope, instruction.line) for a in args]
