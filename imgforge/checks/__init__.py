@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks import dockerfile
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
@@ -18,7 +19,7 @@ from imgforge.policy import Policy
 
 __all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "Severity", "gate_holds", "judge", "run"]
 
-RULES: Final[tuple[Rule, ...]] = tuple(check.RULE for check in CHECKS)
+RULES: Final[tuple[Rule, ...]] = (*(check.RULE for check in CHECKS), *dockerfile.RULES)
 """Every rule there is, by id."""
 
 

@@ -170,6 +170,9 @@ _LISTED: Final = {
 }
 """Options that give versions from somewhere else than the packages' names."""
 
+SIGNED: Final = frozenset({"apt", "apk", "yum", "dnf", "zypper"})
+"""Managers of distributions, whose archives are signed and belong to a release."""
+
 _INSTALL: Final = frozenset({"install"})
 _DNF: Final = (
     frozenset({"install", "localinstall", "reinstall", "groupinstall"}),
