@@ -58,6 +58,7 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
             if found is None or not found.installs or found.manager.name not in SIGNED:
                 continue
             names = {re.split("[=~<>]", package)[0] for package in found.packages}
+            names |= {re.sub(r"-[0-9].*", "", name) for name in names}
             tools = sorted(name for name in names if _TOOLS.fullmatch(name))
             if tools:
                 message = f"RUN in {run.stage.title} installs {', '.join(tools)} into the image"

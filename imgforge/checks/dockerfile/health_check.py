@@ -45,8 +45,8 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:  # noqa: ARG00
     last = None
     for stage in subject.file.stages:
         steps = [step for step in stage.steps if step.name == "HEALTHCHECK"]
-        for step in steps[:-1]:
-            message = f"only the last HEALTHCHECK of {stage.title} counts"
+        for step in steps[1:]:
+            message = f"this HEALTHCHECK of {stage.title} replaces one before it"
             yield RULE.finding(
                 message, path=subject.path, line=step.line, key=f"{stage.title}:several"
             )

@@ -34,7 +34,7 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:  # noqa: ARG00
     for stage in subject.file.stages:
         for name in ("CMD", "ENTRYPOINT"):
             steps = [step for step in stage.steps if step.name == name]
-            for step in steps[:-1]:
-                message = f"a later {name} of {stage.title} replaces this one"
+            for step in steps[1:]:
+                message = f"this {name} of {stage.title} replaces one before it"
                 key = f"{stage.title}:{name}"
                 yield RULE.finding(message, path=subject.path, line=step.line, key=key)

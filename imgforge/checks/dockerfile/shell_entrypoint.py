@@ -15,9 +15,9 @@ RULE: Final = Rule(
     Severity.LOW,
     "The image's command is run by a shell",
     why=(
-        "The shell form makes /bin/sh process 1: it needs a shell in the image, passes no "
-        "signals on, so that the application is killed instead of stopped, and reads "
-        "variables of the environment as program text."
+        "The shell form makes /bin/sh process 1. It needs a shell in the image, passes no signals "
+        "on, so that the application is killed instead of stopped, and reads variables of the "
+        "environment as program text."
     ),
     remedy="Write the command as a JSON array.",
     example="""\
