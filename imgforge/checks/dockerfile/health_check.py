@@ -54,9 +54,7 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:  # noqa: ARG00
         pass
     final = subject.final
     if last is None:
-        if any(
-            step.name in {"CMD", "ENTRYPOINT"} for s in subject.file.shipped() for step in s.steps
-        ):
+        if not subject.only_carries():
             message = "there is no HEALTHCHECK"
             yield RULE.finding(message, path=subject.path, line=final.line, key="missing")
     elif last.args[0].upper() == "NONE":

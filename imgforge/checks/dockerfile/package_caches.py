@@ -42,6 +42,7 @@ RUN apt-get update && apt-get install -y curl=8.14.1-2 \\
         "Trivy DS-0019",
         "Trivy DS-0020",
         "Trivy DS-0025",
+        "Trivy DS-0027",
         "Dockle DKL-DI-0005",
     ),
 )

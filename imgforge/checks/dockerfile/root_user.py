@@ -9,7 +9,6 @@ from typing import Final
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.dockerfile.stages import SCRATCH
 from imgforge.policy import Policy
 
 RULE: Final = Rule(
@@ -44,7 +43,7 @@ CMD ["/app"]
 
 def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     """Follow USER through the stages that the last one is made from."""
-    if policy.allow_root or _only_carries(subject):
+    if policy.allow_root or subject.only_carries():
         return
     last = None
     for stage in subject.file.shipped():
@@ -63,12 +62,3 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     elif "$" in user:
         message = f"USER {last.args[0]} has no value that is known, and may be root"
         yield RULE.finding(message, path=subject.path, line=last.line, key=final.title)
-
-
-def _only_carries(subject: Subject) -> bool:
-    """Whether the image is files on nothing, with nothing to run (an artifact, not a service)."""
-    shipped = subject.file.shipped()
-    runs = {"RUN", "CMD", "ENTRYPOINT"}
-    return shipped[0].base == SCRATCH and not any(
-        step.name in runs for stage in shipped for step in stage.steps
-    )

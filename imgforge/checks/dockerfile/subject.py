@@ -92,6 +92,12 @@ class Subject:
                 if image and image.lower() not in names and not image.isdecimal():
                     yield image, f"{step.name} in {stage.title}", step.line
 
+    def only_carries(self) -> bool:
+        """Whether the image is files on nothing, with nothing to run: an artifact, no service."""
+        shipped = self.file.shipped()
+        names = {step.name for stage in shipped for step in stage.steps}
+        return shipped[0].base == SCRATCH and not names & {"RUN", "CMD", "ENTRYPOINT"}
+
     def shipped(self, name: str) -> Iterator[Step]:
         """Yield the steps ``name`` of the image itself, those of its ancestors first."""
         for stage in self.file.shipped():

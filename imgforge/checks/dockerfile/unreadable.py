@@ -28,6 +28,8 @@ RUN apt-get update
     references=(
         "https://docs.docker.com/reference/dockerfile/",
         "hadolint DL1000",
+        "hadolint DL3023",
+        "Trivy DS-0006",
     ),
 )
 
