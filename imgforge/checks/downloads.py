@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from imgforge.checks.commands import SHELLS, Command, Pipeline, every, options, walk
@@ -112,15 +113,15 @@ def unverified(command: Command) -> Iterator[str]:
     name, args = command.name, command.args
     if name in {"export", "declare", "setenv"}:
         yield from unverified_settings(_pairs(args))
-    for program, unsafe in _PROGRAMS:
+    for program, unsafe in _programs():
         if program.fullmatch(name):
             given = {option.partition("=")[0] for option in _flags(name, args)}
             yield from (f"{name} {option}" for option in sorted(given & unsafe))
     said = " ".join(args)
-    for program, setting, what in _SETTINGS:
+    for program, setting, what in _settings():
         if program.fullmatch(name) and setting.search(said):
             yield what
-    for written, what in _WRITTEN:
+    for written, what in _written():
         if any(written.search(word) for word in (*args, command.stdin)):
             yield what
     yield from _unverified_keys(name, args)
@@ -216,70 +217,98 @@ def _plain(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-_PROGRAMS: Final = tuple(
-    (re.compile(pattern), frozenset(options.split()))
-    for pattern, options in (
-        ("curl", "-k --insecure --proxy-insecure --doh-insecure"),
-        ("wget", "--no-check-certificate"),
-        (r"pip[0-9.]*|uv|python[0-9.]*|pipx|pipenv", "--trusted-host --allow-insecure-host"),
-        ("npm|yarn|pnpm", "--no-strict-ssl"),
-        (
-            "apt|apt-get|aptitude",
+@cache
+def _programs() -> tuple[tuple[re.Pattern[str], frozenset[str]], ...]:
+    """Return programs, and options of theirs that no build should need."""
+    return tuple(
+        (re.compile(pattern), frozenset(options.split()))
+        for pattern, options in (
+            ("curl", "-k --insecure --proxy-insecure --doh-insecure"),
+            ("wget", "--no-check-certificate"),
+            (r"pip[0-9.]*|uv|python[0-9.]*|pipx|pipenv", "--trusted-host --allow-insecure-host"),
+            ("npm|yarn|pnpm", "--no-strict-ssl"),
             (
-                "--allow-unauthenticated --force-yes --allow-insecure-repositories"
-                " --allow-downgrade-to-insecure-repositories"
+                "apt|apt-get|aptitude",
+                (
+                    "--allow-unauthenticated --force-yes --allow-insecure-repositories"
+                    " --allow-downgrade-to-insecure-repositories"
+                ),
             ),
-        ),
-        ("apk", "--allow-untrusted"),
-        (
-            "yum|dnf|dnf5|microdnf|tdnf|zypper|yum-config-manager",
+            ("apk", "--allow-untrusted"),
             (
-                "--nogpgcheck --nogpg --no-gpg-check --no-gpg-checks --allow-unsigned-rpm"
-                " --gpg-auto-import-keys"
+                "yum|dnf|dnf5|microdnf|tdnf|zypper|yum-config-manager",
+                (
+                    "--nogpgcheck --nogpg --no-gpg-check --no-gpg-checks --allow-unsigned-rpm"
+                    " --gpg-auto-import-keys"
+                ),
             ),
-        ),
-        ("rpm|rpmkeys", "--nosignature --nodigest"),
-        ("dpkg", "--force-bad-verify --force-all"),
-        ("debootstrap", "--no-check-gpg --no-check-certificate"),
-        ("go", "-insecure"),
-        ("aws", "--no-verify-ssl"),
-        ("kubectl|helm|oc", "--insecure-skip-tls-verify"),
-        ("cosign", "--insecure-ignore-tlog --allow-insecure-registry --insecure-ignore-sct"),
-        ("conda|mamba|micromamba", "--insecure -k"),
-        ("gem", "--no-verify"),
+            ("rpm|rpmkeys", "--nosignature --nodigest"),
+            ("dpkg", "--force-bad-verify --force-all"),
+            ("debootstrap", "--no-check-gpg --no-check-certificate"),
+            ("go", "-insecure"),
+            ("aws", "--no-verify-ssl"),
+            ("kubectl|helm|oc", "--insecure-skip-tls-verify"),
+            ("cosign", "--insecure-ignore-tlog --allow-insecure-registry --insecure-ignore-sct"),
+            ("conda|mamba|micromamba", "--insecure -k"),
+            ("gem", "--no-verify"),
+        )
     )
-)
-"""Programs, and options of theirs that no build should need."""
 
-_SETTINGS: Final = tuple(
-    (re.compile(pattern), re.compile(text), what)
-    for pattern, text, what in (
-        ("npm|yarn|pnpm", r"strict-ssl[ =]false", "npm's strict-ssl is turned off"),
-        ("git", r"(?i)http\.(?:\S+\.)?sslverify[ =](?:false|0)", "git's http.sslVerify is off"),
-        ("apt|apt-get", r"(?i)AllowUnauthenticated=(?:true|1|yes)", "apt takes unsigned packages"),
-        ("apt|apt-get", r"(?i)Verify-(?:Peer|Host)=(?:false|0)", "apt does not verify servers"),
-        ("conda|mamba", r"ssl_verify (?:false|no)", "conda's ssl_verify is turned off"),
-        ("composer", r"disable-tls (?:true|1)|secure-http (?:false|0)", "composer's TLS is off"),
-        ("bundle", r"ssl_verify_mode 0", "bundler's ssl_verify_mode is 0"),
-        ("go", r"\b(?:GOINSECURE|GONOSUMDB)=\S|GOSUMDB=off", "go's checksum database is off"),
-        ("ssh|scp|sftp|rsync|git", r"(?i)StrictHostKeyChecking[ =]no", "no host key is checked"),
-        ("skopeo|buildah|podman|docker", r"tls-verify=(?:false|0)", "a registry's TLS is off"),
-        ("http|https|xh", r"--verify[ =](?:no|false)", "httpie does not verify servers"),
-        ("pip[0-9.]*", r"config set \S*trusted-host", "pip trusts a host without TLS"),
+
+@cache
+def _settings() -> tuple[tuple[re.Pattern[str], re.Pattern[str], str], ...]:
+    """Return programs, arguments of theirs that turn verification off, and what they do."""
+    return tuple(
+        (re.compile(pattern), re.compile(text), what)
+        for pattern, text, what in (
+            ("npm|yarn|pnpm", r"strict-ssl[ =]false", "npm's strict-ssl is turned off"),
+            ("git", r"(?i)http\.(?:\S+\.)?sslverify[ =](?:false|0)", "git's http.sslVerify is off"),
+            (
+                "apt|apt-get",
+                r"(?i)AllowUnauthenticated=(?:true|1|yes)",
+                "apt takes unsigned packages",
+            ),
+            ("apt|apt-get", r"(?i)Verify-(?:Peer|Host)=(?:false|0)", "apt does not verify servers"),
+            ("conda|mamba", r"ssl_verify (?:false|no)", "conda's ssl_verify is turned off"),
+            (
+                "composer",
+                r"disable-tls (?:true|1)|secure-http (?:false|0)",
+                "composer's TLS is off",
+            ),
+            ("bundle", r"ssl_verify_mode 0", "bundler's ssl_verify_mode is 0"),
+            ("go", r"\b(?:GOINSECURE|GONOSUMDB)=\S|GOSUMDB=off", "go's checksum database is off"),
+            (
+                "ssh|scp|sftp|rsync|git",
+                r"(?i)StrictHostKeyChecking[ =]no",
+                "no host key is checked",
+            ),
+            ("skopeo|buildah|podman|docker", r"tls-verify=(?:false|0)", "a registry's TLS is off"),
+            ("http|https|xh", r"--verify[ =](?:no|false)", "httpie does not verify servers"),
+            ("pip[0-9.]*", r"config set \S*trusted-host", "pip trusts a host without TLS"),
+        )
     )
-)
-_WRITTEN: Final = tuple(
-    (re.compile(text), what)
-    for text, what in (
-        (r"(?i)\btrusted\s*[=:]\s*yes\b", "a source of apt is trusted unsigned"),
-        (r"(?i)\b(?:repo_)?gpgcheck\s*=\s*(?:0|no|false)\b", "gpgcheck is turned off"),
-        (r"(?i)\bsslverify\s*=\s*(?:0|no|false)\b", "sslverify is turned off"),
-        (r"(?i)\bStrictHostKeyChecking\s+no\b", "ssh is told to check no host keys"),
-        (r"(?i)AllowUnauthenticated\s+\"?(?:true|1|yes)", "apt is told to take unsigned packages"),
-        (r"(?i)Verify-Peer\s+\"?(?:false|0)", "apt is told not to verify servers"),
-        (r"(?m)^\s*(?:insecure|check_certificate\s*=\s*off)\s*$", "downloads verify no server"),
+
+
+@cache
+def _written() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return settings that turn verification off wherever they are written."""
+    return tuple(
+        (re.compile(text), what)
+        for text, what in (
+            (r"(?i)\btrusted\s*[=:]\s*yes\b", "a source of apt is trusted unsigned"),
+            (r"(?i)\b(?:repo_)?gpgcheck\s*=\s*(?:0|no|false)\b", "gpgcheck is turned off"),
+            (r"(?i)\bsslverify\s*=\s*(?:0|no|false)\b", "sslverify is turned off"),
+            (r"(?i)\bStrictHostKeyChecking\s+no\b", "ssh is told to check no host keys"),
+            (
+                r"(?i)AllowUnauthenticated\s+\"?(?:true|1|yes)",
+                "apt is told to take unsigned packages",
+            ),
+            (r"(?i)Verify-Peer\s+\"?(?:false|0)", "apt is told not to verify servers"),
+            (r"(?m)^\s*(?:insecure|check_certificate\s*=\s*off)\s*$", "downloads verify no server"),
+        )
     )
-)
+
+
 _BAD_WHEN_OFF: Final = listed(
     "NODE_TLS_REJECT_UNAUTHORIZED PYTHONHTTPSVERIFY NPM_CONFIG_STRICT_SSL YARN_ENABLE_STRICT_SSL"
     " YARN_STRICT_SSL GOSUMDB BUNDLE_SSL_VERIFY_MODE CONDA_SSL_VERIFY GIT_SSL_VERIFY"
