@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import unused_ignore
+from imgforge.checks import dockerfile, unused_ignore
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
@@ -30,7 +30,11 @@ __all__ = [
     "run",
 ]
 
-RULES: Final[tuple[Rule, ...]] = (*(check.RULE for check in CHECKS), unused_ignore.RULE)
+RULES: Final[tuple[Rule, ...]] = (
+    *(check.RULE for check in CHECKS),
+    unused_ignore.RULE,
+    *dockerfile.RULES,
+)
 """Every rule there is, by id."""
 
 

@@ -14,8 +14,6 @@ from imgforge.analysis.config import read
 from imgforge.analysis.facts import Entry
 from imgforge.analysis.merge import merge
 from imgforge.checks import run
-from imgforge.checks.commands import pipelines
-from imgforge.checks.installs import unpinned, unverified, updates_alone, upgrades
 from imgforge.oci.layout import CorruptLayoutError
 from imgforge.policy import Budget, Policy
 
@@ -149,11 +147,7 @@ def test_no_tree_breaks_a_check(layers: list[list[Entry]], passwd: str, user: st
     ).map(" ".join)
 )
 def test_no_command_breaks_what_is_said_of_it(text: str) -> None:
-    found = pipelines(text)
-    assert all(isinstance(clause, str) for clause in unverified(text, found))
-    assert all(packages for _, packages in unpinned(found))
-    assert isinstance(updates_alone(found), bool)
-    assert all(isinstance(command, str) for command in upgrades(found))
+    assert all(finding.message for finding in configured(f"RUN {text}"))
 
 
 @pytest.mark.parametrize(
