@@ -42,7 +42,9 @@ def test_exceptions_excuse_until_they_expire(tmp_path: Path) -> None:
     ignore = Ignore("IF010", "opt/*", "known", until, "us")
     excused = Policy(ignore=(ignore,), day=until - dt.timedelta(days=15))
     seen = judged(excused)
-    assert [f.ignored for f in seen.values()] == ["known (us, until 2026-06-01)"]
+    assert [(f.ignored, f.ignored_by, f.ignored_until) for f in seen.values()] == [
+        ("known", "us", "2026-06-01")
+    ]
     assert gate_holds(list(seen.values()), excused)
     last = judged(dataclasses.replace(excused, day=until))
     assert {c: str(f.severity) for c, f in last.items()} == {"IF010": "high", "IF091": "info"}
