@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import dockerfile, unused_ignore
+from imgforge.checks import dockerfile, drift, unused_ignore
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
@@ -25,15 +25,20 @@ __all__ = [
     "Rule",
     "Severity",
     "gate_holds",
-    "judge",
     "judged",
     "run",
 ]
 
-RULES: Final[tuple[Rule, ...]] = (
-    *(check.RULE for check in CHECKS),
-    unused_ignore.RULE,
-    *dockerfile.RULES,
+RULES: Final[tuple[Rule, ...]] = tuple(
+    sorted(
+        (
+            *(check.RULE for check in CHECKS),
+            *(check.RULE for check in drift.CHECKS),
+            unused_ignore.RULE,
+            *dockerfile.RULES,
+        ),
+        key=lambda rule: rule.id,
+    )
 )
 """Every rule there is, by id."""
 
@@ -58,21 +63,6 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
         (judged(finding, policy) for finding in findings),
         key=lambda f: (-f.severity, f.check, f.path, f.key, f.layer, f.message),
     )
-
-
-def judge(
-    images: Iterable[ImageFacts], policy: Policy, checks: Sequence[Check] = CHECKS
-) -> list[Finding]:
-    """Run ``checks`` on every platform's image, worst first; what is the same is kept once.
-
-    Exceptions of the policy for ``checks`` that no image needs are reported too. A fingerprint is
-    no reason to drop a finding: one path may be harmless in one layer and hold a credential in
-    another.
-    """
-    found = [finding for facts in images for finding in run(facts, policy, checks)]
-    ids = {check.RULE.id for check in checks}
-    found += [judged(finding, policy) for finding in unused_ignore.unused(found, policy, ids)]
-    return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
 def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,25 +9,35 @@ import pytest
 
 from imgforge import checks
 from imgforge.analysis import ImageFacts
+from imgforge.analysis.config import read
 from imgforge.checks import CHECKS
 from imgforge.checks.finding import Finding, Severity
+from imgforge.oci.types import Platform
 from imgforge.policy import Ignore, Policy
+from imgforge.report import subject
 
 
 def finding(severity: Severity, layer: str) -> Finding:
     return Finding("IF020", severity, "t", "m", "r", path="app/key.pem", layer=layer, key="pem")
 
 
-def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+IMAGE = ImageFacts("", Platform("linux", "amd64"), {}, read({}), (), {})
+
+
+def report(
+    policy: Policy, *platforms: list[Finding], asked: Sequence[checks.Check] = CHECKS
+) -> list[Finding]:
+    """Report on an image for whose platforms the checks found these."""
+    return list(
+        subject.of("x", policy, images=[(IMAGE, p) for p in platforms], asked=asked).findings
+    )
+
+
+def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint() -> None:
     """One path can be a published test key in one layer and a credential in another."""
     worst, mild = finding(Severity.CRITICAL, "a"), finding(Severity.LOW, "b")
     assert worst.fingerprint == mild.fingerprint
-    platforms: Iterator[list[Finding]] = iter([[worst, mild], [mild]])
-    monkeypatch.setattr(checks, "run", lambda *_: next(platforms))
-    images: Any = [None, None]
-    judged = checks.judge(images, Policy())
+    judged = report(Policy(), [worst, mild], [mild])
     assert judged == [worst, mild]
     assert not checks.gate_holds(judged, Policy())
 
@@ -47,10 +57,8 @@ def judge(found: list[Finding], policy: Policy) -> dict[str, Finding]:
     """Judge an image in which checks find just this."""
     rules = {check.RULE.id: check for check in CHECKS}
     made = [Finds(rules["IF010"].RULE, tuple(found)), Finds(rules["IF020"].RULE)]
-    image: Any = None
-    return {
-        f.check: f for f in checks.judge([image], policy, [*made, rules["IF090"], rules["IF091"]])
-    }
+    asked = [*made, rules["IF090"], rules["IF091"]]
+    return {f.check: f for f in report(policy, checks.run(IMAGE, policy, asked), asked=asked)}
 
 
 DAY = dt.date(2026, 6, 1)
@@ -120,16 +128,10 @@ def test_what_ends_for_one_image_does_not_fail_another() -> None:
     assert "ask us" in found["IF090"].message
 
 
-def test_an_exception_is_unused_only_if_no_platform_and_no_check_needs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_exception_is_unused_only_if_no_platform_and_no_check_needs_it() -> None:
     ignore = Ignore("IF010", "opt/*", "r", LATER, "o")
     policy = Policy(ignore=(ignore,), day=DAY)
-    platforms: Iterator[list[Finding]] = iter([[], [checks.judged(SETUID, policy)]])
-    monkeypatch.setattr(checks, "run", lambda *_: next(platforms))
-    images: Any = [None, None]
-    assert "IF092" not in {f.check for f in checks.judge(images, policy)}
-    monkeypatch.setattr(checks, "run", lambda *_: [])
-    assert [(f.check, f.key) for f in checks.judge(images, policy)] == [("IF092", "IF010 at opt/*")]
+    assert "IF092" not in {f.check for f in report(policy, [], [checks.judged(SETUID, policy)])}
+    assert [(f.check, f.key) for f in report(policy, [], [])] == [("IF092", "IF010 at opt/*")]
     some = [check for check in CHECKS if check.RULE.id != "IF010"]
-    assert checks.judge(images, policy, some) == []
+    assert report(policy, [], [], asked=some) == []
