@@ -216,6 +216,22 @@ class ImageFacts:
         return (*others.get(name, ()), last[name]) if name in last else ()
 
     @cached_property
+    def endings(self) -> Mapping[str, Sequence[str]]:
+        """The names by their last dot and what follows; without a dot, by their last character."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            end = name[name.rfind(".") :]
+            if end in found:
+                found[end].append(name)
+            else:
+                found[end] = [name]
+        return found
+
+    def ending(self, *ends: str) -> Iterator[str]:
+        """Yield the names with one of these ends, such as ``.pem``."""
+        return (name for end in ends for name in self.endings.get(end, ()))
+
+    @cached_property
     def commands(self) -> Mapping[str, Sequence[str]]:
         """What lies in any ``bin``, ``sbin`` or ``libexec`` directory: paths by last component."""
         folders = {path for name in ("bin", "sbin", "libexec") for path in self.named(name)}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import drift, unused_ignore
+from imgforge.checks import dockerfile, drift, unused_ignore
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
@@ -35,6 +35,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *(check.RULE for check in CHECKS),
             *(check.RULE for check in drift.CHECKS),
             unused_ignore.RULE,
+            *dockerfile.RULES,
         ),
         key=lambda rule: rule.id,
     )

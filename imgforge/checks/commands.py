@@ -253,8 +253,7 @@ class _Reader:
             elif text.startswith("\\\n", self._at):
                 self._at += 2
             elif char == "\n":
-                found.end()
-                self._at = self._bodies.get(self._at, self._at + 1)
+                self._newline(found)
             elif char == "#":
                 self._at = _find(text, "\n", self._at)
             elif char in "<>&" and _REDIRECT.match(text, self._at):
@@ -270,6 +269,12 @@ class _Reader:
                 self._plain(found)
         found.end()
         return tuple(found.done)
+
+    def _newline(self, found: _List) -> None:
+        # Behind a pipe the next line goes on with it.
+        if not (found.pipe and found.draft.empty()):
+            found.end()
+        self._at = self._bodies.get(self._at, self._at + 1)
 
     def _operator(self, found: _List) -> None:
         text = self._text[self._at : self._at + 2]

@@ -1,259 +1,226 @@
-"""What shell commands install, and whether anybody checks what they fetch.
+"""Commands of package managers: what they install, whether at one version, and what they leave.
 
-Over :class:`~imgforge.checks.commands.Pipeline`; used for the history of images.
+Pure functions over :mod:`imgforge.checks.commands`, shared by rules for Dockerfiles and for the
+history of images.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
-from imgforge.checks.commands import SHELLS, Command, Options, Pipeline, every, options, walk
-
-DOWNLOADERS: Final = frozenset({"aria2c", "curl", "fetch", "wget", "wget2"})
-_READERS: Final = SHELLS | {"node", "perl", "php", "python", "python2", "python3", "ruby"}
-_TEXTS: Final = frozenset({"-c", "-e", "-m", "-r", "-n", "-p"})
-_SUBSTITUTED: Final = ("$(", "`", "<(")
-
-_OFF: Final = re.compile(r"(?i)0|false|no|off|none|null")
-_VARIABLES: Final = {
-    "GIT_SSL_NO_VERIFY": re.compile(r".+"),
-    "GOINSECURE": re.compile(r".+"),
-    "GOSUMDB": re.compile("off"),
-    "NODE_TLS_REJECT_UNAUTHORIZED": re.compile("0"),
-    "NPM_CONFIG_STRICT_SSL": _OFF,
-    "PIP_TRUSTED_HOST": re.compile(r".+"),
-    "PYTHONHTTPSVERIFY": re.compile("0"),
-    "UV_INSECURE_HOST": re.compile(r".+"),
-    "npm_config_strict_ssl": _OFF,
-}
-_FLAGS: Final[dict[str, tuple[str, ...]]] = {
-    "apk": ("--allow-untrusted",),
-    "apt": ("--allow-unauthenticated", "--force-yes", "--allow-insecure-repositories"),
-    "apt-get": ("--allow-unauthenticated", "--force-yes", "--allow-insecure-repositories"),
-    "aptitude": ("--allow-untrusted",),
-    "composer": ("--disable-tls", "--no-secure-http"),
-    "curl": ("-k", "--insecure", "--proxy-insecure", "--doh-insecure"),
-    "dnf": ("--nogpgcheck", "--no-gpgchecks"),
-    "helm": ("--insecure-skip-tls-verify",),
-    "kubectl": ("--insecure-skip-tls-verify",),
-    "microdnf": ("--nogpgcheck",),
-    "pip": ("--trusted-host",),
-    "pip3": ("--trusted-host",),
-    "rpm": ("--nosignature", "--nodigest", "--nogpg", "--nochecksig"),
-    "uv": ("--allow-insecure-host", "--trusted-host"),
-    "wget": ("--no-check-certificate",),
-    "wget2": ("--no-check-certificate",),
-    "yum": ("--nogpgcheck",),
-    "zypper": ("--no-gpg-checks", "--allow-unsigned-rpm"),
-}
-_SETTINGS: Final = re.compile(
-    r"(?i)\[[^\]\n]*\btrusted=yes\b[^\]\n]*\]|\bgpgcheck\s*=\s*(?:0|false|no)\b"
-    r"|\bsslverify\s*[= ]\s*[\"']?(?:0|false)\b|\bstrict-ssl\s*[= ]\s*[\"']?false\b"
-    r"|\bSigLevel\s*=\s*Never\b|AllowUnauthenticated[\"'\s=]+(?:true|1|yes)"
-    r"|AllowInsecureRepositories[\"'\s=]+(?:true|1|yes)"
-    r"|Verify-(?:Peer|Host)[\"'\s=]+(?:false|0|no)|\bssl_verify\s*[=: ]\s*(?:false|no)\b"
-    r"|StrictHostKeyChecking[= ]\s*no\b|\bUserKnownHostsFile[= ]\s*/dev/null"
-    r"|--check-certificate=false|\btrusted-host\s*[= ]\s*\S"
-)
+from imgforge.checks.commands import Command, Options, options
+from imgforge.secrets.names import listed
 
 
-class Install(NamedTuple):
-    """Packages that ``tool`` installs in whatever version there is."""
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """A package manager. ``install`` are its verbs, ``pinned`` tells a package with a version.
 
-    tool: str
-    packages: tuple[str, ...]
-
-
-def unverified(text: str, found: Collection[Pipeline]) -> Iterator[str]:
-    """Yield each way in which something is fetched or run unchecked, as a clause.
-
-    ``text`` is what ``found`` was read from: settings written into files are looked for in it.
+    ``valued`` are options with a value, ``upgrade`` verbs that renew everything, ``update`` those
+    that renew only the lists.
     """
-    for pipeline in walk(found):
-        fetching = [command.name in DOWNLOADERS for command in pipeline.commands]
-        for number, command in enumerate(pipeline.commands):
-            if any(fetching[:number]) and _runs_input(command):
-                yield f"runs what it downloads ({_source(pipeline, fetching)} | {command.name})"
-            if _runs_substitution(command):
-                yield f"runs what it downloads ({command.name} with a substitution)"
-            yield from _flags(command)
-    for match in _SETTINGS.finditer(text):
-        if match[0].lower().lstrip().startswith("trusted-host") and "--trusted-host" in text:
-            continue
-        yield f"turns a check off ({' '.join(match[0].split())[:60]})"
 
-
-def updates_alone(found: Collection[Pipeline]) -> bool:
-    """Whether apt's package lists are fetched and then not used in the same step."""
-    verbs = {_verb(command) for command in every(found) if command.name in _APTS}
-    return "update" in verbs and verbs.isdisjoint(_USING)
-
-
-def upgrades(found: Collection[Pipeline]) -> Iterator[str]:
-    """Yield the commands that exchange everything for whatever is newest today."""
-    for command in every(found):
-        verb = _verb(command)
-        if (command.name, verb) in _UPGRADES and not _operands(command)[1:]:
-            yield f"{command.name} {verb}"
-
-
-def unpinned(found: Collection[Pipeline]) -> Iterator[Install]:
-    """Yield what is installed without a version; names made of variables are left out."""
-    for command in every(found):
-        tool = command.name
-        way = _TOOLS.get(tool)
-        if tool in {"python", "python3"} and command.args[:2] == ("-m", "pip"):
-            tool, way = "pip", _TOOLS["pip"]
-            command = Command(("pip", *command.args[2:]))  # noqa: PLW2901 - the same command
-        if way is None:
-            continue
-        asked = options(command.args, way.valued)
-        verb, *packages = asked.operands or ("",)
-        if verb not in way.verbs or (way.only and not asked.has(*way.only)):
-            continue
-        if asked.has(*way.pinning):
-            continue
-        loose = tuple(name for name in packages if _loose(name, way))
-        if loose:
-            yield Install(tool, loose)
-
-
-class _Tool(NamedTuple):
-    """How a package manager is asked to install, and what a pinned package looks like."""
-
-    verbs: frozenset[str]
-    pinned: re.Pattern[str]
+    name: str
+    install: frozenset[str]
+    pinned: Callable[[str], bool]
     valued: frozenset[str] = frozenset()
-    pinning: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
+    upgrade: frozenset[str] = frozenset()
+    update: frozenset[str] = frozenset()
 
 
-def _tool(verbs: str, pinned: str, valued: str = "", pinning: str = "", only: str = "") -> _Tool:
-    return _Tool(
-        frozenset(verbs.split()),
-        re.compile(pinned),
-        frozenset(valued.split()),
-        tuple(pinning.split()),
-        tuple(only.split()),
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A package manager at work: its ``verb``, its options, the ``packages`` it is to install."""
+
+    manager: Manager
+    verb: str
+    options: Options
+    packages: tuple[str, ...] = ()
+
+    @property
+    def installs(self) -> bool:
+        """Whether it installs something."""
+        return self.verb in self.manager.install
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether it renews all that is installed, to whatever is newest today."""
+        return self.verb in self.manager.upgrade and not self.packages
+
+    @property
+    def updates(self) -> bool:
+        """Whether it only renews lists of packages."""
+        return self.verb in self.manager.update
+
+    def unpinned(self) -> tuple[str, ...]:
+        """Return the packages that are installed at whichever version there is that day."""
+        manager, said = self.manager, self.options
+        if not self.installs or said.has(*_LISTED.get(manager.name, ())):
+            return ()
+        return tuple(p for p in self.packages if _named(p) and not manager.pinned(p))
+
+
+def use(command: Command) -> Use | None:
+    """Return what ``command`` does if it is a package manager's."""
+    name, args = command.name, command.args
+    module = re.fullmatch(r"(?:python|pypy)[0-9.]*", name)
+    if module and args[:1] == ("-m",) and len(args) > 1:
+        name, args = args[1], args[2:]
+    elif name == "uv" and args[:1] in {("pip",), ("tool",)}:
+        name, args = f"uv {args[0]}", args[1:]
+    elif name in {"corepack", "busybox"} and args:
+        name, args = args[0], args[1:]
+    manager = _MANAGERS.get(re.sub(r"(?<=pip)[0-9.]+$", "", name))
+    if manager is None:
+        return None
+    found = options(args, manager.valued)
+    words = found.operands
+    if manager.name == "yarn" and words[:1] == ("global",):
+        words = words[1:]
+    return Use(manager, words[0] if words else "", found, words[1:])
+
+
+def _named(package: str) -> bool:
+    """Whether this names a package: no path, no file, no variable that may hold a version."""
+    return not (
+        package.startswith((".", "/", "~", "$", "-", "@/", "file:"))
+        or package.endswith((".deb", ".rpm", ".apk", ".whl", ".tgz", ".tar.gz", ".zip", ".gem"))
+        or package in {";", "\\"}
     )
 
 
-_APT: Final = _tool(
-    "install", r".+[=/].+|.+\.deb|.+-", "-t -o -c -a --target-release --option --config-file"
+def _equals(package: str) -> bool:
+    return "=" in package
+
+
+def _apk(package: str) -> bool:
+    return re.search(r"[=~<>]", package) is not None
+
+
+def _pip(package: str) -> bool:
+    if re.match(r"(?:git|hg|svn|bzr)\+", package):
+        return re.search(r"@[0-9a-f]{40}\b", package) is not None
+    return "==" in package or " @ " in package or "://" in package
+
+
+def _npm(package: str) -> bool:
+    if re.match(r"(?:git[+:@]|github:|https?:)", package):
+        return re.search(r"#[0-9a-f]{40}$|\.tgz$", package) is not None
+    version = package.lstrip("@").partition("@")[2]
+    return version not in {"", "latest", "next", "*", "beta", "canary"}
+
+
+def _rpm(package: str) -> bool:
+    return re.search(r"-[0-9$][^-]*(?:-[^-]+)?$|=", package) is not None and not package.endswith(
+        "*"
+    )
+
+
+def _go(package: str) -> bool:
+    version = package.partition("@")[2]
+    return version not in {"", "latest", "upgrade", "patch", "master", "main", "head", "HEAD"}
+
+
+def _colon(package: str) -> bool:
+    return ":" in package
+
+
+def _at(package: str) -> bool:
+    return "@" in package
+
+
+_APT: Final = listed("-t -o -c -a --target-release --default-release --option --config-file")
+_APK: Final = listed(
+    "-t -X -p --virtual --repository --root --arch --keys-dir --repositories-file --cache-dir"
 )
-_RPM: Final = _tool(
-    "install localinstall reinstall",
-    r".+-[0-9].*|.+\.rpm|@.+|/.+|.+=.+",
-    "-c --config -x --exclude --enablerepo --disablerepo --repo --installroot --releasever"
-    " --setopt -r -R",
+_PIP: Final = listed(
+    "-r -c -e -i -f -t -b -C --requirement --requirements --constraint --constraints --editable"
+    " --index-url --extra-index-url --default-index --index --find-links --target --trusted-host"
+    " --prefix --root --python --platform --only-binary --no-binary --progress-bar --cache-dir"
+    " --log --proxy --cert --client-cert --timeout --default-timeout --retries --src --build"
+    " --global-option --install-option --config-settings --python-version --implementation --abi"
+    " --upgrade-strategy --exists-action --root-user-action --report --with --from -p"
 )
-_PIP: Final = _tool(
-    "install",
-    r".+===?.+|\.{0,2}/.*|\.|\.\[.*|.+\.whl|.+\.tar\.gz|.+@[0-9a-f]{40}.*|.+#sha256=.+|.*/.+/?",
-    "-r -c -e -t -i -f --requirement --constraint --editable --target --index-url --python"
-    " --extra-index-url --find-links --prefix --root --no-binary --only-binary --platform"
-    " --python-version --trusted-host --cache-dir --timeout --retries --upgrade-strategy --src",
-    "-r --requirement -c --constraint --require-hashes",
+_NPM: Final = listed(
+    "--registry --prefix -C --cache --tag --userconfig --location --loglevel --omit --include"
+    " --cwd --modules-folder --network-timeout --dir --filter"
 )
-_NPM: Final = _tool(
-    "install i add",
-    r"@?[^@]+@(?:[0-9]+\.[0-9]+\.[0-9]+.*|file:.*|https?:.*)|\.{0,2}/.*|\.|.+\.tgz",
-    "--prefix --registry --cache --userconfig --loglevel",
-    only="-g --global",
+_RPM: Final = listed(
+    "-c -d -e -x --config --disablerepo --enablerepo --exclude --installroot --releasever --repo"
+    " --repoid --setopt --from -r"
 )
-_TOOLS: Final[dict[str, _Tool]] = {
-    "apt": _APT,
-    "apt-get": _APT,
-    "aptitude": _APT,
-    "apk": _tool(
-        "add",
-        r".+[=~<>@].+|\..+|.+\.apk|!.+",
-        "-t -X -p --virtual --repository --root --keys-dir --repositories-file --arch --cache-dir",
-    ),
-    "dnf": _RPM,
-    "microdnf": _RPM,
-    "tdnf": _RPM,
-    "yum": _RPM,
-    "zypper": _tool("install in", r".+[=<>].+|.+\.rpm", "-t -r --type --repo --from --root"),
-    "pip": _PIP,
-    "pip3": _PIP,
-    "npm": _NPM,
-    "gem": _tool(
-        "install i", r".+:[0-9].*|.+\.gem", "-v --version -i -n --platform", "-v --version"
-    ),
-    "go": _tool("install get", r".+@v?[0-9a-f].*|\..*|[^@.]+|cmd/.*", "-ldflags -tags -o -p -mod"),
-    "cargo": _tool(
-        "install",
-        r".+@[0-9].*",
-        "--version --vers --git --path --root --features --target --rev --tag --branch --bin -j",
-        "--version --vers --path --rev --tag",
-    ),
+_GEM: Final = listed(
+    "-v -i -n -s -P --version --install-dir --bindir --source --trust-policy --platform"
+)
+_CARGO: Final = listed(
+    "--version --vers --git --branch --tag --rev --path --root --registry --index --features -F -j"
+    " --jobs --profile --target --target-dir --bin --example --config -Z --manifest-path"
+)
+_GO: Final = listed("-ldflags -tags -o -gcflags -mod -modfile -p -buildmode -C -asmflags")
+_CONDA: Final = listed("-n -p -c --name --prefix --channel --file")
+
+_LISTED: Final = {
+    "pip": ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"),
+    "gem": ("-v", "--version"),
+    "cargo": ("--version", "--vers", "--path", "--rev", "--tag"),
+    "conda": ("--file",),
 }
-_UPGRADES: Final = frozenset(
-    {("apt-get", verb) for verb in ("upgrade", "dist-upgrade")}
-    | {("apt", verb) for verb in ("upgrade", "full-upgrade", "dist-upgrade")}
-    | {(name, verb) for name in ("yum", "dnf", "microdnf") for verb in ("update", "upgrade")}
-    | {("apk", "upgrade"), ("zypper", "update"), ("zypper", "dist-upgrade"), ("zypper", "up")}
+"""Options that give versions from somewhere else than the packages' names."""
+
+SIGNED: Final = frozenset({"apt", "apk", "yum", "dnf", "zypper"})
+"""Managers of distributions, whose archives are signed and belong to a release."""
+
+_INSTALL: Final = frozenset({"install"})
+_DNF: Final = (
+    frozenset({"install", "localinstall", "reinstall", "groupinstall"}),
+    _rpm,
+    _RPM,
+    frozenset({"upgrade", "update", "distro-sync", "upgrade-minimal"}),
+    frozenset({"makecache", "check-update"}),
 )
-_APTS: Final = frozenset({"apt", "apt-get", "aptitude"})
-_USING: Final = frozenset(
-    {"install", "upgrade", "dist-upgrade", "full-upgrade", "build-dep", "source", "download"}
+_SEARCHED: Final = (
+    Manager(
+        "apt",
+        frozenset({"install", "reinstall", "build-dep"}),
+        _equals,
+        _APT,
+        frozenset({"upgrade", "dist-upgrade", "full-upgrade", "safe-upgrade"}),
+        frozenset({"update"}),
+    ),
+    Manager("apk", frozenset({"add"}), _apk, _APK, frozenset({"upgrade"}), frozenset({"update"})),
+    Manager("pip", _INSTALL, _pip, _PIP),
+    Manager("npm", frozenset({"install", "i", "add", "in"}), _npm, _NPM),
+    Manager("yarn", frozenset({"add"}), _npm, _NPM),
+    Manager("pnpm", frozenset({"install", "i", "add"}), _npm, _NPM),
+    Manager("yum", *_DNF),
+    Manager("dnf", *_DNF),
+    Manager(
+        "zypper",
+        frozenset({"install", "in"}),
+        _rpm,
+        _RPM,
+        frozenset({"update", "up", "dist-upgrade", "dup", "patch"}),
+        frozenset({"refresh", "ref"}),
+    ),
+    Manager("gem", frozenset({"install", "i"}), _colon, _GEM),
+    Manager("go", frozenset({"install", "get"}), _go, _GO),
+    Manager("cargo", _INSTALL, _at, _CARGO),
+    Manager("conda", frozenset({"install", "create"}), _equals, _CONDA),
 )
-_MADE: Final = re.compile(r"[$`(){}]")
-
-
-def _verb(command: Command) -> str:
-    return next(iter(_operands(command)), "")
-
-
-def _operands(command: Command) -> tuple[str, ...]:
-    way = _TOOLS.get(command.name)
-    return options(command.args, way.valued if way else ()).operands
-
-
-def _loose(name: str, way: _Tool) -> bool:
-    return not _MADE.search(name) and not way.pinned.fullmatch(name)
-
-
-def _source(pipeline: Pipeline, fetching: list[bool]) -> str:
-    return pipeline.commands[fetching.index(True)].name
-
-
-def _runs_input(command: Command) -> bool:
-    """Whether an interpreter takes its standard input as the program."""
-    if command.name not in _READERS:
-        return False
-    asked = options(command.args)
-    if command.name in SHELLS and asked.has("-s"):
-        return True
-    return not asked.has(*_TEXTS) and not [word for word in asked.operands if word != "-"]
-
-
-def _runs_substitution(command: Command) -> bool:
-    """Whether a shell is given the output of a download as its program."""
-    if command.name not in SHELLS | {"eval", "source", "."}:
-        return False
-    given = any(word.startswith(_SUBSTITUTED) for word in command.args)
-    return given and any(inner.name in DOWNLOADERS for inner in every(command.inner))
-
-
-def _flags(command: Command) -> Iterator[str]:
-    for item in command.assigned:
-        name, _, value = item.partition("=")
-        pattern = _VARIABLES.get(name)
-        if pattern is not None and pattern.fullmatch(value):
-            yield f"turns a check off ({name}={value[:40]})"
-    if command.name in {"export", "env", "declare"}:
-        for word in command.args:
-            name, _, value = word.partition("=")
-            pattern = _VARIABLES.get(name)
-            if pattern is not None and pattern.fullmatch(value):
-                yield f"turns a check off ({name}={value[:40]})"
-    asked: Options = options(command.args)
-    for flag in _FLAGS.get(command.name, ()):
-        if asked.has(flag):
-            yield f"turns a check off ({command.name} {flag})"
-    if command.name in {"python", "python3"} and asked.has("--trusted-host"):
-        yield "turns a check off (pip --trusted-host)"
+_OTHER_NAMES: Final = {
+    "apt-get": "apt",
+    "aptitude": "apt",
+    "uv pip": "pip",
+    "uv tool": "pip",
+    "pipx": "pip",
+    "dnf5": "dnf",
+    "microdnf": "dnf",
+    "tdnf": "dnf",
+    "mamba": "conda",
+    "micromamba": "conda",
+}
+_MANAGERS: Final = {manager.name: manager for manager in _SEARCHED}
+_MANAGERS.update({name: _MANAGERS[other] for name, other in _OTHER_NAMES.items()})

@@ -102,13 +102,12 @@ def _hidden(image: ImageFacts) -> Iterator[Finding]:
 
 
 def _package_files(image: ImageFacts, roots: tuple[str, ...]) -> Iterator[Finding]:
-    for name in image.names:
-        if name.endswith(_PACKAGES):
-            for path in image.named(name):
-                fact = image.files[path]
-                if fact.kind == FILE and fact.size and not path.startswith(roots):
-                    message = f"/{path} is a package file ({megabytes(fact.size)})"
-                    yield RULE.finding(message, path=path)
+    for name in image.ending(*_PACKAGES):
+        for path in image.named(name):
+            fact = image.files[path]
+            if fact.kind == FILE and fact.size and not path.startswith(roots):
+                message = f"/{path} is a package file ({megabytes(fact.size)})"
+                yield RULE.finding(message, path=path)
 
 
 def _said(place: str, count: int, size: int) -> str:

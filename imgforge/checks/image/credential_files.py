@@ -114,9 +114,10 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     In the tree of a package manager they came from a public archive, which makes them low.
     """
     installed = sites(image)
-    for name in image.names:
-        if not _suspect(name):
-            continue
+    names = {*(_SIMPLE & image.names), *image.ending(*_EXTENSIONS)}
+    names.update(name for name in image.names if name.startswith(".env"))
+    names.update(name for name in image.ending(".json") if _SERVICE.fullmatch(name))
+    for name in names:
         for path in image.named(name):
             fact, kind = image.files[path], _kind(path, name)
             if kind and fact.kind == FILE and fact.size:

@@ -45,6 +45,8 @@ _MOMENT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_LONGEST: Final = 2000
+"""Characters of a licence expression: real ones have far fewer, and nesting costs the parser."""
 _SPACE: Final = re.compile(r"\s")
 
 
@@ -67,6 +69,8 @@ def _is_licence(text: str) -> bool:
     """Whether ``text`` is an SPDX expression (SPDX 2.3, annex D)."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+    if len(text) > _LONGEST:
+        return False
     try:
         canonicalize_license_expression(text)
     except InvalidLicenseExpression:

@@ -8,6 +8,7 @@ from typing import Final
 
 from imgforge.analysis.facts import DIRECTORY, FILE, ImageFacts
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.image.layers import still_shipped
 from imgforge.checks.image.packaged import packaged, sites
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
@@ -42,11 +43,14 @@ _FILES: Final = frozenset(
     | {"junit.xml", "npm-debug.log", "yarn-debug.log", "yarn-error.log", "pip-log.txt"}
     | {"nohup.out", "skaffold.yaml", "docker-bake.hcl", ".DS_STORE"}
 )
+_REPOSITORY: Final = "the repository of the source"
+_MEMORY: Final = "the memory of a process"
 _GRAVE: Final = {
-    **dict.fromkeys(_REPOSITORIES, "the repository of the source"),
+    **dict.fromkeys(_REPOSITORIES, _REPOSITORY),
     **dict.fromkeys(_HISTORIES, "a history of what was typed"),
 }
-_NAMES: Final = _REPOSITORIES | _HISTORIES | _FOLDERS | _FILES
+_MARKS: Final = frozenset({"HEAD", "requires", "wc.db", "entries", "Root", "branch-format"})
+_MINOR: Final = _FOLDERS | _FILES
 _ENDS: Final = frozenset({".swp", ".swo", ".orig", ".rej", ".bak", ".old"})
 _DUMP: Final = re.compile(r"core(?:\.[0-9]+)?|hs_err_pid[0-9]+\.log|.+\.(?:hprof|dmp|stackdump)")
 _DUMP_STARTS: Final = ("core", "hs_err")
@@ -62,19 +66,17 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     The lesser ones do not count among files of public packages or of the distribution.
     """
     installed = sites(image)
-    for name in image.names:
-        end = name[name.rfind(".") :]
-        if name in _NAMES or end in _ENDS or name.endswith("~"):
-            what = _GRAVE.get(name, "")
-        elif (name.startswith(_DUMP_STARTS) or end in _DUMP_ENDS) and _DUMP.fullmatch(name):
-            what = "the memory of a process"
-        else:
-            continue
+    dumps = {"core", *(f"core{end}" for end in image.endings if end[1:].isdigit())}
+    for name in {*((dumps | _GRAVE.keys()) & image.names), *image.ending(".log", *_DUMP_ENDS)}:
+        what = _grave(name)
+        for path in image.named(name) if what else ():
+            yield from _graves(image, path, name, what)
+    copies = (end for end in image.endings if end.endswith("~"))
+    for name in {*(_MINOR & image.names), *image.ending(*_ENDS, *copies)}:
         for path in image.named(name):
-            if what:
-                yield from _grave(image, path, name, what)
-            elif not (packaged(path, installed) or path.startswith(_SYSTEM)):
+            if not (packaged(path, installed) or path.startswith(_SYSTEM)):
                 yield from _lesser(image, path, name)
+    yield from _hidden(image)
     for path in image.named("node_modules"):
         cache = image.files.get(f"{path}/.cache")
         if cache is not None and cache.kind == DIRECTORY:
@@ -82,14 +84,44 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             yield RULE.finding(message, path=cache.path, severity=Severity.LOW)
 
 
-def _grave(image: ImageFacts, path: str, name: str, what: str) -> Iterator[Finding]:
+def _grave(name: str) -> str:
+    """Say what lies under this name if that may give secrets away."""
+    if name in _GRAVE:
+        return _GRAVE[name]
+    if name.startswith(_DUMP_STARTS) or name[name.rfind(".") :] in _DUMP_ENDS:
+        return _MEMORY if _DUMP.fullmatch(name) else ""
+    return ""
+
+
+def _hidden(image: ImageFacts) -> Iterator[Finding]:
+    """Yield what the layers below still ship; of a repository, the file that marks it is named."""
+    for index, entry in image.hidden:
+        folder, _, name = entry.path.rpartition("/")
+        what = _grave(name)
+        if name in _MARKS and folder.rpartition("/")[2] in _REPOSITORIES:
+            what = _REPOSITORY
+        elif not what or name in _REPOSITORIES or entry.size < _least(name):
+            continue
+        message = (
+            f"/{entry.path} is of {what}" if what == _REPOSITORY else f"/{entry.path} is {what}"
+        )
+        layer, key = image.layers[index].digest, f"layer{index}"
+        message += still_shipped(image, index)
+        yield RULE.finding(message, path=entry.path, layer=layer, key=key)
+
+
+def _least(name: str) -> int:
+    """Return the bytes below which a file of this name is harmless."""
+    return _DUMP_SIZE if name.startswith("core") else 1
+
+
+def _graves(image: ImageFacts, path: str, name: str, what: str) -> Iterator[Finding]:
     fact = image.files[path]
     if name in _REPOSITORIES:
         # A submodule has a file that only points elsewhere; CVS is also a word.
-        marks = ("HEAD", "requires", "wc.db", "entries", "Root", "branch-format")
-        if fact.kind != DIRECTORY or not any(f"{path}/{mark}" in image.files for mark in marks):
+        if fact.kind != DIRECTORY or not any(f"{path}/{mark}" in image.files for mark in _MARKS):
             return
-    elif fact.kind != FILE or fact.size < (_DUMP_SIZE if name.startswith("core") else 1):
+    elif fact.kind != FILE or fact.size < _least(name):
         return
     layer = image.layers[fact.layer].digest
     yield RULE.finding(f"/{path} is {what}", path=path, layer=layer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,7 +45,9 @@ _PORTS: Final = {
     3389: "remote desktop",
     5900: "VNC",
 }
-_HOST_KEY: Final = re.compile(r"ssh_host_[a-z0-9]+_key|dropbear_[a-z0-9]+_host_key")
+_HOST_KEYS: Final = frozenset(
+    f"ssh_host{kind}_key" for kind in ("", "_dsa", "_ecdsa", "_ed25519", "_rsa", "_xmss")
+) | {f"dropbear_{kind}_host_key" for kind in ("dss", "ecdsa", "ed25519", "rsa")}
 _AUTHORISED: Final = ("authorized_keys", "authorized_keys2", ".rhosts", "hosts.equiv", ".shosts")
 
 
@@ -64,11 +65,10 @@ def _keys(image: ImageFacts) -> Iterator[Finding]:
             if fact.kind == FILE and fact.size:
                 layer = image.layers[fact.layer].digest
                 yield RULE.finding(f"/{path} lets its owners log in", path=path, layer=layer)
-    for name in image.names:
-        if "host" in name and _HOST_KEY.fullmatch(name):
-            for path in image.named(name):
-                message = f"/{path} is a host key that every copy of the image shares"
-                yield RULE.finding(message, path=path)
+    for name in _HOST_KEYS & image.names:
+        for path in image.named(name):
+            message = f"/{path} is a host key that every copy of the image shares"
+            yield RULE.finding(message, path=path)
 
 
 def _servers(image: ImageFacts) -> Iterator[Finding]:

@@ -6,9 +6,15 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.commands import every
+from imgforge.checks.downloads import (
+    fetched_and_run,
+    fetched_then_run,
+    insecure_urls,
+    unverified,
+)
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.history import steps
-from imgforge.checks.installs import unverified
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -34,8 +40,21 @@ RULE: Final = Rule(
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
-    """Read every RUN of the history, whatever base it came with."""
+    """Read every RUN of the history, whatever base it came with.
+
+    What is downloaded to a file first and then run unchecked, or fetched without TLS, is medium.
+    """
     for step in steps(image):
-        if step.instruction == "RUN":
-            for clause in unverified(step.text, step.commands()):
-                yield RULE.finding(f"history step {step.number} {clause}", key=clause)
+        where, pipelines = f"history step {step.number}", step.commands()
+        for command, source in fetched_and_run(pipelines):
+            message = f"{where} runs what {source} prints, with {command.name}"
+            yield RULE.finding(message, key=f"run:{source}:{command.name}")
+        for _, file in fetched_then_run(pipelines):
+            message = f"{where} runs the download {file}, which nothing has checked"
+            yield RULE.finding(message, key=f"run:{file}", severity=Severity.MEDIUM)
+        for command in every(pipelines):
+            for what in unverified(command):
+                yield RULE.finding(f"{where} does not verify: {what}", key=what)
+            for host in insecure_urls(command):
+                message = f"{where} fetches from {host} without TLS"
+                yield RULE.finding(message, key=f"tls:{host}", severity=Severity.MEDIUM)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.commands import every
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.history import steps
-from imgforge.checks.installs import unpinned, updates_alone, upgrades
+from imgforge.checks.image.history import Step, steps
+from imgforge.checks.installs import SIGNED, Use, use
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -35,17 +36,28 @@ _SHOWN: Final = 6
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
-    """Read every RUN of the history: no versions (medium), update alone and upgrades (low)."""
+    """Read every RUN of the history: no versions, lists fetched alone, upgrades of everything.
+
+    Registries that anybody publishes to are medium, a release's signed archives low, as the rest.
+    """
     for step in steps(image):
-        commands = step.commands()
-        for tool, names in unpinned(commands):
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            said = f"{', '.join(names[:_SHOWN])}{more}"
-            message = f"history step {step.number} installs {said} without a version ({tool})"
-            yield RULE.finding(message, key=f"{tool}:{' '.join(sorted(names))}")
-        if updates_alone(commands):
-            message = f"history step {step.number} fetches package lists and installs nothing"
-            yield RULE.finding(message, key="update", severity=Severity.LOW)
-        for command in upgrades(commands):
-            message = f"history step {step.number} exchanges every package ({command})"
-            yield RULE.finding(message, key=command, severity=Severity.LOW)
+        uses = [found for command in every(step.commands()) if (found := use(command)) is not None]
+        renewing = {found.manager.name for found in uses if found.installs or found.upgrades}
+        for found in uses:
+            yield from _judge(step, found, renewing)
+
+
+def _judge(step: Step, found: Use, renewing: set[str]) -> Iterator[Finding]:
+    tool, loose = found.manager.name, found.unpinned()
+    if loose:
+        more = f" and {len(loose) - _SHOWN} more" if len(loose) > _SHOWN else ""
+        said = f"{', '.join(loose[:_SHOWN])}{more}"
+        message = f"history step {step.number} installs {said} without a version ({tool})"
+        severity = Severity.LOW if tool in SIGNED else Severity.MEDIUM
+        yield RULE.finding(message, key=f"{tool}:{' '.join(sorted(loose))}", severity=severity)
+    if found.updates and tool not in renewing:
+        message = f"history step {step.number} fetches the lists of {tool} and installs nothing"
+        yield RULE.finding(message, key=f"update:{tool}", severity=Severity.LOW)
+    if found.upgrades:
+        message = f"history step {step.number} exchanges every package ({tool} {found.verb})"
+        yield RULE.finding(message, key=f"upgrade:{tool}", severity=Severity.LOW)

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import time
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from judged import CONFIG, configured, good
+from judged import CONFIG, LABELS, configured, good
 
 from imgforge.analysis.config import read
 from imgforge.analysis.facts import Entry
 from imgforge.analysis.merge import merge
 from imgforge.checks import run
-from imgforge.checks.commands import pipelines
-from imgforge.checks.installs import unpinned, unverified, updates_alone, upgrades
 from imgforge.oci.layout import CorruptLayoutError
 from imgforge.policy import Budget, Policy
 
@@ -147,8 +147,31 @@ def test_no_tree_breaks_a_check(layers: list[list[Entry]], passwd: str, user: st
     ).map(" ".join)
 )
 def test_no_command_breaks_what_is_said_of_it(text: str) -> None:
-    found = pipelines(text)
-    assert all(isinstance(clause, str) for clause in unverified(text, found))
-    assert all(packages for _, packages in unpinned(found))
-    assert isinstance(updates_alone(found), bool)
-    assert all(isinstance(command, str) for command in upgrades(found))
+    assert all(finding.message for finding in configured(f"RUN {text}"))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "RUN echo " + "[" * 60_000,
+        "RUN echo [" + "trusted=yes " * 5_000,
+        "RUN pip config trusted-host" + " " * 60_000,
+        "RUN sslverify" + " " * 60_000 + "strict-ssl" + " " * 4_000,
+        "RUN sh" + " -o x" * 12_000,
+        "RUN " + "sh -x " * 10_000,
+        "|1 " + "bash " * 12_000,
+        "ADD " + "http://a/ " * 6_000,
+        "ADD " + "--a=b " * 10_000,
+        "RUN " + "$(" * 30_000,
+    ],
+)
+def test_steps_made_to_be_slow_are_not(step: str) -> None:
+    begun = time.process_time()
+    configured(step)
+    assert time.process_time() - begun < 5
+
+
+@pytest.mark.parametrize("text", ["(" * 100_000, "(" * 1_900, "MIT AND " * 240, "(MIT OR " * 200])
+def test_licences_made_to_be_deep_are_wrong(text: str) -> None:
+    seen = configured(Labels={**LABELS, "org.opencontainers.image.licenses": text})
+    assert [finding.key for finding in seen] == ["licenses"]

@@ -13,16 +13,6 @@ from imgforge.policy import Bases, Budget, Policy
 
 ROOT = Path(__file__).parents[3]
 
-PLANNED = frozenset(
-    f"IF{number:03}"
-    for number in (
-        *(101, 102, 103, 110, 111, 112, 113, 120, 121, 122, 123, 124),
-        *(130, 131, 132, 133, 134, 135, 136, 140, 141, 142, 143, 144),
-        *(150, 151, 152, 153, 160, 161, 162, 163, 170, 171, 172, 180),
-    )
-)
-"""Rules of practices that are being written; each leaves this list when it comes."""
-
 SHELL = Finding("IF030", Severity.HIGH, "t", "m", "r", "bin/sh")
 ONE = Profile("one", "One", "here", (Practice("1", "No shell", ("IF030", "IF031"), "More."),))
 
@@ -37,8 +27,7 @@ def test_every_rule_that_decides_a_practice_exists() -> None:
         rule for profile in PROFILES.values() for p in profile.practices for rule in p.rules
     } | {rule for rules in profiles.ALLOWANCES.values() for rule in rules}
     known = {rule.id for rule in RULES}
-    assert named - known == PLANNED - known
-    assert not PLANNED & known, "take these off the list of planned rules"
+    assert named <= known
 
 
 @pytest.mark.parametrize("name", PROFILES)

