@@ -28,6 +28,9 @@ from imgforge.secrets.names import listed
 
 SCRATCH: Final = "scratch"
 
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What BuildKit sets where a base sets none (``system.DefaultPathEnvUnix``)."""
+
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_.-]+(?:\([^()]*\))?(?:/[A-Za-z0-9_.-]+){0,2}")
 _ALONE: Final = listed(
     "linux windows darwin freebsd openbsd netbsd dragonfly solaris illumos aix android plan9 js"
@@ -78,7 +81,7 @@ class Stage:
     ``base`` is the image it begins with, expanded, and ``written`` as it stands there; ``parent``
     is the index of the stage that ``base`` names, None for an image. ``unset`` are variables in
     ``written`` that have no value. ``needs`` are the stages it is made from, by index.
-    ``env`` are the variables that ENV and ARG have given it at its end.
+    ``env`` are the variables that are known at its end.
     """
 
     index: int
@@ -337,7 +340,8 @@ class _Evaluation:
 
     def _fill(self, stage: Stage, instructions: list[Instruction]) -> Stage:
         if stage.parent is None:
-            scope = _Scope({}, complete=stage.base == SCRATCH)
+            nothing = stage.base == SCRATCH
+            scope = _Scope({"PATH": PATH} if nothing else {}, complete=nothing)
         else:
             scope = self._scopes[stage.parent].child()
         self._scopes.append(scope)

@@ -230,6 +230,9 @@ FAULTS = {
         "RUN chmod 4755 /a",
         "RUN chmod u+s /a",
         "RUN chmod g+xs /a",
+        "RUN chmod +s /a",
+        "RUN chmod 2755 /a",
+        "RUN mkdir -m 777 /a",
         "RUN setcap cap_net_bind_service=+ep /a",
         "COPY --chmod=777 a b",
         "RUN install -m 4755 a b",
@@ -341,6 +344,7 @@ FINE = {
         "ENV NODE_TLS_REJECT_UNAUTHORIZED=1",
         f"RUN gpg --recv-keys {'A' * 40}",
         "RUN npm config set strict-ssl true",
+        "RUN echo 'deb [ trusted=yes ] file:///a ./' > /etc/apt/sources.list.d/a.list",
         "RUN grep -k x y",
     ],
     "IF135": [
@@ -365,6 +369,7 @@ FINE = {
         "RUN gem install a -v 1",
         "RUN gem install a:1",
         "RUN go install ./...",
+        "RUN go install tool cmd/vet",
         "RUN go install x.org/a@v1",
         "RUN cargo install --locked a --version 1",
         "RUN cargo build",
@@ -377,6 +382,8 @@ FINE = {
     "IF143": [
         "RUN apt-get update && apt-get install a=1 && rm -rf /var/lib/apt/lists/*",
         "RUN --mount=type=cache,target=/var/lib/apt apt-get update",
+        "RUN apt-get update && apt-get install a=1 && apt-dist-clean",
+        "RUN apk add --no-network a=1",
         "RUN apk add --no-cache a",
         "RUN pip install --no-cache-dir a",
         "ENV PIP_NO_CACHE_DIR=1\nRUN pip install a",
@@ -395,6 +402,9 @@ FINE = {
         "RUN chmod u-s a",
         "COPY --chmod=0555 a b",
         "RUN setcap -r a",
+        "RUN install -d -m 3777 /a",
+        "RUN mkdir -m 2775 /a",
+        "RUN chmod a+rwxt /a",
     ],
     "IF151": ["RUN --network=none a", "RUN docker run x", "RUN --security=sandbox a"],
     "IF152": [
@@ -412,7 +422,12 @@ FINE = {
         "WORKDIR $HOME",
     ],
     "IF162": ["EXPOSE 80 443/tcp 1-3/udp $P"],
-    "IF163": ["ENV PATH=/a:$PATH", "ENV PYTHONPATH=", "ENV PATH=${PATH}:/b"],
+    "IF163": [
+        "ENV PATH=/a:$PATH",
+        "ENV PYTHONPATH=",
+        "ENV PATH=${PATH}:/b",
+        "FROM scratch\nENV PATH=$PATH:/b",
+    ],
     "IF170": ["HEALTHCHECK CMD a", "FROM a AS b\nHEALTHCHECK CMD a\nFROM b\nCMD x"],
     "IF171": ["CMD a\nENTRYPOINT b", "FROM a AS b\nCMD a\nFROM b\nCMD c"],
     "IF172": ['CMD ["a"]', "RUN a"],
@@ -489,6 +504,12 @@ def test_what_cannot_be_read_is_a_finding_for_each_problem() -> None:
         ("IF100", 3, "x/Dockerfile"),
     ]
     assert all(f.severity is Severity.HIGH for f in findings)
+
+
+def test_of_very_many_problems_the_first_are_named() -> None:
+    findings = judge(b"FROM a\n" + b"FOO\n" * 1000, "D", POLICY)
+    assert [f.line for f in findings] == list(range(2, 23))
+    assert findings[-1].message == "there are 980 more problems from here on"
 
 
 @pytest.mark.parametrize(
