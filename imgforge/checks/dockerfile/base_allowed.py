@@ -33,10 +33,9 @@ FROM registry.example.org/base/python:3.13@sha256:<64 hexadecimal digits>
 
 def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     """Judge every image that a stage begins with or copies from."""
-    allow = policy.bases.allow
-    if allow is None:
-        return
     for image, place, line in subject.images():
-        if not any(fnmatchcase(name, glob) for name in called(image) for glob in allow):
-            message = f"{place} uses {image}, which bases.allow does not list"
-            yield RULE.finding(message, path=subject.path, line=line, key=image)
+        names = called(image)
+        for allow in policy.bases.allow:
+            if not any(fnmatchcase(name, glob) for name in names for glob in allow):
+                message = f"{place} uses {image}, which bases.allow does not list"
+                yield RULE.finding(message, path=subject.path, line=line, key=image)

@@ -63,7 +63,7 @@ def test_every_rule_says_all_about_itself(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_the_example_of_a_rule_shows_the_fault_and_the_cure(rule: Rule) -> None:
-    policy = Policy(day=DAY, bases=Bases(allow=("registry.example.org/base/*", "debian*")))
+    policy = Policy(day=DAY, bases=Bases(allow=(("registry.example.org/base/*", "debian*"),)))
     filled = re.sub("<40 [^>]*>", "a" * 40, rule.example)
     filled = re.sub("sha256:<[^>]*>", f"sha256:{DIGEST}", filled)
     fault, _, cure = re.split("(?m)(^# better.*\n)", filled)
@@ -436,7 +436,7 @@ FINE = {
 }
 
 LISTED = Policy(
-    day=DAY, bases=Bases(allow=("registry.example.org/base/*", "docker.io/library/debian*"))
+    day=DAY, bases=Bases(allow=(("registry.example.org/base/*", "docker.io/library/debian*"),))
 )
 
 
@@ -536,6 +536,14 @@ def test_a_policy_allows_what_it_allows() -> None:
     assert allowed <= found(text).keys()
     policy = Policy(day=DAY, allow_root=True, allow_sudo=True, allow_compiler=True, allow_ssh=True)
     assert not allowed & found(text, policy).keys()
+
+
+def test_every_list_of_bases_has_to_allow_a_base() -> None:
+    text = "FROM debian:13\n"
+    one, other = ("docker.io/library/*",), ("registry.example.org/*",)
+    assert "IF122" not in found(text, Policy(day=DAY, bases=Bases(allow=(one, one))))
+    assert "IF122" in found(text, Policy(day=DAY, bases=Bases(allow=(one, other))))
+    assert "IF122" in found(text, Policy(day=DAY, bases=Bases(allow=((),))))
 
 
 def test_comments_excuse_nothing() -> None:
