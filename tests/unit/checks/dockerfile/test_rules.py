@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import madesecrets
 import pytest
 
+from imgforge import checks
 from imgforge.checks import dockerfile
 from imgforge.checks.dockerfile import CHECKS, RULES, judge
 from imgforge.checks.finding import Finding, Severity
@@ -69,6 +72,15 @@ def test_the_example_of_a_rule_shows_the_fault_and_the_cure(rule: Rule) -> None:
     fault, _, cure = re.split("(?m)(^# better.*\n)", filled)
     assert rule.id in found(fault, policy)
     assert rule.id not in found(cure, policy)
+
+
+def test_judging_an_image_does_not_load_what_judges_dockerfiles() -> None:
+    code = "import sys, imgforge.checks; sys.exit('imgforge.checks.dockerfile' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_rules_are_among_all_rules() -> None:
+    assert set(RULES) <= set(checks.RULES)
 
 
 def test_ids_are_in_order() -> None:
