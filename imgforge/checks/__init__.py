@@ -1,7 +1,7 @@
 """Judging an image: every check is run, and a gate decides by the worst that was found.
 
-``image`` has the checks of images, ``dockerfile`` those of Dockerfiles, one module each; ``rule`` and
-``finding`` what they share.
+``image`` has the checks of images, ``dockerfile`` those of Dockerfiles, one module each; ``rule``
+and ``finding`` what they share.
 """
 
 from __future__ import annotations
