@@ -224,7 +224,8 @@ def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 def checks() -> str:
     """Return the page that lists all checks by group, and the profiles."""
-    from imgforge.checks import RULES, profiles
+    from imgforge.checks import profiles
+    from imgforge.checks.rules import RULES
     from imgforge.report import explanation
 
     out = f"# Checks\n\n{NOTE}`imgforge explain ID` prints the same as a check's page.\n"
@@ -249,7 +250,7 @@ def _link(rule: str) -> str:
 
 def check_pages() -> dict[str, str]:
     """Return a page for each check: file name to text."""
-    from imgforge.checks import RULES
+    from imgforge.checks.rules import RULES
     from imgforge.report import explanation
 
     return {

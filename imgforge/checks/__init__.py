@@ -1,16 +1,15 @@
 """Judging an image: every check is run, and a gate decides by the worst that was found.
 
-``image`` has the checks of images, one module each; ``rule`` and ``finding`` what they share.
+``image`` has the checks of images, ``dockerfile`` those of Dockerfiles, one module each; ``rule``
+and ``finding`` what they share.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import dockerfile, drift, unused_ignore
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
@@ -19,7 +18,6 @@ from imgforge.policy import LEVELS, Policy
 
 __all__ = [
     "CHECKS",
-    "RULES",
     "Check",
     "Finding",
     "Rule",
@@ -28,19 +26,6 @@ __all__ = [
     "judged",
     "run",
 ]
-
-RULES: Final[tuple[Rule, ...]] = tuple(
-    sorted(
-        (
-            *(check.RULE for check in CHECKS),
-            *(check.RULE for check in drift.CHECKS),
-            unused_ignore.RULE,
-            *dockerfile.RULES,
-        ),
-        key=lambda rule: rule.id,
-    )
-)
-"""Every rule there is, by id."""
 
 
 def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> list[Finding]:

@@ -295,7 +295,10 @@ def _written() -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple(
         (re.compile(text), what)
         for text, what in (
-            (r"(?i)\btrusted\s*[=:]\s*yes\b", "a source of apt is trusted unsigned"),
+            (
+                r"(?i)\btrusted\s*[=:]\s*yes\b(?![^\n]*\]\s*file:)",
+                "a source of apt is trusted unsigned",
+            ),
             (r"(?i)\b(?:repo_)?gpgcheck\s*=\s*(?:0|no|false)\b", "gpgcheck is turned off"),
             (r"(?i)\bsslverify\s*=\s*(?:0|no|false)\b", "sslverify is turned off"),
             (r"(?i)\bStrictHostKeyChecking\s+no\b", "ssh is told to check no host keys"),

@@ -120,6 +120,8 @@ def _rpm(package: str) -> bool:
 
 
 def _go(package: str) -> bool:
+    if "." not in package.partition("/")[0]:
+        return True  # of the standard library or the module at hand
     version = package.partition("@")[2]
     return version not in {"", "latest", "upgrade", "patch", "master", "main", "head", "HEAD"}
 

@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
 
 def topics() -> list[str]:
     """Return what can be asked for: ids of rules, groups that have any, profiles."""
-    from imgforge.checks import RULES, profiles
+    from imgforge.checks import profiles
+    from imgforge.checks.rules import RULES
     from imgforge.report import explanation
 
     groups = [group.name for group in explanation.GROUPS if group.rules(RULES)]
@@ -45,7 +46,8 @@ def topics() -> list[str]:
 
 def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - every command's
     """Print what there is to say; exit with 2 and the nearest topics if there is nothing."""
-    from imgforge.checks import RULES, profiles
+    from imgforge.checks import profiles
+    from imgforge.checks.rules import RULES
     from imgforge.report import explanation
 
     if given.topic in profiles.PROFILES:

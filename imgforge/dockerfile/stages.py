@@ -28,6 +28,9 @@ from imgforge.secrets.names import listed
 
 SCRATCH: Final = "scratch"
 
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What BuildKit sets where a base sets none (``system.DefaultPathEnvUnix``)."""
+
 _PLATFORM: Final = re.compile(r"[A-Za-z0-9_.-]+(?:\([^()]*\))?(?:/[A-Za-z0-9_.-]+){0,2}")
 _ALONE: Final = listed(
     "linux windows darwin freebsd openbsd netbsd dragonfly solaris illumos aix android plan9 js"
@@ -38,7 +41,7 @@ _EXPANDED_PAIRS: Final = frozenset({"ENV", "LABEL"})
 _EXPANDED_ARGS: Final = frozenset({"USER", "WORKDIR", "VOLUME", "STOPSIGNAL"})
 _EXPANDED_FLAGS: Final = frozenset({"chown", "chmod", "checksum"})
 _COPIES: Final = frozenset({"ADD", "COPY"})
-_SHOWN: Final = 100
+_SHOWN: Final = 300
 _DETAILS: Final = 50
 
 
@@ -78,7 +81,7 @@ class Stage:
     ``base`` is the image it begins with, expanded, and ``written`` as it stands there; ``parent``
     is the index of the stage that ``base`` names, None for an image. ``unset`` are variables in
     ``written`` that have no value. ``needs`` are the stages it is made from, by index.
-    ``env`` are the variables that ENV and ARG have given it at its end.
+    ``env`` are the variables that are known at its end.
     """
 
     index: int
@@ -159,20 +162,14 @@ def examine(
     """Read a Dockerfile as :func:`parse` does; return what is wrong with it instead of raising."""
     try:
         directives, instructions, wrong = read(data)
+        wrong += tuple(Problem(i.line, message) for i in instructions for message in problems(i))
+        wrong = wrong or tuple(_misplaced(instructions))
+        if not wrong:
+            evaluation = _Evaluation(directives, dict(build_args or {}), platform)
+            return evaluation.run(name, instructions, target)
     except ProblemError as error:
-        return (error.problem,)
-    wrong += tuple(
-        Problem(i.line, _short(message)) for i in instructions for message in problems(i)
-    )
-    if not wrong:
-        wrong = tuple(_misplaced(instructions))
-    if wrong:
-        return tuple(sorted(wrong))
-    evaluation = _Evaluation(directives, dict(build_args or {}), platform)
-    try:
-        return evaluation.run(name, instructions, target)
-    except ProblemError as error:
-        return (Problem(error.problem.line, _short(error.problem.message)),)
+        wrong = (error.problem,)
+    return tuple(Problem(line, _short(message)) for line, message in sorted(wrong))
 
 
 def _misplaced(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
@@ -186,8 +183,8 @@ def _misplaced(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
 
 
 def _short(message: str) -> str:
-    shown = message.encode("ascii", "backslashreplace").decode()
-    return shown if len(shown) <= _SHOWN * 3 else f"{shown[: _SHOWN * 3]}..."
+    shown = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in message)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _reachable(stages: tuple[Stage, ...], target: int) -> set[int]:
@@ -273,8 +270,8 @@ class _Evaluation:
                 meter=self._meter,
             )
         except ExpansionError as error:
-            shown = word if len(word) <= _SHOWN else f"{word[:_SHOWN]}..."
-            raise ProblemError(line, f'failed to process "{shown}": {error}') from error
+            # The word is not shown: it may hold a credential.
+            raise ProblemError(line, f"a word cannot be expanded: {error}") from error
 
     def _global(self, instruction: Instruction) -> Step:
         scope = _Scope(self._globals, complete=True)
@@ -337,7 +334,8 @@ class _Evaluation:
 
     def _fill(self, stage: Stage, instructions: list[Instruction]) -> Stage:
         if stage.parent is None:
-            scope = _Scope({}, complete=stage.base == SCRATCH)
+            nothing = stage.base == SCRATCH
+            scope = _Scope({"PATH": PATH} if nothing else {}, complete=nothing)
         else:
             scope = self._scopes[stage.parent].child()
         self._scopes.append(scope)

@@ -82,7 +82,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
 
 def natural() -> dict[str, Level]:
     """Return the severity that each check has by itself, by id."""
-    from imgforge.checks import RULES
+    from imgforge.checks.rules import RULES
 
     return {rule.id: LEVELS[rule.severity] for rule in RULES}
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from imgforge import __version__
-from imgforge.checks import RULES, Rule, profiles
+from imgforge.checks import Rule, profiles
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.profiles import Profile
 from imgforge.report import explanation
@@ -61,6 +61,8 @@ def render(*reports: Report) -> str:
 
 
 def _run(report: Report, *, alone: bool) -> dict[str, Any]:
+    from imgforge.checks.rules import RULES
+
     faults = report.faults()
     shown = faults[:MOST]
     rules = [*RULES, *_foreign([fault.finding for fault in shown])]
@@ -93,6 +95,8 @@ def _run(report: Report, *, alone: bool) -> dict[str, Any]:
 
 def _foreign(findings: Sequence[Finding]) -> list[Rule]:
     """Return rules made of what findings of other tools (hadolint) say about theirs."""
+    from imgforge.checks.rules import RULES
+
     own = {rule.id for rule in RULES}
     found: dict[str, Rule] = {}
     for f in findings:
@@ -102,6 +106,8 @@ def _foreign(findings: Sequence[Finding]) -> list[Rule]:
 
 
 def _rule(rule: Rule, profile: Profile | None) -> dict[str, Any]:
+    from imgforge.checks.rules import RULES
+
     references = "".join(f"\n- {reference}" for reference in rule.references)
     out: dict[str, Any] = {
         "id": rule.id,

@@ -9,13 +9,10 @@ from typing import Final
 
 from imgforge import checks
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks import CHECKS, RULES, Check, profiles, unused_ignore
+from imgforge.checks import CHECKS, Check, profiles, unused_ignore
 from imgforge.checks.finding import Finding
 from imgforge.checks.profiles import Outcome, Profile
 from imgforge.policy import Policy
-
-DOCKERFILE: Final = "IF1"
-"""What the ids of Dockerfile rules begin with; all others judge images."""
 
 UNREADABLE: Final = "IF100"
 """The rule that a Dockerfile can be read; where it finds something, no other rule was asked."""
@@ -132,7 +129,9 @@ def of(
     judged = tuple(_image(facts, findings) for facts, findings in images)
     ran = {check.RULE.id for check in asked} if judged else set()
     if dockerfile is not None and not any(f.check == UNREADABLE for f in dockerfile):
-        ran |= {rule.id for rule in RULES if rule.id.startswith(DOCKERFILE)}
+        from imgforge.checks.dockerfile import RULES
+
+        ran |= {rule.id for rule in RULES}
     found = _merged(judged, dockerfile or ())
     unused = unused_ignore.unused(found, policy, ran)
     general = tuple(checks.judged(finding, policy) for finding in unused)

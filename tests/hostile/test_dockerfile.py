@@ -80,8 +80,8 @@ def test_any_text_of_dockerfiles_pieces_is_judged(text: str) -> None:
     assert findings
     assert all(1 <= finding.line <= last for finding in findings)
     for finding in findings:
-        assert "\n" not in finding.message
-        finding.message.encode()
+        assert (finding.message + finding.key).isascii()
+        assert (finding.message + finding.key).isprintable()
 
 
 @given(texts)

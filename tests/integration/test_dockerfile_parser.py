@@ -94,6 +94,7 @@ GOOD: dict[str, bytes] = {
     "copy from": b"FROM scratch AS a\nCOPY <<A /x\nA\n"
  b"FROM scratch\nCOPY --from=0 /x /y\nCOPY --from=A /x /z\n",
     "unused stage": b"FROM scratch AS a\nUSER ${X:?never}\nFROM scratch\nUSER 4\n",
+    "path of scratch": b"FROM scratch\nENV PATH=$PATH:/x A=$PATH\n",
     "unicode": 'FROM scratch\nENV A=\u00e4\u20ac B="\u2028 x"\nLABEL \u00f6=\u00fc\n'.encode(),
     "odd spaces": b"\t FROM\tscratch\n \t ENV\tA=1\t B=2 \nUSER \t 4 \n",
     "comment in an argument": b"FROM scratch\nENV A=1#2 B=#3\n  # comment\nCMD a # b\n",

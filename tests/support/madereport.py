@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from imgforge.checks import RULES
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rules import RULES
 from imgforge.report.subject import Image, Report
 
 BASE, APP, ARM = ("sha256:" + letter * 64 for letter in "abc")

@@ -11,6 +11,7 @@ be accepted stands in the policy, with a reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from imgforge.checks.dockerfile import (
@@ -115,6 +116,9 @@ CHECKS: Final[tuple[Check, ...]] = (
 RULES: Final[tuple[Rule, ...]] = (unreadable.RULE, *(check.RULE for check in CHECKS))
 """Every rule about Dockerfiles, by id."""
 
+_LONGEST: Final = 300
+"""Characters of a message."""
+
 
 def judge(
     data: bytes, name: str, policy: Policy, context: Context | None = None, *, target: str = ""
@@ -149,4 +153,17 @@ def run(
                 f"the check {module.RULE.id} ({module.RULE.title}) failed: {error!r}",
                 hint="the Dockerfile was not judged; please report this",
             ) from error
-    return sorted(found, key=lambda f: (f.line, -f.severity, f.check, f.key, f.message))
+    return sorted(
+        (_printable(finding) for finding in found),
+        key=lambda f: (f.line, -f.severity, f.check, f.key, f.message),
+    )
+
+
+def _printable(finding: Finding) -> Finding:
+    """Return ``finding`` with what it quotes of the file as ASCII without control characters."""
+    message, key = (
+        "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
+        for text in (finding.message, finding.key)
+    )
+    shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
+    return replace(finding, message=shown, key=key)

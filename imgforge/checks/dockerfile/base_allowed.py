@@ -35,9 +35,7 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     """Judge every image that a stage begins with or copies from."""
     for image, place, line in subject.images():
         names = called(image)
-        if not all(
-            any(fnmatchcase(name, glob) for name in names for glob in allow)
-            for allow in policy.bases.allow
-        ):
-            message = f"{place} uses {image}, which bases.allow does not list"
-            yield RULE.finding(message, path=subject.path, line=line, key=image)
+        for allow in policy.bases.allow:
+            if not any(fnmatchcase(name, glob) for name in names for glob in allow):
+                message = f"{place} uses {image}, which bases.allow does not list"
+                yield RULE.finding(message, path=subject.path, line=line, key=image)

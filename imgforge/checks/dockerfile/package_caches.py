@@ -57,7 +57,9 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:  # noqa: ARG00
         removed = [word for c in commands if c.name in {"rm", "find", "rmdir"} for word in c.args]
         removed += [mount.target for mount in run.step.mounts if mount.kind in {"cache", "tmpfs"}]
         cleaned = {
-            c.name for c in commands if {"clean", "autoclean", "--clean"}.intersection(c.args)
+            c.name
+            for c in commands
+            if c.name == "apt-dist-clean" or {"clean", "--clean"}.intersection(c.args)
         }
         env = run.stage.env
         for name in sorted({name for c in commands for name in _leaves(c, env)}):
@@ -84,13 +86,13 @@ def _leaves(command: Command, env: Mapping[str, str]) -> Iterator[str]:
         off = off or any(word.startswith(_NO_CACHE) for word in command.assigned)
         if not off and command.name != "uv":
             yield name
-    elif name in _CACHES and not found.options.has("--no-cache"):
+    elif name in _CACHES and not found.options.has("--no-cache", "--no-network"):
         yield name
 
 
 _NO_CACHE: Final = ("PIP_NO_CACHE_DIR", "UV_NO_CACHE")
 _CACHES: Final = {
-    "apt": (("/var/lib/apt", "/var/lib/apt/lists", "/var/lib"), frozenset[str]()),
+    "apt": (("/var/lib/apt", "/var/lib/apt/lists", "/var/lib"), frozenset({"apt-dist-clean"})),
     "apk": (("/var/cache/apk", "/etc/apk/cache", "/var/cache"), frozenset[str]()),
     "yum": (("/var/cache/yum", "/var/cache/dnf", "/var/cache"), frozenset({"yum"})),
     "dnf": (

@@ -35,7 +35,8 @@ COPY --chmod=0555 app /app
 )
 
 _WIDE: Final = 0o002
-_SET: Final = 0o6000
+_SETUID: Final = 0o4000
+_SETGID: Final = 0o2000
 _STICKY: Final = 0o1000
 
 
@@ -62,6 +63,7 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:  # noqa: ARG00
 
 def _judge(command: Command) -> Iterator[tuple[str, Severity]]:
     name, args = command.name, command.args
+    folder = name == "mkdir" or (name == "install" and options(args).has("-d", "--directory"))
     if name == "setcap":
         if not {"-r", "-v", "-h"}.intersection(args):
             yield "setcap gives a program capabilities", Severity.HIGH
@@ -73,25 +75,32 @@ def _judge(command: Command) -> Iterator[tuple[str, Severity]]:
     else:
         return
     for mode in modes:
-        found = _mode(mode)
+        found = _mode(mode, folder=folder)
         if found is not None:
             yield f"{name} {mode} {found[0]}", found[1]
 
 
-def _mode(mode: str) -> tuple[str, Severity] | None:
-    """Say what is dangerous about a mode, in digits or letters."""
+def _mode(mode: str, *, folder: bool = False) -> tuple[str, Severity] | None:
+    """Say what is dangerous about a mode, in digits or letters.
+
+    The sticky bit is for folders, where setgid only hands the group down.
+    """
     if re.fullmatch("[0-7]{1,5}", mode):
         bits = int(mode, 8)
-        if bits & _SET:
-            return "sets the setuid or setgid bit", Severity.HIGH
-        if bits & _WIDE and not bits & _STICKY:
-            return "lets everybody write", Severity.HIGH
-        return None
-    for part in mode.split(","):
-        if re.fullmatch("[ug]*[+=][rwxX]*s[rwxXst]*", part) or re.fullmatch("a?[+=].*s.*", part):
-            return "sets the setuid or setgid bit", Severity.HIGH
-        if re.fullmatch("[ug]*[oa][ugoa]*[+=][rxXst]*w.*", part) and "+t" not in mode:
-            return "lets everybody write", Severity.HIGH
+        user, group = bool(bits & _SETUID), bool(bits & _SETGID)
+        wide, sticky = bool(bits & _WIDE), bool(bits & _STICKY)
+    else:
+        parts = mode.split(",")
+        user = any(re.fullmatch("(?:[ugoa]*[ua][ugoa]*)?[+=][rwxXt]*s.*", part) for part in parts)
+        group = any(re.fullmatch("[go]*g[go]*[+=][rwxXt]*s.*", part) for part in parts)
+        wide = any(re.fullmatch("[ugoa]*[oa][ugoa]*[+=][rxXst]*w.*", part) for part in parts)
+        sticky = any(re.fullmatch("[ugoa]*[+=].*t.*", part) for part in parts)
+    if user:
+        return "sets the setuid bit", Severity.HIGH
+    if wide and not sticky:
+        return "lets everybody write", Severity.HIGH
+    if group and not (sticky or folder):
+        return "sets the setgid bit", Severity.MEDIUM
     return None
 
 

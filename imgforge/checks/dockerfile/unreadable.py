@@ -34,7 +34,14 @@ RUN apt-get update
 )
 
 
+_MOST: Final = 20
+"""Problems that are worth listing; what follows is mostly the same slip."""
+
+
 def report(path: str, problems: tuple[Problem, ...]) -> Iterator[Finding]:
-    """Make a finding of every problem that the parser has."""
-    for problem in problems:
+    """Make a finding of every problem that the parser has, the first ones if there are many."""
+    for problem in problems[:_MOST]:
         yield RULE.finding(problem.message, path=path, line=problem.line, key=problem.message)
+    if len(problems) > _MOST:
+        message = f"there are {len(problems) - _MOST} more problems from here on"
+        yield RULE.finding(message, path=path, line=problems[_MOST].line, key="more")

@@ -11,8 +11,9 @@ import pytest
 from judged import APP, CONFIG, POLICY, findings
 
 from imgforge.analysis import ImageFacts
-from imgforge.checks import CHECKS, RULES, Rule, gate_holds, run
+from imgforge.checks import CHECKS, Rule, gate_holds, run
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rules import RULES
 from imgforge.errors import ImgforgeError
 from imgforge.policy import Ignore, Policy
 

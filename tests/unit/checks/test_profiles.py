@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from imgforge.checks import RULES, profiles
+from imgforge.checks import profiles
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.profiles import PROFILES, Outcome, Practice, Profile
+from imgforge.checks.rules import RULES
 from imgforge.policy import Bases, Budget, Policy
 
 ROOT = Path(__file__).parents[3]

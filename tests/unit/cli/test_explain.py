@@ -9,8 +9,8 @@ import jsonschema
 import madeimage as made
 import pytest
 
-from imgforge.checks import RULES
 from imgforge.checks.profiles import PROFILES
+from imgforge.checks.rules import RULES
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
 

@@ -32,6 +32,11 @@ def test_every_problem_is_listed_with_its_line() -> None:
     )
 
 
+def test_a_word_that_cannot_be_expanded_is_not_shown() -> None:
+    (detail,) = problems(b"FROM a\nENV PASSWORD='hunter22\n")
+    assert "hunter22" not in detail
+
+
 def test_problems_are_shown_in_ascii_and_short() -> None:
     (detail,) = problems("FROM a\nÄ\x1b".encode() + b"\xff" + b"b" * 1000)
     assert detail.isascii()
@@ -128,7 +133,7 @@ def test_a_target_that_is_not_there(target: str) -> None:
 def test_what_is_wrong_in_a_stage_that_is_not_built_is_no_problem() -> None:
     data = b"FROM scratch AS a\nUSER ${X:?no}\nFROM scratch\nUSER 1\n"
     assert isinstance(parse(data), Dockerfile)
-    assert problems(data, "a") == ('a/Dockerfile:2: failed to process "${X:?no}": X: no',)
+    assert problems(data, "a") == ("a/Dockerfile:2: a word cannot be expanded: X: no",)
 
 
 def test_mounts() -> None:

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from imgforge.checks import RULES, Rule
+from imgforge.checks import Rule
 from imgforge.checks.profiles import PROFILES
+from imgforge.checks.rules import RULES
 from imgforge.report import explanation
 
 

@@ -13,8 +13,9 @@ import madereport
 import pytest
 from madereport import EXCUSED, FINDINGS, KEY, NASTY
 
-from imgforge.checks import RULES, profiles
+from imgforge.checks import profiles
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.rules import RULES
 from imgforge.policy import Policy
 from imgforge.report import sarif
 from imgforge.report.subject import Report

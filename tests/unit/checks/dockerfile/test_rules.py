@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import madesecrets
 import pytest
 
+from imgforge import checks
 from imgforge.checks import dockerfile
 from imgforge.checks.dockerfile import CHECKS, RULES, judge
 from imgforge.checks.finding import Finding, Severity
@@ -69,6 +72,15 @@ def test_the_example_of_a_rule_shows_the_fault_and_the_cure(rule: Rule) -> None:
     fault, _, cure = re.split("(?m)(^# better.*\n)", filled)
     assert rule.id in found(fault, policy)
     assert rule.id not in found(cure, policy)
+
+
+def test_judging_an_image_does_not_load_what_judges_dockerfiles() -> None:
+    code = "import sys, imgforge.checks; sys.exit('imgforge.checks.dockerfile' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_rules_are_among_all_rules() -> None:
+    assert set(RULES) <= set(checks.RULES)
 
 
 def test_ids_are_in_order() -> None:
@@ -230,6 +242,9 @@ FAULTS = {
         "RUN chmod 4755 /a",
         "RUN chmod u+s /a",
         "RUN chmod g+xs /a",
+        "RUN chmod +s /a",
+        "RUN chmod 2755 /a",
+        "RUN mkdir -m 777 /a",
         "RUN setcap cap_net_bind_service=+ep /a",
         "COPY --chmod=777 a b",
         "RUN install -m 4755 a b",
@@ -341,6 +356,7 @@ FINE = {
         "ENV NODE_TLS_REJECT_UNAUTHORIZED=1",
         f"RUN gpg --recv-keys {'A' * 40}",
         "RUN npm config set strict-ssl true",
+        "RUN echo 'deb [ trusted=yes ] file:///a ./' > /etc/apt/sources.list.d/a.list",
         "RUN grep -k x y",
     ],
     "IF135": [
@@ -365,6 +381,7 @@ FINE = {
         "RUN gem install a -v 1",
         "RUN gem install a:1",
         "RUN go install ./...",
+        "RUN go install tool cmd/vet",
         "RUN go install x.org/a@v1",
         "RUN cargo install --locked a --version 1",
         "RUN cargo build",
@@ -377,6 +394,8 @@ FINE = {
     "IF143": [
         "RUN apt-get update && apt-get install a=1 && rm -rf /var/lib/apt/lists/*",
         "RUN --mount=type=cache,target=/var/lib/apt apt-get update",
+        "RUN apt-get update && apt-get install a=1 && apt-dist-clean",
+        "RUN apk add --no-network a=1",
         "RUN apk add --no-cache a",
         "RUN pip install --no-cache-dir a",
         "ENV PIP_NO_CACHE_DIR=1\nRUN pip install a",
@@ -395,6 +414,9 @@ FINE = {
         "RUN chmod u-s a",
         "COPY --chmod=0555 a b",
         "RUN setcap -r a",
+        "RUN install -d -m 3777 /a",
+        "RUN mkdir -m 2775 /a",
+        "RUN chmod a+rwxt /a",
     ],
     "IF151": ["RUN --network=none a", "RUN docker run x", "RUN --security=sandbox a"],
     "IF152": [
@@ -412,7 +434,12 @@ FINE = {
         "WORKDIR $HOME",
     ],
     "IF162": ["EXPOSE 80 443/tcp 1-3/udp $P"],
-    "IF163": ["ENV PATH=/a:$PATH", "ENV PYTHONPATH=", "ENV PATH=${PATH}:/b"],
+    "IF163": [
+        "ENV PATH=/a:$PATH",
+        "ENV PYTHONPATH=",
+        "ENV PATH=${PATH}:/b",
+        "FROM scratch\nENV PATH=$PATH:/b",
+    ],
     "IF170": ["HEALTHCHECK CMD a", "FROM a AS b\nHEALTHCHECK CMD a\nFROM b\nCMD x"],
     "IF171": ["CMD a\nENTRYPOINT b", "FROM a AS b\nCMD a\nFROM b\nCMD c"],
     "IF172": ['CMD ["a"]', "RUN a"],
@@ -491,6 +518,12 @@ def test_what_cannot_be_read_is_a_finding_for_each_problem() -> None:
     assert all(f.severity is Severity.HIGH for f in findings)
 
 
+def test_of_very_many_problems_the_first_are_named() -> None:
+    findings = judge(b"FROM a\n" + b"FOO\n" * 1000, "D", POLICY)
+    assert [f.line for f in findings] == list(range(2, 23))
+    assert findings[-1].message == "there are 980 more problems from here on"
+
+
 @pytest.mark.parametrize(
     ("names", "ignore", "severity"),
     [
@@ -515,6 +548,14 @@ def test_a_policy_allows_what_it_allows() -> None:
     assert allowed <= found(text).keys()
     policy = Policy(day=DAY, allow_root=True, allow_sudo=True, allow_compiler=True, allow_ssh=True)
     assert not allowed & found(text, policy).keys()
+
+
+def test_every_list_of_bases_has_to_allow_a_base() -> None:
+    text = "FROM debian:13\n"
+    one, other = ("docker.io/library/*",), ("registry.example.org/*",)
+    assert "IF122" not in found(text, Policy(day=DAY, bases=Bases(allow=(one, one))))
+    assert "IF122" in found(text, Policy(day=DAY, bases=Bases(allow=(one, other))))
+    assert "IF122" in found(text, Policy(day=DAY, bases=Bases(allow=((),))))
 
 
 def test_comments_excuse_nothing() -> None:
