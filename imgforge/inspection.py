@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgforge import cache, sources
 from imgforge.analysis import analyse
-from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, run
+from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
@@ -65,26 +65,51 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     :func:`imgforge.expectation.load` raise; ImgforgeError if a check fails.
     """
     name = sources.parse(what)
-    if name.kind == DOCKERFILE:
-        raise InvalidInputError(f"{what} is a Dockerfile, which cannot be judged yet")
     policy = asked.policy.about(sources.title(name))
-    facts_cache = cache.directory("analysis")
-    expected = _expected(asked, facts_cache, say)
-    with sources.open_source(name, say=say, offline=asked.offline) as source:
-        judged, ran = [], CHECKS
-        for image in source.images(asked.platforms, say):
-            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew, whole=True)
-            ran = _checks(facts, asked, expected)
-            judged.append((facts, run(facts, policy, ran)))
+    if name.kind == DOCKERFILE:
         return subject.of(
             what,
             policy,
-            images=judged,
+            dockerfile=_dockerfile(name.path, policy, say),
+            policy_digest=asked.policy_digest,
+            profile=asked.profile,
+        )
+    facts_cache = cache.directory("analysis")
+    expected = _expected(asked, facts_cache, say)
+    with sources.open_source(name, say=say, offline=asked.offline) as source:
+        images, ran = [], CHECKS
+        for image in source.images(asked.platforms, say):
+            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew, whole=True)
+            ran = _checks(facts, asked, expected)
+            images.append((facts, run(facts, policy, ran)))
+        return subject.of(
+            what,
+            policy,
+            images=images,
             asked=ran,
             digest=source.digest(),
             policy_digest=asked.policy_digest,
             profile=asked.profile,
         )
+
+
+def _dockerfile(path: Path, policy: Policy, say: Say) -> list[Finding]:
+    """Judge a Dockerfile in the folder where it lies; with hadolint's findings if there is one."""
+    from imgforge.checks import dockerfile
+    from imgforge.dockerfile import context, hadolint
+    from imgforge.dockerfile.lines import LARGEST
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
+    found = dockerfile.judge(data, str(path), policy, context.look(path.parent, path))
+    if hadolint.installed():
+        found = hadolint.merged(found, hadolint.run(path), dockerfile.RULES, data)
+    else:
+        say("hadolint is not installed: what it says of style is left out")
+    return [judged(finding, policy) for finding in found]
 
 
 def tightened(policy: Policy, level: Level | None) -> Policy:

@@ -100,6 +100,22 @@ def test_a_layer_exchanged_after_a_check_is_found_with_or_without_cache(
         assert "IF040" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "web.Dockerfile"])
+def test_a_dockerfile_is_judged_beside_images(name: str, capsys: Capture) -> None:
+    Path(name).write_text("FROM debian\nRUN curl -k https://example.com/x | sh\n")
+    assert main(["check", name, layout("good"), "--format", "json"]) == 10
+    written, image = json.loads(capsys.readouterr().out)["subjects"]
+    assert "IF101" in {finding["check"] for finding in written["findings"]}
+    assert all(finding["line"] for finding in written["findings"])
+    assert image["gate"]["passed"]
+
+
+def test_a_dockerfile_that_cannot_be_read_is_an_error(capsys: Capture) -> None:
+    Path("Dockerfile").mkdir()
+    assert main(["check", "dockerfile:Dockerfile"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
 def test_quiet_leaves_the_findings_alone(capsys: Capture) -> None:
     assert main(["check", layout("good"), "-q"]) == 0
     captured = capsys.readouterr()
