@@ -144,7 +144,7 @@ def _labels(spec: Spec, stack: LoadedStack, base: LockedBase) -> dict[str, str]:
         "description": image.description,
         "licenses": image.licenses,
         "source": image.source,
-        "version": image.version,
+        "version": image.version or next((t for t in image.tags if t != "latest"), ""),
         "base.name": base.reference,
         "base.digest": base.upstream or base.digest,
     }

@@ -54,7 +54,10 @@ class Image(Table):
     description: Text = Field(default="", description="org.opencontainers.image.description.")
     licenses: Text = Field(default="", description="SPDX expression of the image's licences.")
     source: Text = Field(default="", description="URL of the source repository.")
-    version: Text = Field(default="", description="Version of the application.")
+    version: Text = Field(
+        default="",
+        description="Version of the application (default: the first tag that is not latest).",
+    )
     labels: dict[LabelName, Text] = Field(default={}, description="Further labels.")
 
 

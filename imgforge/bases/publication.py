@@ -14,7 +14,8 @@ from imgforge import bases, cache, checks, evidence, provenance, publish, verify
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
 from imgforge.checks import CHECKS, Check
-from imgforge.checks.image import entrypoint
+from imgforge.checks.image import base as base_allowed
+from imgforge.checks.image import entrypoint, labels
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
@@ -88,14 +89,23 @@ def permitted(policy: Policy, name: str) -> Policy:
     if not any(d.shell for d in definitions.chain(name)):
         return policy
     return dataclasses.replace(
-        policy, allow_shell=True, allow_package_manager=True, allow_root=True
+        policy,
+        allow_shell=True,
+        allow_package_manager=True,
+        allow_root=True,
+        allow_compiler=True,
+        allow_downloader=True,
     )
 
 
 def _checks(images: Iterable[ImageFacts]) -> list[Check]:
-    """Return the checks that a base is held against: one without a command leaves it to others."""
+    """Return the checks that a base is held against: what it leaves to others is not its fault.
+
+    One without a command says nothing of a program either.
+    """
     runs = any(facts.settings.entrypoint or facts.settings.cmd for facts in images)
-    return [check for check in CHECKS if runs or check is not entrypoint]
+    left = [labels, base_allowed] if runs else [labels, base_allowed, entrypoint]
+    return [check for check in CHECKS if check not in left]
 
 
 def send(

@@ -25,14 +25,14 @@ RULE: Final = Rule(
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-    """Compare the base labels with every list of the policy; without labels nothing is known."""
+    """Compare the base labels with every list of the policy; what names no base is on none."""
     if not policy.bases.allow:
         return
     labels = image.settings.labels
     name, digest = labels.get(f"{PREFIX}base.name", ""), labels.get(f"{PREFIX}base.digest", "")
     if not name:
         message = f"the policy lists bases, but the image has no label {PREFIX}base.name"
-        yield RULE.finding(message, key="unknown", severity=Severity.LOW)
+        yield RULE.finding(message, key="unknown")
         return
     known = _names(name, digest)
     for allow in policy.bases.allow:

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from imgforge import checks
+from imgforge.checks.rules import RULES
 from imgforge.errors import InvalidInputError
 from imgforge.policy import Bases, Budget, Delegate, Ignore, Policy, Trust, keys, load
 from imgforge.tomlfile import MAX_BYTES
@@ -199,7 +200,7 @@ def test_refuses(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", ["medium", "critical"])
 def test_integrity_may_be_raised_but_not_lowered(level: str, tmp_path: Path) -> None:
-    low = next(rule for rule in checks.RULES if rule.id == "IF044")
+    low = next(rule for rule in RULES if rule.id == "IF044")
     text = f'[severity]\nIF044 = "{level}"\n'
     if checks.Severity.parse(level) < low.severity:
         assert "cannot be lowered" in refused(text, tmp_path)[0]

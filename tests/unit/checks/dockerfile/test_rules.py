@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import madesecrets
 import pytest
 
-from imgforge import checks
-from imgforge.checks import dockerfile
+from imgforge.checks import dockerfile, rules
 from imgforge.checks.dockerfile import CHECKS, RULES, judge
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
@@ -80,7 +79,7 @@ def test_judging_an_image_does_not_load_what_judges_dockerfiles() -> None:
 
 
 def test_the_rules_are_among_all_rules() -> None:
-    assert set(RULES) <= set(checks.RULES)
+    assert set(RULES) <= set(rules.RULES)
 
 
 def test_ids_are_in_order() -> None:

@@ -33,7 +33,7 @@ def allowing(*globs: str) -> Policy:
         ("docker.io/library/node:24", ["python-*"], "high"),
         ("docker.io/imgforge/python-3.13", ["python-*"], "high"),
         ("imgforge/python-3.13", [], "high"),
-        ("", ["*"], "low"),
+        ("", ["*"], "high"),
     ],
 )
 def test_bases_on_and_off_the_list(name: str, globs: list[str], severity: str | None) -> None:
