@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from imgforge import cache
 from imgforge.analysis import ImageFacts, analyse
-from imgforge.analysis.blob import PIECE, Blob, Limits, ahead
+from imgforge.analysis.blob import Blob, Limits, ahead
+from imgforge.analysis.compression import PIECE
 from imgforge.analysis.facts import DIRECTORY, FILE, HARDLINK, SYMLINK, FileFact, LayerFacts
 from imgforge.analysis.tar import Archive
 from imgforge.bases.cached import usable
