@@ -24,7 +24,6 @@ ZSTD: Final = (
 """A frame's magic number and those of skippable frames (RFC 8878, 3.1)."""
 
 XZ: Final = b"\xfd7zXZ\x00"
-BZIP2: Final = b"BZh"
 
 _BITE: Final = 1 << 10
 """Compressed bytes given to zstd at once."""

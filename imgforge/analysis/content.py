@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from imgforge.analysis import kinds
@@ -32,13 +32,19 @@ from imgforge.analysis.facts import FILE, MalwareHit, Problem, SecretHit
 from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
 from imgforge.analysis.zip import Zip
+from imgforge.secrets.catalogue import Rule
 from imgforge.secrets.find import LONGEST, Candidates, Match, find, is_config, redacted
 
 _EDGE: Final = 64
 _WIDE: Final = re.compile(rb"(?:[\t\n\r -~]\x00){16,}")
+_SMALL: Final = 64 << 10
+_BATCH: Final = 512 << 10
+_BETWEEN: Final = b"\n\0\n"
 _OPENED: Final = frozenset({kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED})
+_PLAIN: Final = frozenset({kinds.TEXT, kinds.BINARY})
 _TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16})
 _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
+_NO_MARKS: Final[frozenset[Mark]] = frozenset()
 _SUFFIXES: Final = (".gz", ".xz", ".bz2", ".zst")
 
 
@@ -112,6 +118,10 @@ class Contents:
         # Bytes and members out of archives: in all, and the most that the file at hand may reach.
         self._bytes = self._most_bytes = 0
         self._members = self._most_members = 0
+        # Small files wait to be searched together: most of what searching them costs is calls.
+        self._batch: list[tuple[_Place, bytes]] = []
+        self._batched = 0
+        self._small = min(_SMALL, limits.inner_window, limits.window)
         # What was found inside the file at hand: its packed form may show the same.
         self._inside: set[tuple[str, bytes]] = set()
 
@@ -148,6 +158,15 @@ class Contents:
             SecretHit(rule.id, rule.title, place.path, line, offset, redacted(match), place.inside)
         )
 
+    def flush(self) -> None:
+        """Search the small files that wait; at the end of a layer it must be called."""
+        batch, self._batch, self._batched = self._batch, [], 0
+        if any(
+            isinstance(found, Rule) for found in self.candidates(_BETWEEN.join(b[1] for b in batch))
+        ):
+            for place, data in batch:
+                _Search(self, place, config=False).end(data)
+
     def _problem(self, kind: str, place: _Place, detail: str) -> None:
         self._complaints += 1
         if self._complaints <= self.limits.complaints:
@@ -156,7 +175,9 @@ class Contents:
         elif self._complaints == self.limits.complaints + 1:
             self.problems.append(Problem("unread", place.path, "too many archives have problems"))
 
-    def _look(self, place: _Place, kind: str, head: bytes, read: Read, depth: int) -> set[Mark]:
+    def _look(
+        self, place: _Place, kind: str, head: bytes, read: Read, depth: int
+    ) -> Collection[Mark]:
         """Search one file, and return the marks of programs in it."""
         if self._scanner is None:
             return self._search(place, kind, head, read, depth)
@@ -177,35 +198,37 @@ class Contents:
             found = MalwareHit(hit.engine, hit.rule, hit.title, place.path, place.inside)
             self.malware.append(found)
 
-    def _search(self, place: _Place, kind: str, head: bytes, read: Read, depth: int) -> set[Mark]:
+    def _search(
+        self, place: _Place, kind: str, head: bytes, read: Read, depth: int
+    ) -> Collection[Mark]:
+        config = kind in _TEXTS and is_config(place.name)
+        if kind in _PLAIN and not config and len(head) < self._small:
+            self._batch.append((place, head))
+            self._batched += len(head)
+            if self._batched > _BATCH:
+                self.flush()
+            return _NO_MARKS
         if kind in _OPENED or (kind == kinds.SCRIPT and b"PK\x03\x04" in head):
             return self._archive(place, kind, head, read, depth)
-        search = _Search(self, place, config=kind in _TEXTS and is_config(place.name))
+        search = _Search(self, place, config=config)
         if kind == kinds.UTF16:
             decode = codecs.getincrementaldecoder(kinds.encoding(head))("replace").decode
             head = head.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE)
-            search.feed(decode(head).encode(errors="replace"))
-            while data := read(PIECE):
-                search.feed(decode(data).encode(errors="replace"))
-            search.end()
+            search.all(
+                decode(data).encode(errors="replace") for data in _Joined(head, read).pieces()
+            )
         elif kind == kinds.WINDOWS:
             wide = _Search(self, place, config=False)
-            data = head
-            while data:
-                search.feed(data)
-                wide.feed(b"\n".join(_WIDE.findall(data)).replace(b"\0", b""))
-                data = read(PIECE)
-            search.end()
+            wide.feed_wide(head)
+            search.all(_Joined(head, _tapped(read, wide.feed_wide)).pieces())
             wide.end()
         else:
-            data = head
-            while more := read(self.limits.inner_window):
-                search.feed(data)
-                data = more
-            search.end(data)
+            search.all(_Joined(head, read).pieces())
         return search.marks
 
-    def _archive(self, place: _Place, kind: str, head: bytes, read: Read, depth: int) -> set[Mark]:
+    def _archive(
+        self, place: _Place, kind: str, head: bytes, read: Read, depth: int
+    ) -> Collection[Mark]:
         """Search an archive as it is, and what is in it."""
         found: list[tuple[Match, int, int]] = []
         config = kind == kinds.SCRIPT and is_config(place.name)
@@ -224,6 +247,8 @@ class Contents:
         while tapped(PIECE):
             pass
         raw.end()
+        if found:
+            self.flush()
         for match, line, offset in found:
             if (match.rule.id, match.secret) not in self._inside:
                 self.hit(place, match, line, offset)
@@ -330,6 +355,18 @@ class _Search:
             self._lines += data.count(b"\n", 0, step)
             self._offset += step
         self._tail = data[step:]
+
+    def feed_wide(self, data: bytes) -> None:
+        """Search the text that ``data`` has in UTF-16, as Windows programs do."""
+        self.feed(b"\n".join(_WIDE.findall(data)).replace(b"\0", b"") + b"\n")
+
+    def all(self, pieces: Iterator[bytes]) -> None:
+        """Search a whole file that comes in ``pieces``."""
+        data = next(pieces, b"")
+        for more in pieces:
+            self.feed(data)
+            data = more
+        self.end(data)
 
     def end(self, data: bytes = b"") -> None:
         """Search the last of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from imgforge.analysis.compression import BZIP2, GZIP, XZ, ZSTD
+from imgforge.analysis.compression import GZIP, XZ, ZSTD
 from imgforge.analysis.tarfields import octal
 
 ELF: Final = "elf"
@@ -19,44 +19,52 @@ TEXT: Final = "text"
 WINDOWS: Final = "windows"
 BINARY: Final = "binary"
 
-_STARTS: Final = {
+_FOUR: Final = {
     b"\x7fELF": ELF,
-    b"#!": SCRIPT,
     b"PK\x03\x04": ZIP,
     b"PK\x05\x06": ZIP,
-    b"!<arch>\ndebian-binary": AR,
-    GZIP: COMPRESSED,
-    XZ: COMPRESSED,
+    # Java's classes are by far the most common of what is in archives.
+    b"\xca\xfe\xba\xbe": BINARY,
     **dict.fromkeys(ZSTD, COMPRESSED),
+}
+_TWO: Final = {
+    b"#!": SCRIPT,
+    GZIP: COMPRESSED,
     b"\xff\xfe": UTF16,
     b"\xfe\xff": UTF16,
 }
-_TWO: Final = {start[:2] for start in _STARTS} | {BZIP2[:2]}
+_MORE: Final = {
+    XZ[:2]: (re.compile(re.escape(XZ)), COMPRESSED),
+    b"BZ": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), COMPRESSED),
+    b"!<": (re.compile(rb"!<arch>\ndebian-binary"), AR),
+}
+"""Starts that are long or vary, by their first two bytes."""
+
 _HEAD: Final = 8000
 """Bytes without a zero that make a text, as git judges."""
 
 _SAMPLE: Final = 512
 _CHECKSUM: Final = re.compile(rb"[ 0]?[0-7]{4,6}[\0 ]{1,2}")
-_BZIP2_START: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _MOST: Final = 0.9
 _FEW: Final = 0.05
 
 
 def kind(head: bytes) -> str:
     """Return one of this module's kinds for a file that begins with ``head``."""
-    if head[:2] in _TWO:
-        for start, found in _STARTS.items():
-            if head.startswith(start):
-                return found
-        if _BZIP2_START.match(head):
-            return COMPRESSED
+    found = _FOUR.get(head[:4]) or _TWO.get(head[:2])
+    if found:
+        return found
+    if head[:2] in _MORE:
+        start, other = _MORE[head[:2]]
+        if start.match(head):
+            return other
     if _is_tar(head):
         return TAR
     if b"\0" not in head[:_HEAD]:
         return TEXT
-    if head[:2] == b"MZ":
-        return WINDOWS
-    return UTF16 if encoding(head) else BINARY
+    if encoding(head):
+        return UTF16
+    return WINDOWS if head[:2] == b"MZ" else BINARY
 
 
 def encoding(head: bytes) -> str:

@@ -98,6 +98,7 @@ class _Layer:
             if member.size:
                 self._content(member, path)
             self._place(member, path, link)
+        self._contents.flush()
         self.problems += self._archive.problems
 
     def _inside(self, name: str, owner: str, what: str) -> str:

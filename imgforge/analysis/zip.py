@@ -154,46 +154,57 @@ class Zip:
             return
         start = self._at + 30
         name = self._buffer[start : start + named]
-        if _HUGE in {packed, size}:
-            more = self._buffer[start + named : start + named + extra]
-            size, packed = _long(more, size, packed)
         self._at = start + named + extra
+        if _HUGE in {packed, size}:
+            more = self._buffer[start + named : self._at]
+            size, packed = _long(more, size, packed)
         described = bool(flags & _DESCRIBED)
-        if flags & _ENCRYPTED or method not in {_STORED, _DEFLATED}:
-            kind = "encrypted" if flags & _ENCRYPTED else "unread"
-            what = "it is encrypted" if kind == "encrypted" else f"it has the method {method}"
-            self._problem(kind, what, name)
-            self._pass(place, 0 if described else packed)
+        unread = self._unread(flags, method, packed)
+        if unread:
+            self._problem(*unread, name)
+            self._local[place] = 0
+            self._skip(packed)
             return
-        if method == _STORED and described and not packed:
-            if self._need(4) and self._buffer[self._at : self._at + 2] != b"PK":
-                self._problem("unread", "a stored member's length is unknown", name)
-                self._pass(place, 0)
-                return
-            described = self._buffer[self._at : self._at + 4] == _DESCRIPTOR
+        if described and method == _STORED and not packed:
+            described = self._starts(_DESCRIPTOR)
         begin = self._base + self._at
-        self._stream = self._new() if method == _DEFLATED else None
-        self._input, self._ended, self._crc, self._size = b"", False, 0, 0
-        self._left = None if described and not packed and method == _DEFLATED else packed
+        self._begin(method, None if described and method == _DEFLATED and not packed else packed)
         yield name, self.read(self._window)
-        while self.read(READ):
+        while not self._ended and self.read(READ):
             pass
         length = self._base + self._at - begin
         if self._left:
             self._problem("damaged", "a member ends early", name)
             self._skip(self._left)
-        if described:
-            if not self._descriptor(self._crc, length, self._size):
-                self._problem("damaged", "a member's checksum or length is wrong", name)
-        elif (self._crc, self._size) != (crc, size):
+        if not (
+            self._descriptor(self._crc, length, self._size)
+            if described
+            else (self._crc, self._size) == (crc, size)
+        ):
             self._problem("damaged", "a member's checksum or length is wrong", name)
         self._local[place] = hash((name, method, self._crc, length, self._size))
 
-    def _pass(self, place: int, length: int) -> None:
-        """Leave out a member of ``length`` bytes, 0 if that is unknown."""
-        self._local[place] = 0
-        if length:
-            self._skip(length)
+    def _begin(self, method: int, packed: int | None) -> None:
+        """Have a member of ``packed`` bytes at hand, None if only its end tells."""
+        self._stream = self._new() if method == _DEFLATED else None
+        self._input, self._left, self._ended = b"", packed, packed == 0
+        self._crc = self._size = 0
+
+    def _unread(self, flags: int, method: int, packed: int) -> tuple[str, str] | None:
+        """Say why the member whose content comes next cannot be read; None if it can."""
+        if flags & _ENCRYPTED:
+            return "encrypted", "a member is encrypted"
+        if method == _DEFLATED:
+            return None
+        if method != _STORED:
+            return "unread", f"a member is packed with method {method}"
+        if flags & _DESCRIBED and not packed and self._need(4) and not self._starts(b"PK"):
+            # Only a search of its bytes could tell where it ends, and they may hold anything.
+            return "unread", "a member is stored without a length"
+        return None
+
+    def _starts(self, sign: bytes) -> bool:
+        return self._buffer.startswith(sign, self._at)
 
     def _stored(self, count: int) -> bytes:
         count = min(count, self._left or 0)
@@ -246,15 +257,13 @@ class Zip:
     def _descriptor(self, crc: int, packed: int, size: int) -> bool:
         """Pass the descriptor after a member if it says this; its signature is optional."""
         self._need(24)
-        at = self._at
-        if self._buffer[at : at + 4] == _DESCRIPTOR:
-            at += 4
-        forms = [(_CHECK64, _CHECK64.pack(crc, packed, size))]
+        at = self._at + 4 * self._starts(_DESCRIPTOR)
+        forms = [_CHECK64.pack(crc, packed, size)]
         if max(packed, size) <= _HUGE:
-            forms.insert(0, (_CHECK, _CHECK.pack(crc, packed, size)))
-        for form, want in forms:
-            if self._buffer[at : at + form.size] == want:
-                self._at = at + form.size
+            forms.insert(0, _CHECK.pack(crc, packed, size))
+        for want in forms:
+            if self._buffer.startswith(want, at):
+                self._at = at + len(want)
                 return True
         return False
 
