@@ -55,7 +55,7 @@ class Limits:
     members: int = 1_000_000
     secrets: int = 10_000
     zstd_window: int = 128 << 20
-    holes: int = 1 << 20
+    holes: int = 64 << 10
     inner: int = 16 << 30
     inner_floor: int = 256 << 20
     inner_ratio: int = 100

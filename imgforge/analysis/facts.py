@@ -70,8 +70,10 @@ class Problem(NamedTuple):
 
     ``kind``: ``digest`` (blob against descriptor), ``diff-id``, ``malformed`` (compression, tar,
     a limit exceeded, layer counts), ``traversal`` (a path or link that leaves the root),
-    ``device`` (a device node), ``sparse`` (a sparse file, whose content was not read),
-    ``record`` (a package record that cannot be read).
+    ``device`` (a device node), ``record`` (a package record that cannot be read). Of files in
+    the image that are archives: ``unread`` (a limit was exceeded or the packing is unknown: part
+    of it was not searched), ``encrypted`` (nobody reads it without its password), ``damaged``
+    (truncated, broken, or taken differently by different readers).
     """
 
     kind: str
