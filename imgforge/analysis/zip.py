@@ -38,6 +38,10 @@ _FIRST: Final = 8 << 10
 what is left over is copied."""
 
 
+_FAR: Final = 1 << 20
+"""Bytes searched for the end of a stored member whose length is unknown."""
+
+
 class Zip:
     """Iterate over members as names and first bytes; :meth:`read` gives the rest of that at hand.
 
@@ -61,6 +65,7 @@ class Zip:
         self._central: dict[int, int] = {}
         self._directory = -1
         self._shift: int | None = None
+        self._lost = False
         # The member at hand.
         self._stream: Any = None
         self._input = b""
@@ -159,14 +164,15 @@ class Zip:
             more = self._buffer[start + named : self._at]
             size, packed = _long(more, size, packed)
         described = bool(flags & _DESCRIBED)
-        unread = self._unread(flags, method, packed)
+        if described and method == _STORED and not packed:
+            packed = self._distance()
+            described = packed > 0 or self._starts(_DESCRIPTOR)
+        unread = _unread(flags, method, packed)
         if unread:
             self._problem(*unread, name)
             self._local[place] = 0
-            self._skip(packed)
+            self._skip(max(packed, 0))
             return
-        if described and method == _STORED and not packed:
-            described = self._starts(_DESCRIPTOR)
         begin = self._base + self._at
         self._begin(method, None if described and method == _DEFLATED and not packed else packed)
         yield name, self.read(self._window)
@@ -190,18 +196,21 @@ class Zip:
         self._input, self._left, self._ended = b"", packed, packed == 0
         self._crc = self._size = 0
 
-    def _unread(self, flags: int, method: int, packed: int) -> tuple[str, str] | None:
-        """Say why the member whose content comes next cannot be read; None if it can."""
-        if flags & _ENCRYPTED:
-            return "encrypted", "a member is encrypted"
-        if method == _DEFLATED:
-            return None
-        if method != _STORED:
-            return "unread", f"a member is packed with method {method}"
-        if flags & _DESCRIBED and not packed and self._need(4) and not self._starts(b"PK"):
-            # Only a search of its bytes could tell where it ends, and they may hold anything.
-            return "unread", "a member is stored without a length"
-        return None
+    def _distance(self) -> int:
+        """Return the length of a stored member that only its descriptor says; -1 if none does."""
+        if not self._need(4) or self._starts(b"PK"):
+            return 0
+        if self._lost:
+            return -1
+        self._need(_FAR)
+        at = self._at
+        while (at := self._buffer.find(_DESCRIPTOR, at, self._at + _FAR)) >= 0:
+            said = self._buffer[at + 8 : at + 12]
+            if int.from_bytes(said, "little") == at - self._at:
+                return at - self._at
+            at += 1
+        self._lost = True
+        return -1
 
     def _starts(self, sign: bytes) -> bool:
         return self._buffer.startswith(sign, self._at)
@@ -300,6 +309,15 @@ class Zip:
             self._problem("damaged", "it has members that its directory lacks")
         self._local, self._central = {}, {}
         self._directory, self._shift = -1, None
+
+
+def _unread(flags: int, method: int, packed: int) -> tuple[str, str] | None:
+    """Say why a member cannot be read; None if it can."""
+    if flags & _ENCRYPTED:
+        return "encrypted", "a member is encrypted"
+    if method not in {_STORED, _DEFLATED}:
+        return "unread", f"a member is packed with method {method}"
+    return ("unread", "a member is stored without a length") if packed < 0 else None
 
 
 def _long(extra: bytes, *values: int) -> list[int]:
