@@ -67,11 +67,11 @@ def test_without_isal_it_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_stands_before_and_after_is_passed(prefix: bytes, suffix: bytes) -> None:
     found, problems, _ = read(prefix + zipped(*MEMBERS) + suffix)
     assert found == MEMBERS
-    assert bool(problems) == suffix.startswith(b"PK")
+    assert problems == []
 
 
 def test_a_false_header_that_swallows_members_is_told() -> None:
-    false = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, 0, 0, 0, 0, 200, 200, 1, 0) + b"x"
+    false = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 20, 0, 0, 0, 0, 0, 20, 20, 1, 0) + b"x"
     problems = read(false + ONE)[1]
     assert ("unread", "zip: the directory has members that are not there") in problems
 
