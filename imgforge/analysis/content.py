@@ -91,7 +91,7 @@ class _Place(NamedTuple):
     """What the file is called, compression's suffix taken off."""
 
     def member(self, name: bytes) -> _Place:
-        text = name.decode(errors="surrogateescape")
+        text = name.removeprefix(b"./").decode(errors="surrogateescape")
         inside = f"{self.inside}!/{text}" if self.inside else text
         return _Place(self.path, inside, text)
 

@@ -46,6 +46,7 @@ RULES: Final[tuple[Rule, ...]] = (
         rf"{_HEADERS}({_B64}{{40,76}})",
         ("private key",),
         3.5,
+        "unpublished",
         bounded=False,
         hint="-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY",
     ),

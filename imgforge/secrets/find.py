@@ -138,5 +138,7 @@ def _dense(secret: bytes) -> bool:
         and digits
         and b" " not in secret
         and b"(" not in secret
+        # Java's properties write other scripts so.
+        and b"\\u" not in secret
         and entropy(secret) >= _ASSIGNMENT_RULE.entropy
     )
