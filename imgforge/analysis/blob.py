@@ -41,8 +41,9 @@ class Limits:
     Files in archives have limits of their own. What one archive expands to, at all depths
     together, is at most ``inner_floor`` and ``inner_ratio`` times its size; what all do at most
     ``inner``. ``archive_entries`` and ``inner_entries`` are members, of one and of all; ``depth``
-    is how deep archives are opened, ``inner_window`` what is held of a file in one, and
-    ``complaints`` the problems told about archives.
+    is how deep archives are opened, ``inner_window`` what is held of a file in one, ``whole`` the
+    size of a zip from which on it is not held whole, and ``complaints`` the problems told about
+    archives.
     """
 
     entries: int = 1_000_000
@@ -62,6 +63,7 @@ class Limits:
     inner_entries: int = 2_000_000
     inner_window: int = 1 << 20
     archive_entries: int = 500_000
+    whole: int = 12 << 20
     depth: int = 6
     complaints: int = 1_000
 

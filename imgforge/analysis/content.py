@@ -10,7 +10,6 @@ problem.
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -31,12 +30,14 @@ from imgforge.analysis.compression import (
 from imgforge.analysis.facts import FILE, MalwareHit, Problem, SecretHit
 from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
-from imgforge.analysis.zip import Zip
+from imgforge.analysis.zip import Whole, Zip, regular
 from imgforge.secrets.catalogue import Rule
 from imgforge.secrets.find import LONGEST, Candidates, Match, find, is_config, redacted
 
 _EDGE: Final = 64
-_WIDE: Final = re.compile(rb"(?:[\t\n\r -~]\x00){16,}")
+_CLASS: Final = b"\xca\xfe\xba\xbe"
+"""Java's classes: by far the most common of what is in archives, and always the same to do."""
+
 _SMALL: Final = 64 << 10
 _BATCH: Final = 512 << 10
 _BETWEEN: Final = b"\n\0\n"
@@ -119,7 +120,7 @@ class Contents:
         self._bytes = self._most_bytes = 0
         self._members = self._most_members = 0
         # Small files wait to be searched together: most of what searching them costs is calls.
-        self._batch: list[tuple[_Place, bytes]] = []
+        self._batch: list[tuple[tuple[_Place, bytes], bytes]] = []
         self._batched = 0
         self._small = min(_SMALL, limits.inner_window, limits.window)
         # What was found inside the file at hand: its packed form may show the same.
@@ -164,8 +165,16 @@ class Contents:
         if any(
             isinstance(found, Rule) for found in self.candidates(_BETWEEN.join(b[1] for b in batch))
         ):
-            for place, data in batch:
-                _Search(self, place, config=False).end(data)
+            for (place, member), data in batch:
+                where = place.member(member) if member else place
+                _Search(self, where, config=False).end(data)
+
+    def _wait(self, place: tuple[_Place, bytes], data: bytes) -> None:
+        """Search a small file later; its place is that of an archive and the name in it."""
+        self._batch.append((place, data))
+        self._batched += len(data)
+        if self._batched > _BATCH:
+            self.flush()
 
     def _problem(self, kind: str, place: _Place, detail: str) -> None:
         self._complaints += 1
@@ -203,10 +212,7 @@ class Contents:
     ) -> Collection[Mark]:
         config = kind in _TEXTS and is_config(place.name)
         if kind in _PLAIN and not config and len(head) < self._small:
-            self._batch.append((place, head))
-            self._batched += len(head)
-            if self._batched > _BATCH:
-                self.flush()
+            self._wait((place, b""), head)
             return _NO_MARKS
         if kind in _OPENED or (kind == kinds.SCRIPT and b"PK\x03\x04" in head):
             return self._archive(place, kind, head, read, depth)
@@ -272,10 +278,20 @@ class Contents:
             self._zip(place, head, read, depth)
 
     def _zip(self, place: _Place, head: bytes, read: Read, depth: int) -> None:
-        archive = Zip(head, read, self.limits.inner_window, self._spend)
+        limits = self.limits
+        if len(head) >= (limits.inner_window if depth > 1 else limits.window):
+            head += read(limits.whole - len(head))
+        parts = regular(head) if len(head) < limits.whole else None
+        archive: Zip | Whole = (
+            Zip(head, read, limits.inner_window, self._spend)
+            if parts is None
+            else Whole(head, parts, limits.inner_window, self._spend)
+        )
         for name, start in archive:
             self._counted()
-            if start:
+            if start.startswith(_CLASS) and len(start) < self._small and self._scanner is None:
+                self._wait((place, name), start)
+            elif start:
                 self._look(place.member(name), kinds.kind(start), start, archive.read, depth)
         for problem, detail in archive.problems:
             self._problem(problem, place, detail)
@@ -357,8 +373,8 @@ class _Search:
         self._tail = data[step:]
 
     def feed_wide(self, data: bytes) -> None:
-        """Search the text that ``data`` has in UTF-16, as Windows programs do."""
-        self.feed(b"\n".join(_WIDE.findall(data)).replace(b"\0", b"") + b"\n")
+        """Search what ``data`` has as UTF-16, at whatever place: every second byte of it."""
+        self.feed(data[::2] + b"\n" + data[1::2] + b"\n")
 
     def all(self, pieces: Iterator[bytes]) -> None:
         """Search a whole file that comes in ``pieces``."""

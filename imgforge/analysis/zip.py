@@ -11,7 +11,9 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from deflate import DeflateError, deflate_decompress
 
 from imgforge.analysis.compression import RAW, READ, Read, inflater
 
@@ -38,6 +40,10 @@ _FIRST: Final = 8 << 10
 what is left over is copied."""
 
 
+_NONE: Final = 2
+"""Bytes of deflate that stand for nothing."""
+
+NO_END: Final = ("damaged", "zip: it has no end")
 _FAR: Final = 1 << 20
 """Bytes searched for the end of a stored member whose length is unknown."""
 
@@ -309,6 +315,123 @@ class Zip:
             self._problem("damaged", "it has members that its directory lacks")
         self._local, self._central = {}, {}
         self._directory, self._shift = -1, None
+
+
+class Part(NamedTuple):
+    """A member of a regular archive: where its bytes start, and what its headers say of it."""
+
+    name: bytes
+    place: int
+    start: int
+    end: int
+    next: int
+    size: int
+    crc: int
+    deflated: bool
+
+
+class Whole:
+    """What :class:`Zip` is, for a regular archive that is held whole: lengths are known there."""
+
+    def __init__(
+        self, data: bytes, parts: list[Part], window: int, spend: Callable[[int], None]
+    ) -> None:
+        self._data = data
+        self._parts = parts
+        self._window = window
+        self._spend = spend
+        self._large: Zip | None = None
+        self.problems: list[tuple[str, str]] = []
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        crc32 = _crc32()
+        data = self._data
+        for part in self._parts:
+            name, _, start, end, _, size, crc, deflated = part
+            piece = data[start:end]
+            if deflated and size:
+                try:
+                    piece = bytes(deflate_decompress(piece, size)) if size <= self._window else b""
+                except DeflateError:
+                    piece = b""
+            elif deflated:
+                piece = b""
+            if len(piece) != size or size > self._window or crc32(piece, 0) != crc:
+                yield from self._slowly(part)
+            else:
+                self._spend(size)
+                yield name, piece
+
+    def _slowly(self, part: Part) -> Iterator[tuple[bytes, bytes]]:
+        """Read a member as a stream: it is large, or not what its header says."""
+        member = Zip(self._data[part.place : part.next], _nothing, self._window, self._spend)
+        self._large = member
+        yield from member
+        self._large = None
+        self.problems = self.problems or [told for told in member.problems if told != NO_END]
+
+    def read(self, count: int) -> bytes:
+        """Return up to ``count`` bytes more of the member at hand; none at its end."""
+        return self._large.read(count) if self._large else b""
+
+
+def regular(data: bytes) -> list[Part] | None:
+    """Return the members of a whole archive if readers cannot take it differently, else None.
+
+    Headers and directory agree, members fill all that is before the directory, and nothing
+    comes after it.
+    """
+    end = len(data) - _END_FIELDS.size
+    if end < 0 or not data.startswith(_END, end):
+        return None
+    offset, comment = _END_FIELDS.unpack_from(data, end)
+    if comment:
+        return None
+    found: list[Part] = []
+    at, place = offset, 0
+    while at + _CENTRAL_FIELDS.size <= end and data.startswith(_CENTRAL, at):
+        method, crc, packed, size, named, extra, more, said = _CENTRAL_FIELDS.unpack_from(data, at)
+        name = data[at + 46 : at + 46 + named]
+        at += 46 + named + extra + more
+        part = _part(data, name, (place, method, crc, packed, size))
+        if said != place or part is None:
+            return None
+        found.append(part)
+        place = part.next
+    return found if place == offset and at == end else None
+
+
+def _part(data: bytes, name: bytes, said: tuple[int, int, int, int, int]) -> Part | None:
+    """Compare a member's header with what the directory says."""
+    place, method, crc, packed, size = said
+    if not data.startswith(_LOCAL, place) or place + _LOCAL_FIELDS.size > len(data):
+        return None
+    flags, *fields, named, extra = _LOCAL_FIELDS.unpack_from(data, place)
+    start = place + 30 + named + extra
+    at = start + packed
+    if flags & _DESCRIBED:
+        at += 4 * data.startswith(_DESCRIPTOR, at)
+        if fields[0] != method or not data.startswith(_CHECK.pack(crc, packed, size), at):
+            return None
+        at += _CHECK.size
+    elif fields != [method, crc, packed, size]:
+        return None
+    if (
+        flags & _ENCRYPTED
+        or _HUGE in {packed, size}
+        or not (
+            packed == size
+            if method == _STORED
+            else method == _DEFLATED and (size or packed <= _NONE)
+        )
+        or data[place + 30 : place + 30 + named] != name
+    ):
+        return None
+    return Part(name, place, start, start + packed, at, size, crc, method == _DEFLATED)
+
+
+def _nothing(_: int) -> bytes:
+    return b""
 
 
 def _unread(flags: int, method: int, packed: int) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from madearchive import pieces, zipped
 
-from imgforge.analysis.zip import Zip
+from imgforge.analysis.zip import Whole, Zip, regular
 
 RANDOM = random.Random(7)  # noqa: S311 - repeatable
 MEMBERS = [
@@ -33,13 +33,24 @@ def read(
         spent += count
 
     archive = Zip(data[:head], pieces(data[head:], piece), window, spend)
+    found = whole(archive)
+    parts = regular(data)
+    if parts is not None:
+        other = Whole(data, parts, window, lambda _: None)
+        assert whole(other) == found
+        assert set(other.problems) <= set(archive.problems)
+        assert bool(other.problems) == bool(archive.problems)
+    return found, archive.problems, spent
+
+
+def whole(archive: Zip | Whole) -> list[tuple[str, bytes]]:
     found = []
     for name, first in archive:
         parts = [first]
         while more := archive.read(5000):
             parts.append(more)
         found.append((name.decode(), b"".join(parts)))
-    return found, archive.problems, spent
+    return found
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -53,6 +64,7 @@ def test_reads_what_the_standard_library_writes(
     data = zipped(*members, method=method, streamed=streamed)
     found, problems, spent = read(data, window=window, piece=piece)
     assert (found, problems) == (members, [])
+    assert regular(data) is not None
     assert spent == sum(len(content) for _, content in members)
 
 
@@ -134,6 +146,29 @@ def test_what_readers_would_take_differently_is_told(case: str) -> None:
     data, kind, word = LIES[case]
     problems = read(data)[1]
     assert any(problem == kind and word in detail for problem, detail in problems), problems
+
+
+@pytest.mark.parametrize("case", LIES)
+def test_archives_that_lie_are_not_regular_or_told(case: str) -> None:
+    data, kind, _ = LIES[case]
+    parts = regular(data)
+    if parts is not None:
+        archive = Whole(data, parts, 1 << 16, lambda _: None)
+        list(archive)
+        assert kind in {problem for problem, _ in archive.problems}
+
+
+@pytest.mark.parametrize(("size", "crc"), [(0, 0), (49, None), (51, None), (50, 7)])
+def test_regular_archives_with_wrong_lengths_are_read_all_the_same(
+    size: int, crc: int | None
+) -> None:
+    data = zipped(("a", b"hello" * 10))
+    for at in (14, data.index(b"PK\1\2") + 16):
+        said = data[at : at + 4] if crc is None else crc.to_bytes(4, "little")
+        data = changed(data, at, said + data[at + 4 : at + 8] + size.to_bytes(4, "little"))
+    found, problems, _ = read(data)
+    assert found == [("a", b"hello" * 10)]
+    assert problems[0][0] == "damaged"
 
 
 def test_each_problem_is_told_once() -> None:
