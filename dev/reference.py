@@ -32,17 +32,20 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
+    from imgforge.policy import keys
     from imgforge.spec import json_schema
 
     return {
         "cli.md": cli(),
         "spec.md": spec(),
         "config.md": config(),
+        "policy.md": policy(),
         "checks.md": checks(),
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),
         "imgforge.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+        "policy.schema.json": json.dumps(keys.json_schema(), indent=2) + "\n",
     }
 
 
@@ -107,6 +110,30 @@ def spec() -> str:
     return out + " ".join(f"`{p}`" for p in DEFAULT_EXCLUDE) + "\n"
 
 
+def policy() -> str:
+    """Return the page of every key of a policy."""
+    from imgforge.policy import LEVELS, keys
+
+    out = f"# policy.toml\n\n{NOTE}"
+    out += (
+        "What holds for images, given with `--policy`, or pinned by [the settings](config.md). "
+        "Unknown keys and wrong types are errors. `imgforge schema --of policy` prints the JSON "
+        "Schema, `imgforge policy show` the policy that holds. Days count in UTC; globs are "
+        "matched whole, and `*` crosses `/`. How to use it: [the policy](../how-to/policy.md).\n"
+    )
+    for header, (about, members) in keys.TABLES.items():
+        out += f"\n## {header}\n\n{about}\n" if header else f"\n{about}\n"
+        if not members:
+            out += "\nEach key is the id of a [check](checks.md), each value one of "
+            out += ", ".join(f"`{level}`" for level in LEVELS) + ".\n"
+            continue
+        out += "\n| key | value | required | meaning |\n| --- | --- | --- | --- |\n"
+        for name, key in members.items():
+            cells = (f"`{name}`", key.kind.name, "yes" if key.required else "", key.about)
+            out += f"| {' | '.join(cells)} |\n"
+    return out
+
+
 def config() -> str:
     """Return the page of every key of the settings, and the variable that stands for each."""
     from imgforge import settings
@@ -117,8 +144,10 @@ def config() -> str:
         "Settings of a machine or an organisation, in the file that `IMGFORGE_CONFIG` names, else "
         "`$XDG_CONFIG_HOME/imgforge/config.toml`, else `/etc/imgforge/config.toml`; the first that "
         "exists is the only one read. Unknown keys and wrong types are errors. Variables win over "
-        "the file, key by key. Paths in the file are relative to its folder. Nothing here changes "
-        "what a lock pins, only where the bytes come from.\n"
+        "the file, key by key; none stands for a key of `[policy]`, which "
+        "counts in the machine's file even where another one is read. Paths in the file are "
+        "relative to its folder. Nothing here changes what a lock pins, only where the bytes come "
+        "from.\n"
     )
     schema = settings.Settings.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = schema["$defs"]
@@ -148,7 +177,7 @@ def _keys(
             _type(value, definitions),
             f"`{json.dumps(value.get('default'))}`",
             value.get("description", "").replace("|", "\\|"),
-            f"`{variables[place]}`",
+            f"`{variables[place]}`" if place in variables else "",
         )
         out += f"| {' | '.join(cells)} |\n"
     return out

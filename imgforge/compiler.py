@@ -65,6 +65,7 @@ def compile_plan(
             command=tuple(spec.app.command),
             stop_signal=spec.app.stop_signal,
             health=_health(spec),
+            tools=tuple(dict.fromkeys(spec.run.tools)),
         ),
     )
 
@@ -152,6 +153,7 @@ def _labels(spec: Spec, stack: LoadedStack, base: LockedBase) -> dict[str, str]:
         "run.required-env": ",".join(spec.run.required_env),
         "run.secrets": ",".join(spec.run.secrets),
         "run.writable": ",".join(spec.run.writable),
+        "run.tools": ",".join(spec.run.tools),
     }
     labels = {f"org.opencontainers.image.{k}": v for k, v in standard.items()}
     labels |= {f"dev.imgforge.{k}": v for k, v in own.items()}

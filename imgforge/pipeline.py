@@ -108,9 +108,10 @@ def _build(
     from imgforge import policy as policies
 
     signer = _open_key(options)
-    policy = policies.load(options.policy)
+    policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
+    policy = policy.about(plan.name)
     _check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
@@ -214,7 +215,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = _bases(source, needed, policy, offline=options.offline, say=say)
+        layouts = ensure_bases(source, needed, policy, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -230,7 +231,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
         return engine.build(request), name, reason
 
 
-def _bases(
+def ensure_bases(
     source: Compiled, needed: Collection[Base], policy: Policy, *, offline: bool, say: Say
 ) -> dict[str, Path]:
     """Return the layouts by pin, if the policy lets them be used, whatever the lock has of them.
@@ -242,7 +243,7 @@ def _bases(
 
     found: dict[str, Path] = {}
     for base in needed:
-        if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+        if not policy.bases.allow and base.reference == f"imgforge/{base.name}":
             held = bases.held(base.digest)
             if held is not None:
                 trust.check_title(base.name, base.digest)
@@ -251,7 +252,7 @@ def _bases(
     if lacking:
         locked = lock.read(source.root / files.LOCK)
         pinned = [b for b in (locked.runtime, locked.builder) if b]
-        if policy.bases.allow is not None:
+        if policy.bases.allow:
             # The list is asked of both, whichever of them this engine takes.
             for each in pinned:
                 trust.permit(each.name, policy, trust.names(each))

@@ -119,6 +119,8 @@ class RuntimeStage:
     command: tuple[str, ...]
     stop_signal: str
     health: Health | None
+    tools: tuple[str, ...] = ()
+    """Kinds of programs that the spec wants to have although an intruder could use them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _runtime(value: dict[str, Any]) -> RuntimeStage:
     return RuntimeStage(
         **{
             **value,
-            **{k: tuple(value[k]) for k in ("ports", "entrypoint", "command")},
+            **{k: tuple(value[k]) for k in ("ports", "entrypoint", "command", "tools")},
             "base": Base(**value["base"]),
             "copies": tuple(Copy(**copy) for copy in value["copies"]),
             "health": health and Health(**{**health, "command": tuple(health["command"])}),

@@ -7,7 +7,7 @@ at once.
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -101,6 +101,9 @@ class App(Table):
     )
 
 
+Tool = Literal["shell", "package-manager", "compiler", "downloader", "sudo", "ssh"]
+
+
 class Run(Table):
     """What the image needs when it is run."""
 
@@ -113,6 +116,11 @@ class Run(Table):
     )
     writable: list[ImagePath] = Field(
         default=[], description="Directories the program may write; everything else is read-only."
+    )
+    tools: list[Tool] = Field(
+        default=[],
+        description="Kinds of programs the image is meant to have although an intruder could use "
+        "them; the policy must allow each too (allow-shell and the like).",
     )
 
 

@@ -59,7 +59,7 @@ def judge(
     image = named.of_lock(base, offline=offline, say=say)
     facts = {f.digest: f for f in named.images(image).values()}
     images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]
-    bounds = permitted(policy, base.name)
+    bounds = permitted(policy, base.name).about(base.name)
     findings = checks.judge(facts.values(), bounds, _checks(facts.values()))
     report(findings)
     if not checks.gate_holds(findings, bounds):

@@ -10,23 +10,36 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks import unused_ignore
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
 from imgforge.errors import ImgforgeError
-from imgforge.policy import Policy
+from imgforge.policy import LEVELS, Policy
 
-__all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "Severity", "gate_holds", "judge", "run"]
+__all__ = [
+    "CHECKS",
+    "RULES",
+    "Check",
+    "Finding",
+    "Rule",
+    "Severity",
+    "gate_holds",
+    "judge",
+    "judged",
+    "run",
+]
 
-RULES: Final[tuple[Rule, ...]] = tuple(check.RULE for check in CHECKS)
+RULES: Final[tuple[Rule, ...]] = (*(check.RULE for check in CHECKS), unused_ignore.RULE)
 """Every rule there is, by id."""
 
 
 def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Run every check; return the findings, worst first, then by check, path and key.
 
-    Findings that the policy excuses are kept, with the reason. An exception inside a check is an
-    ImgforgeError that names the check: what was not checked has not passed.
+    Severities are those that the policy gives. Findings that it excuses are kept, with the reason.
+    An exception inside a check is an ImgforgeError that names the check: what was not checked has
+    not passed.
     """
     findings: set[Finding] = set()
     for module in checks:
@@ -38,7 +51,7 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
                 hint="the image was not judged; please report this",
             ) from error
     return sorted(
-        (_excused(finding, policy) for finding in findings),
+        (judged(finding, policy) for finding in findings),
         key=lambda f: (-f.severity, f.check, f.path, f.key, f.layer, f.message),
     )
 
@@ -48,10 +61,13 @@ def judge(
 ) -> list[Finding]:
     """Run ``checks`` on every platform's image, worst first; what is the same is kept once.
 
-    A fingerprint is no reason to drop a finding: one path may be harmless in one layer and hold a
-    credential in another.
+    Exceptions of the policy for ``checks`` that no image needs are reported too. A fingerprint is
+    no reason to drop a finding: one path may be harmless in one layer and hold a credential in
+    another.
     """
-    found = (finding for facts in images for finding in run(facts, policy, checks))
+    found = [finding for facts in images for finding in run(facts, policy, checks)]
+    ids = {check.RULE.id for check in checks}
+    found += [judged(finding, policy) for finding in unused_ignore.unused(found, policy, ids)]
     return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
@@ -61,8 +77,10 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
     return all(finding.ignored or finding.severity < limit for finding in findings)
 
 
-def _excused(finding: Finding, policy: Policy) -> Finding:
-    for ignore in policy.ignore:
-        if ignore.holds(finding.check, finding.path, policy.day):
-            return dataclasses.replace(finding, ignored=ignore.reason)
-    return finding
+def judged(finding: Finding, policy: Policy) -> Finding:
+    """Return ``finding`` as ``policy`` takes it: how severe, and whether it is accepted."""
+    level = policy.severity(finding.check, LEVELS[finding.severity])
+    ignore = next((i for i in policy.exceptions if i.holds(finding, policy.day)), None)
+    return dataclasses.replace(
+        finding, severity=Severity.parse(level), ignored=ignore.said if ignore else ""
+    )

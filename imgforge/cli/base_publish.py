@@ -46,7 +46,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             console.text(text.render(findings, colour=console.colour))
 
     target = Reference.parse(given.target)
-    bounds = policy.load(given.policy)
+    bounds = policy.effective(given.policy)
     signer = pair.open_pair(given.key, password.read(given.password_file))
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(

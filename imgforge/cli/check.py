@@ -32,12 +32,11 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.report import FORMATS
 
     layout, top = options.open_image(given.image)
-    bounds = policy.load(given.policy)
-    findings = []
+    bounds = policy.effective(given.policy).about(options.image_name(given.image))
     with console.step("analyse and check"):
-        for image in layout.images(top):
-            facts = analyse(layout, image, cache=cache.directory("analysis"))
-            findings += checks.run(facts, bounds)
+        store = cache.directory("analysis")
+        images = [analyse(layout, image, cache=store) for image in layout.images(top)]
+        findings = checks.judge(images, bounds)
     print(FORMATS[given.format](findings), end="")
     if not checks.gate_holds(findings, bounds):
         raise GateError(f"{top.digest} has findings at or above {bounds.fail_on}")

@@ -67,11 +67,16 @@ def test_a_key_pair_that_does_not_belong_together_is_refused(
 def test_a_policy_accepts_with_a_reason_until_it_expires(project: Path) -> None:
     (project / "notes/leak.py").write_text(LEAK)
     policy = project / "policy.toml"
-    ignore = '[[ignore]]\ncheck = "IF020"\npath = "app/notes/leak.py"\nreason = "made up"\n'
+    ignore = (
+        '[[ignore]]\ncheck = "IF020"\npath = "app/notes/leak.py"\n'
+        'reason = "made up"\nowner = "us"\n'
+    )
     policy.write_text(ignore + "expires = 2999-01-01\n")
     build(project, "--policy", policy)
     findings = json.loads((project / ".imgforge/evidence/findings.json").read_text())
-    assert [f["ignored"] for f in findings["findings"]] == ["made up"] * len(findings["findings"])
+    assert [f["ignored"] for f in findings["findings"]] == ["made up (us, until 2999-01-01)"] * len(
+        findings["findings"]
+    )
     policy.write_text(ignore + "expires = 2001-01-01\n")
     assert "IF090" in build(project, "--policy", policy, code=10)
 

@@ -91,6 +91,16 @@ def test_a_stale_lock_is_refused_with_what_differs(make_project: Make) -> None:
     assert "imgforge lock" in (caught.value.hint or "")
 
 
+def test_tools_that_the_spec_asks_for_are_in_the_plan_and_a_label(
+    make_project: Make, spec_text: str
+) -> None:
+    spec = spec_text + '\n[run]\ntools = ["shell", "downloader"]\n'
+    plan = make_project(spec).plan()
+    assert plan.runtime.tools == ("shell", "downloader")
+    assert plan.runtime.labels["dev.imgforge.run.tools"] == "shell,downloader"
+    assert BuildPlan.from_json(json.loads(plan.text())) == plan
+
+
 def test_the_plan_is_json(make_plan: Callable[..., BuildPlan]) -> None:
     value = json.loads(make_plan().text())
     assert value["runtime"]["user"] == "65532:65532"

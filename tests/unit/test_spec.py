@@ -72,6 +72,7 @@ def test_the_least_spec_is_accepted_with_its_defaults() -> None:
         ("run", 'writable = ["/data/../etc"]', "run.writable[0]", "absolute"),
         ("run", 'writable = ["/usr/lib/x"]', "run.writable[0]", "system"),
         ("run", 'writable = ["/app/cache"]', "run.writable[0]", "read-only"),
+        ("run", 'tools = ["telnet"]', "run.tools[0]", "shell"),
         ("run", 'secrets = ["../x"]', "run.secrets[0]", "secret's name"),
         ("env", 'LD_PRELOAD = "/x.so"', "env.LD_PRELOAD", "loaded"),
         ("env", '"A-B" = "x"', "env.A-B", "environment variable"),

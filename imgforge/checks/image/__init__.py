@@ -19,7 +19,9 @@ from imgforge.checks.image import (
     digests,
     entrypoint,
     expired_ignore,
+    expiring_ignore,
     malformed,
+    malware,
     named_user,
     package_manager,
     package_records,
@@ -68,5 +70,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     unread,
     package_records,
     entrypoint,
+    malware,
     expired_ignore,
+    expiring_ignore,
 )

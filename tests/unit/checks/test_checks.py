@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import gzip
 from collections.abc import Iterator, Sequence
@@ -346,18 +347,25 @@ def test_exceptions_excuse_until_they_expire(tmp_path: Path) -> None:
     until = dt.date(2026, 6, 1)
     members = [*APP, made.file("opt/x/su", b"x", 0o4755)]
 
-    def judged(policy: Policy) -> list[Finding]:
-        return findings(tmp_path, members, policy=policy)
+    def judged(policy: Policy) -> dict[str, Finding]:
+        return {f.check: f for f in findings(tmp_path, members, policy=policy)}
 
-    excused = Policy(ignore=(Ignore("IF010", "opt/*", "known", until),), day=until)
-    [seen] = judged(excused)
-    assert seen.ignored == "known"
-    assert gate_holds([seen], excused)
-    late = Policy(ignore=excused.ignore, day=until + dt.timedelta(days=1))
-    assert [(f.check, f.ignored) for f in judged(late)] == [("IF010", ""), ("IF090", "")]
-    assert not gate_holds(judged(late), late)
-    other = Policy(ignore=(Ignore("IF010", "usr/*", "elsewhere"),))
-    assert not gate_holds(judged(other), other)
+    ignore = Ignore("IF010", "opt/*", "known", until, "us")
+    excused = Policy(ignore=(ignore,), day=until - dt.timedelta(days=15))
+    seen = judged(excused)
+    assert [f.ignored for f in seen.values()] == ["known (us, until 2026-06-01)"]
+    assert gate_holds(list(seen.values()), excused)
+    last = judged(dataclasses.replace(excused, day=until))
+    assert {c: str(f.severity) for c, f in last.items()} == {"IF010": "high", "IF091": "info"}
+    assert "us answers for it" in last["IF091"].message
+    for fail_on, severity in (("low", "high"), ("high", "high"), ("critical", "critical")):
+        late = Policy(fail_on, ignore=(ignore,), day=until + dt.timedelta(days=1))  # type: ignore[arg-type]
+        found = judged(late)
+        assert [(c, f.ignored) for c, f in found.items()].count(("IF010", "")) == 1
+        assert str(found["IF090"].severity) == severity
+        assert not gate_holds([found["IF090"]], late)
+    other = Policy(ignore=(dataclasses.replace(ignore, path="usr/*"),), day=until)
+    assert not gate_holds(list(judged(other).values()), other)
 
 
 @pytest.mark.parametrize(
