@@ -74,6 +74,9 @@ class Passing(Protocol):
     def end(self) -> Sequence[Malware]:
         """Return what was found in all of it."""
 
+    def close(self) -> None:
+        """Give the file up before its end."""
+
 
 class Scanner(Protocol):
     """Recognises malware; threads may share it."""
@@ -194,12 +197,16 @@ class Contents:
             self._infected(place, self._scanner.scan(head))
             return self._search(place, kind, head, _nothing, depth)
         passing = self._scanner.open()
-        passing.feed(head)
-        watched = _tapped(read, passing.feed)
-        marks = self._search(place, kind, head, watched, depth)
-        while watched(PIECE):
-            pass
-        self._infected(place, passing.end())
+        try:
+            passing.feed(head)
+            watched = _tapped(read, passing.feed)
+            marks = self._search(place, kind, head, watched, depth)
+            while watched(PIECE):
+                pass
+            self._infected(place, passing.end())
+        except BaseException:
+            passing.close()
+            raise
         return marks
 
     def _infected(self, place: _Place, hits: Iterable[Malware]) -> None:
@@ -236,7 +243,7 @@ class Contents:
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
         """Search an archive as it is, and what is in it."""
-        found: list[tuple[Match, int, int]] = []
+        found: list[tuple[Match, int]] = []
         config = kind == kinds.SCRIPT and is_config(place.name)
         raw = _Search(self, place, config=config, keep=found.append)
         raw.feed(head)
@@ -255,9 +262,9 @@ class Contents:
         raw.end()
         if found:
             self.flush()
-        for match, line, offset in found:
+        for match, offset in found:
             if (match.rule.id, match.secret) not in self._inside:
-                self.hit(place, match, line, offset)
+                self.hit(place, match, 0, offset)
         return raw.marks
 
     def _open(self, place: _Place, kind: str, head: bytes, read: Read, depth: int) -> None:
@@ -349,7 +356,7 @@ class _Search:
         place: _Place,
         *,
         config: bool,
-        keep: Callable[[tuple[Match, int, int]], None] | None = None,
+        keep: Callable[[tuple[Match, int]], None] | None = None,
     ) -> None:
         self._contents = contents
         self._place = place
@@ -368,7 +375,8 @@ class _Search:
         if step:
             # A match that starts near the end may be cut off: the next window has it whole.
             self._window(data, len(data) - LONGEST)
-            self._lines += data.count(b"\n", 0, step)
+            if self._keep is None:
+                self._lines += data.count(b"\n", 0, step)
             self._offset += step
         self._tail = data[step:]
 
@@ -399,12 +407,12 @@ class _Search:
         first = _EDGE if self._offset else 0
         for match in find(data, found, config=self._config):
             if first <= match.start < stop:
-                line = self._lines + data.count(b"\n", 0, match.start) + 1
                 offset = self._offset + match.start
-                if self._keep is None:
-                    self._contents.hit(self._place, match, line, offset)
-                else:
-                    self._keep((match, line, offset))
+                if self._keep is not None:
+                    self._keep((match, offset))
+                    continue
+                line = self._lines + data.count(b"\n", 0, match.start) + 1
+                self._contents.hit(self._place, match, line, offset)
 
 
 class _Joined:

@@ -84,7 +84,8 @@ class Problem(NamedTuple):
 class SecretHit(NamedTuple):
     """A credential in a file. ``sample`` is redacted; the value itself is kept nowhere.
 
-    ``line`` counts from 1, ``offset`` is in bytes (for UTF-16 text: of its UTF-8 form).
+    ``line`` counts from 1, and is 0 for the bytes of an archive as it is packed. ``offset`` is in
+    bytes (for UTF-16 text: of its UTF-8 form).
     ``inside`` is the path inside the archive ``path``, empty if it is not in one; archives in
     archives are joined by ``!/``.
     """

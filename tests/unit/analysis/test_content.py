@@ -14,6 +14,7 @@ import zstandard
 from madearchive import nested, zipped
 from madesecrets import CONFIG_SAMPLES, SAMPLES, pem
 
+from imgforge import malware
 from imgforge.analysis import kinds
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.content import Contents
@@ -191,6 +192,9 @@ class Passing:
     def end(self) -> list[Hit]:
         return [Hit("hash", str(len(self.data)), "title")] if b"EVIL" in self.data else []
 
+    def close(self) -> None:
+        self.data = b""
+
 
 class Scanner:
     def scan(self, data: bytes) -> list[Hit]:
@@ -218,6 +222,14 @@ def test_malware_sees_every_file_whole(size: int, tmp_path: Path) -> None:
     path.write_bytes(made.tar(made.file("a.zip", stored)))
     hits = read_layer(path, candidates(None), scanner=Scanner()).malware
     assert {(hit.inside, hit.rule) for hit in hits} == {("x", str(size)), ("", str(len(stored)))}
+
+
+def test_the_scanner_there_is_does_what_is_asked_of_it(tmp_path: Path) -> None:
+    eicar = r"X5O!P%@AP[4\PZX54(P^)7CC)7}" + "$EICAR-" + "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    path = tmp_path / "blob"
+    path.write_bytes(made.tar(made.file("a.jar", zipped(("in/x", eicar.encode())))))
+    hits = read_layer(path, candidates(None), scanner=malware.scanner(None)).malware
+    assert {(hit.path, hit.inside) for hit in hits} == {("a.jar", "in/x")}
 
 
 PROGRAMS = sorted({mark.signature for mark in MARKS})
