@@ -18,7 +18,17 @@ NOTE = "<!-- Written by `make docs` from the code; edits here are lost. -->\n\n"
 def main() -> int:
     """Write or compare every page; return the exit code."""
     stale = []
-    for name, text in pages().items():
+    written = pages()
+    for path in sorted(FOLDER.glob("*/*.md")):
+        name = path.relative_to(FOLDER).as_posix()
+        if name in written:
+            continue
+        # The page of a rule that is gone would go on being believed.
+        if "--check" in sys.argv:
+            stale.append(name)
+        else:
+            path.unlink()
+    for name, text in written.items():
         path = FOLDER / name
         if "--check" not in sys.argv:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +43,7 @@ def main() -> int:
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
     from imgforge.policy import keys
+    from imgforge.report import as_json
     from imgforge.spec import json_schema
 
     return {
@@ -41,6 +52,8 @@ def pages() -> dict[str, str]:
         "config.md": config(),
         "policy.md": policy(),
         "checks.md": checks(),
+        **check_pages(),
+        "findings.schema.json": json.dumps(as_json.json_schema(), indent=2) + "\n",
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),
@@ -210,17 +223,41 @@ def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def checks() -> str:
-    """Return the page of all checks."""
-    from imgforge.checks import RULES
+    """Return the page that lists all checks by group, and the profiles."""
+    from imgforge.checks import RULES, profiles
+    from imgforge.report import explanation
 
-    out = f"# Checks\n\n{NOTE}| id | severity | finds |\n| --- | --- | --- |\n"
-    for rule in RULES:
-        out += f"| [{rule.id}](#{rule.id.lower()}) | {rule.severity} | {rule.title} |\n"
-    for rule in RULES:
-        references = ", ".join(rule.references) or "none"
-        out += f"\n## {rule.id}\n\n**{rule.title}** ({rule.severity})\n\n{rule.why}\n\n"
-        out += f"What to do: {rule.remedy}\n\nSee also: {references}\n"
+    out = f"# Checks\n\n{NOTE}`imgforge explain ID` prints the same as a check's page.\n"
+    for group in explanation.GROUPS:
+        if members := group.rules(RULES):
+            out += f"\n## {group.title}\n\n| id | severity | finds |\n| --- | --- | --- |\n"
+            out += "".join(f"| {_link(r.id)} | {r.severity} | {r.title} |\n" for r in members)
+    known = {rule.id for rule in RULES}
+    for profile in profiles.PROFILES.values():
+        out += f"\n## Profile {profile.name}\n\n{profile.title} ({profile.source}).\n\n"
+        out += "| practice | asks | decided by | beyond that |\n| --- | --- | --- | --- |\n"
+        for practice in profile.practices:
+            rules = ", ".join(_link(rule) for rule in practice.rules if rule in known)
+            cells = (practice.id, practice.title, rules or "not decidable", practice.beyond)
+            out += f"| {' | '.join(cells)} |\n"
     return out
+
+
+def _link(rule: str) -> str:
+    return f"[{rule}](checks/{rule}.md)"
+
+
+def check_pages() -> dict[str, str]:
+    """Return a page for each check: file name to text."""
+    from imgforge.checks import RULES
+    from imgforge.report import explanation
+
+    return {
+        f"checks/{rule.id}.md": f"# {rule.id}: {rule.title}\n\n{NOTE}"
+        f"Severity: {rule.severity}, if not milder in a case. [All checks](../checks.md)\n\n"
+        f"{explanation.markdown(rule)}"
+        for rule in RULES
+    }
 
 
 def stacks() -> str:

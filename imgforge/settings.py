@@ -293,11 +293,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     for name in settings.model_fields_set:
         value = getattr(settings, name)
         if isinstance(value, Archive) and value.keyring is not None:
-            value = value.model_copy(update={"keyring": _path(folder, value.keyring)})
+            value = value.model_copy(update={"keyring": _rooted(folder, value.keyring)})
         elif isinstance(value, Malware):
             lists = {"hashes": value.hashes, "rules": value.rules}
             given = {key: names for key, names in lists.items() if key in value.model_fields_set}
-            anchored = {key: [_path(folder, n) for n in names] for key, names in given.items()}
+            anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
             value = value.model_copy(update=anchored)
         elif isinstance(value, Organisation):
             named = {"file": value.file, "key": value.key}
@@ -305,11 +305,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
         changes[name] = value
     if settings.bases:
-        changes["bases"] = [_path(folder, name) for name in settings.bases]
+        changes["bases"] = [_rooted(folder, name) for name in settings.bases]
     return settings.model_copy(update=changes)
 
 
-def _path(folder: Path, name: str) -> str:
+def _rooted(folder: Path, name: str) -> str:
     try:
         return str(folder / Path(name).expanduser())
     except RuntimeError as error:

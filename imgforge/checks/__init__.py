@@ -80,7 +80,13 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
 def judged(finding: Finding, policy: Policy) -> Finding:
     """Return ``finding`` as ``policy`` takes it: how severe, and whether it is accepted."""
     level = policy.severity(finding.check, LEVELS[finding.severity])
+    finding = dataclasses.replace(finding, severity=Severity.parse(level))
     ignore = next((i for i in policy.exceptions if i.holds(finding, policy.day)), None)
+    if ignore is None:
+        return finding
     return dataclasses.replace(
-        finding, severity=Severity.parse(level), ignored=ignore.said if ignore else ""
+        finding,
+        ignored=ignore.reason,
+        ignored_by=ignore.owner,
+        ignored_until=str(ignore.expires),
     )

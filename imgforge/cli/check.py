@@ -29,15 +29,17 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit with 10 if they reach the gate."""
     from imgforge import cache, checks, policy
     from imgforge.analysis import analyse
-    from imgforge.report import FORMATS
+    from imgforge.report import FORMATS, subject
 
     layout, top = options.open_image(given.image)
     bounds = policy.effective(given.policy).about(options.image_name(given.image))
+    images = []
     with console.step("analyse and check"):
-        store = cache.directory("analysis")
-        images = [analyse(layout, image, cache=store) for image in layout.images(top)]
-        findings = checks.judge(images, bounds)
-    print(FORMATS[given.format](findings), end="")
-    if not checks.gate_holds(findings, bounds):
+        for image in layout.images(top):
+            facts = analyse(layout, image, cache=cache.directory("analysis"))
+            images.append((facts, checks.run(facts, bounds)))
+    report = subject.of(given.image, bounds, images=images, digest=top.digest)
+    print(FORMATS[given.format](report), end="")
+    if not report.passed:
         raise GateError(f"{top.digest} has findings at or above {bounds.fail_on}")
     return 0

@@ -32,9 +32,9 @@ def file(path: str, data: bytes = b"x", mode: int = 0o644, **fields: object) -> 
     return info, data
 
 
-def folder(path: str, mode: int = 0o755) -> Member:
-    """Return a directory."""
-    return file(path, b"", mode, type=tarfile.DIRTYPE)
+def folder(path: str, mode: int = 0o755, **fields: object) -> Member:
+    """Return a directory; ``fields`` as in ``file``."""
+    return file(path, b"", mode, type=tarfile.DIRTYPE, **fields)
 
 
 def symlink(path: str, target: str) -> Member:

@@ -20,7 +20,14 @@ RULE: Final = Rule(
     " have been made for that. Encrypted archives hide what they hold from every scanner; damaged"
     " ones are often test data, and are read by some tools and not by others.",
     remedy="Ship the files themselves, or leave the archive out of the image.",
-    example="# at fault\nCOPY backup.zip /app/\n# instead\nCOPY --from=build /out/app /app/",
+    example="""\
+# Faulty: nobody can look into the archive.
+zip --encrypt data.zip data/
+COPY data.zip /app/
+
+# Cured: the files themselves.
+COPY data/ /app/data/
+""",
     references=("CWE-409", "NIST SP 800-190 4.1.3", "APPNOTE.TXT 6.3.10"),
 )
 

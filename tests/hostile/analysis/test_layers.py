@@ -190,15 +190,16 @@ def test_files_below_files_are_problems(tmp_path: Path) -> None:
 
 
 def test_invalid_utf8_names_reach_every_report(tmp_path: Path) -> None:
-    from imgforge.report import FORMATS
+    from imgforge.report import FORMATS, subject
     from imgforge.sbom import cyclonedx, spdx
 
     name = "usr/lib/python3/dist-packages/b\udcff\x1b[31m-1.dist-info/METADATA"
     image = made.facts(tmp_path, [made.file(name, b"Name: b\nVersion: 1\n", 0o4777)])
     findings = run(image, Policy())
     assert any("\udcff" in finding.path for finding in findings)
+    report = subject.of("x", Policy(), images=[(image, findings)])
     for render in FORMATS.values():
-        text = render(findings)
+        text = render(report)
         assert text.isascii()
         assert "\x1b" not in text
     for document in (spdx.render, cyclonedx.render):
