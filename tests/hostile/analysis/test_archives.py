@@ -230,7 +230,11 @@ def test_memory_does_not_depend_on_sizes(tmp_path: Path) -> None:
         gzip.compress(b"") * 60_000,
         b"\x1f\x8b" * 500_000,
         b"-----BEGIN RSA PRIVATE KEY-----\n" * 40_000,
+        b"-----BEGIN RSA PRIVATE KEY-----\n" + b"aa: " * 300,
+        (b"-----BEGIN PRIVATE KEY-----\n" + b"Proc-Type: 4,\\r\\n" * 50) * 1000,
         b"eyJ" * 400_000,
+        (b"eyJ" + b"a" * 14 + b".") * 60_000,
+        b"a://" * 250_000,
         b"a\0" * 600_000,
     ],
 )
