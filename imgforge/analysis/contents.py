@@ -21,7 +21,7 @@ def digests(path: Path, digest: str, wanted: Collection[str]) -> dict[str, str]:
     Paths are those of :class:`imgforge.analysis.facts.Entry`; of two members of one name the last
     counts. Raises CorruptLayoutError if the blob is not ``digest``, OSError if it cannot be read.
     """
-    limits = Limits()
+    limits = Limits(holes=Limits().raw)
     blob = Blob(path, limits)
     archive = Archive(ahead(blob.pieces()), limits)
     found = {}

@@ -56,6 +56,7 @@ class Member(NamedTuple):
     size: int
     link: bytes
     capability: str
+    sparse: bool
 
 
 class Archive:
@@ -255,7 +256,8 @@ class Archive:
             # Go takes it for a plain file, GNU tar does not: two readers, two contents.
             self._problem(f"{_shown(name)} is sparse in an unknown way")
         mode = number(block[100:108], "mode") & 0o7777
-        return Member(name, kind, mode, uid, gid, size, link, capability)
+        holes = self._parts is not None
+        return Member(name, kind, mode, uid, gid, size, link, capability, holes)
 
     def _gnu_sparse(self, block: bytes) -> int:
         """Read the map of an old GNU sparse file, which ends before its content; its size."""
