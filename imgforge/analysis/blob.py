@@ -7,30 +7,25 @@ gzip may have any number of members (RFC 1952, 2.2), zstd any number of frames (
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Any, Final, cast
+from typing import IO, Final
 
+from imgforge.analysis.compression import (
+    GZIP,
+    PIECE,
+    READ,
+    ZSTD,
+    CompressionError,
+    gunzip,
+    unzstd,
+)
 from imgforge.analysis.facts import Problem
-
-READ: Final = 256 << 10
-"""Compressed bytes read at once."""
-
-PIECE: Final = 1 << 20
-"""Decompressed bytes handed on at most at once."""
 
 AHEAD: Final = 4
 """Pieces that are decompressed ahead of their reader."""
-
-_BITE: Final = 1 << 10
-"""Compressed bytes given to zstd at once."""
-
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_ZSTD_SKIPPABLE: Final = tuple(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,15 @@ class Limits:
 
     A layer may grow to ``raw_floor`` plus ``raw_ratio`` times its blob's size (deflate cannot
     exceed 1032) but never over ``raw``. ``header`` bounds one PAX header or long name, ``window``
-    what is held of one file, ``captured`` the metadata files that are read whole.
+    what is held of one file, ``captured`` the metadata files that are read whole, ``holes`` the
+    zeros that are made for the holes of one sparse file.
+
+    Files in archives have limits of their own. What one archive expands to, at all depths
+    together, is at most ``inner_floor`` and ``inner_ratio`` times its size; what all do at most
+    ``inner``. ``archive_entries`` and ``inner_entries`` are members, of one and of all; ``depth``
+    is how deep archives are opened, ``inner_window`` what is held of a file in one, ``whole`` the
+    size of a zip from which on it is not held whole, and ``complaints`` the problems told about
+    archives.
     """
 
     entries: int = 1_000_000
@@ -52,6 +55,16 @@ class Limits:
     members: int = 1_000_000
     secrets: int = 10_000
     zstd_window: int = 128 << 20
+    holes: int = 64 << 10
+    inner: int = 16 << 30
+    inner_floor: int = 256 << 20
+    inner_ratio: int = 100
+    inner_entries: int = 2_000_000
+    inner_window: int = 1 << 20
+    archive_entries: int = 500_000
+    whole: int = 12 << 20
+    depth: int = 6
+    complaints: int = 1_000
 
 
 class Blob:
@@ -95,7 +108,7 @@ class Blob:
                     break
                 self._plain.update(piece)
                 yield piece
-        except _CompressionError as error:
+        except CompressionError as error:
             self.problem = _malformed(str(error))
         while self._read(PIECE):
             pass
@@ -109,15 +122,11 @@ class Blob:
     def _decompressed(self) -> Iterator[bytes]:
         first = self._read(READ)
         rest = _Rest(first, self._read)
-        if first.startswith(_GZIP):
-            return _gunzip(rest, self._limits)
-        if first.startswith((_ZSTD, *_ZSTD_SKIPPABLE)):
-            return _unzstd(rest, self._limits)
+        if first.startswith(GZIP):
+            return gunzip(rest.read, self._limits.members)
+        if first.startswith(ZSTD):
+            return unzstd(rest.read, self._limits.zstd_window)
         return iter(lambda: rest.read(PIECE), b"")
-
-
-class _CompressionError(Exception):
-    pass
 
 
 class _Rest:
@@ -127,81 +136,11 @@ class _Rest:
         self._first = first
         self._read = read
 
-    def read(self, count: int = READ) -> bytes:
+    def read(self, count: int) -> bytes:
         if self._first:
             out, self._first = self._first[:count], self._first[count:]
             return out
         return self._read(count)
-
-
-def _inflater() -> tuple[Callable[[], Any], type[Exception]]:
-    """ISA-L inflates about twice as fast as zlib; where it does not exist, zlib does."""
-    try:
-        from isal import isal_zlib
-    except ImportError:
-        return lambda: zlib.decompressobj(31), zlib.error
-    return lambda: isal_zlib.decompressobj(31), cast("type[Exception]", isal_zlib.error)
-
-
-def _gunzip(source: _Rest, limits: Limits) -> Iterator[bytes]:
-    new, failure = _inflater()
-    data, stream, members = source.read(), new(), 1
-    while True:
-        try:
-            piece = stream.decompress(data, PIECE)
-        except failure as error:
-            raise _CompressionError(f"gzip stream is broken: {error}") from error
-        if piece:
-            yield piece
-        if stream.eof:
-            data = stream.unused_data or source.read()
-            if not data:
-                return
-            members += 1
-            if members > limits.members:
-                raise _CompressionError(f"gzip stream has over {limits.members} members")
-            stream = new()
-            continue
-        data = stream.unconsumed_tail
-        if not data and len(piece) < PIECE:
-            data = source.read()
-            if not data:
-                raise _CompressionError("gzip stream is truncated")
-
-
-def _unzstd(source: _Rest, limits: Limits) -> Iterator[bytes]:
-    import zstandard
-
-    decoder = zstandard.ZstdDecompressor(max_window_size=limits.zstd_window)
-    data, stream, begun = memoryview(source.read()), decoder.decompressobj(), False
-    parts: list[bytes] = []
-    at = size = 0
-    while True:
-        # A block of four bytes can stand for 128 KiB (RFC 8878, 3.1.1.2), so small bites bound
-        # the output; whole frames have to be told from truncated ones, which a reader hides.
-        bite = data[at : at + _BITE]
-        try:
-            piece = stream.decompress(bite)
-        except zstandard.ZstdError as error:
-            raise _CompressionError(f"zstd stream is broken: {error}") from error
-        begun = True
-        at += len(bite)
-        parts.append(piece)
-        size += len(piece)
-        if size >= PIECE:
-            yield b"".join(parts)
-            parts, size = [], 0
-        if stream.eof:
-            at -= len(stream.unused_data)
-            stream, begun = decoder.decompressobj(), False
-        if at >= len(data):
-            data, at = memoryview(source.read()), 0
-            if not data:
-                break
-    if size:
-        yield b"".join(parts)
-    if begun:
-        raise _CompressionError("zstd stream is truncated")
 
 
 def ahead(source: Iterator[bytes]) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ def digests(path: Path, digest: str, wanted: Collection[str]) -> dict[str, str]:
     Paths are those of :class:`imgforge.analysis.facts.Entry`; of two members of one name the last
     counts. Raises CorruptLayoutError if the blob is not ``digest``, OSError if it cannot be read.
     """
-    limits = Limits()
+    limits = Limits(holes=Limits().raw)
     found = {}
     with path.open("rb", buffering=0) as file:
         blob = Blob(file, path.stat().st_size, limits)

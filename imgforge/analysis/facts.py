@@ -70,8 +70,10 @@ class Problem(NamedTuple):
 
     ``kind``: ``digest`` (blob against descriptor), ``diff-id``, ``malformed`` (compression, tar,
     a limit exceeded, layer counts), ``traversal`` (a path or link that leaves the root),
-    ``device`` (a device node), ``sparse`` (a sparse file, whose content was not read),
-    ``record`` (a package record that cannot be read).
+    ``device`` (a device node), ``record`` (a package record that cannot be read). Of files in
+    the image that are archives: ``unread`` (a limit was exceeded or the packing is unknown: part
+    of it was not searched), ``encrypted`` (nobody reads it without its password), ``damaged``
+    (truncated, broken, or taken differently by different readers).
     """
 
     kind: str
@@ -82,7 +84,8 @@ class Problem(NamedTuple):
 class SecretHit(NamedTuple):
     """A credential in a file. ``sample`` is redacted; the value itself is kept nowhere.
 
-    ``line`` counts from 1, ``offset`` is in bytes (for UTF-16 text: of its UTF-8 form).
+    ``line`` counts from 1, and is 0 for the bytes of an archive as it is packed. ``offset`` is in
+    bytes (for UTF-16 text: of its UTF-8 form).
     ``inside`` is the path inside the archive ``path``, empty if it is not in one; archives in
     archives are joined by ``!/``.
     """

@@ -1,7 +1,7 @@
 """One layer, read once: its digests, entries, credentials, packages and whatever is wrong.
 
-Nothing is written to disk. Every regular file that is text (no zero byte at its start) or UTF-16
-is searched for credentials whatever its name or place; large ones pass by in windows.
+Nothing is written to disk. This module models the archive's entries; what is in files is
+:mod:`imgforge.analysis.content`'s.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from typing import IO, Final
 
 from imgforge.analysis.blob import Blob, Limits, ahead
+from imgforge.analysis.content import Contents, Scanner
 from imgforge.analysis.facts import (
     BLOCK,
     CHARACTER,
@@ -18,11 +19,10 @@ from imgforge.analysis.facts import (
     LayerFacts,
     Package,
     Problem,
-    SecretHit,
 )
 from imgforge.analysis.packages import reader
 from imgforge.analysis.tar import Archive, Member
-from imgforge.secrets.find import LONGEST, Candidates, find, is_config, redacted
+from imgforge.secrets.find import Candidates
 
 CAPTURED: Final = frozenset(
     {"etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release", "usr/etc/passwd"}
@@ -31,19 +31,24 @@ CAPTURED: Final = frozenset(
 _CAPTURE: Final = 1 << 20
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
-_HEAD: Final = 8000
-_EDGE: Final = 64
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _INTERPRETER: Final = re.compile(rb"#![ \t]*([^\r\n]{1,512})")
 
 
 def read_layer(
-    file: IO[bytes], size: int, candidates: Candidates, limits: Limits | None = None
+    file: IO[bytes],
+    size: int,
+    candidates: Candidates,
+    limits: Limits | None = None,
+    scanner: Scanner | None = None,
 ) -> LayerFacts:
-    """Read the blob ``file`` of ``size`` bytes; raises what reading it does, and nothing else."""
+    """Read the blob ``file`` of ``size`` bytes; raises what reading it does.
+
+    ``scanner`` looks for malware; what that raises is raised.
+    """
     limits = limits or Limits()
     blob = Blob(file, size, limits)
-    layer = _Layer(Archive(ahead(blob.pieces()), limits), candidates, limits)
+    contents = Contents(candidates, limits, scanner)
+    layer = _Layer(Archive(ahead(blob.pieces()), limits), contents, limits)
     layer.read()
     if blob.problem is not None:
         # The archive's own trouble is only what follows from this.
@@ -52,19 +57,17 @@ def read_layer(
 
 
 class _Layer:
-    def __init__(self, archive: Archive, candidates: Candidates, limits: Limits) -> None:
+    def __init__(self, archive: Archive, contents: Contents, limits: Limits) -> None:
         self._archive = archive
-        self._candidates = candidates
+        self._contents = contents
         self._limits = limits
         self.entries: list[Entry] = []
         self.removed: list[str] = []
         self.opaque: list[str] = []
         self.captured: dict[str, str] = {}
         self.interpreters: dict[str, str] = {}
-        self.secrets: list[SecretHit] = []
         self.packages: list[Package] = []
         self.problems: list[Problem] = []
-        self.overflow = False
 
     def facts(self, blob: Blob) -> LayerFacts:
         return LayerFacts(
@@ -76,9 +79,11 @@ class _Layer:
             opaque=tuple(self.opaque),
             captured=self.captured,
             interpreters=self.interpreters,
-            secrets=tuple(self.secrets),
+            programs=self._contents.programs,
+            secrets=tuple(self._contents.secrets),
+            malware=tuple(self._contents.malware),
             packages=tuple(self.packages),
-            problems=tuple(self.problems),
+            problems=(*self.problems, *self._contents.problems),
         )
 
     def read(self) -> None:
@@ -90,11 +95,10 @@ class _Layer:
                 link = self._inside(link, raw, "hard link to")
             if member.kind in {CHARACTER, BLOCK}:
                 self.problems.append(Problem("device", path, "a device node"))
-            if member.sparse:
-                self.problems.append(Problem("sparse", path, "a sparse file: content not read"))
-            elif member.size:
+            if member.size:
                 self._content(member, path)
             self._place(member, path, link)
+        self._contents.flush()
         self.problems += self._archive.problems
 
     def _inside(self, name: str, owner: str, what: str) -> str:
@@ -159,48 +163,11 @@ class _Layer:
             line = _INTERPRETER.match(data)
             if line is not None:
                 self.interpreters[path] = line[1].decode(errors="surrogateescape").strip()
-        if data.startswith(_UTF16):
-            self._search(path, _utf8(data), 0, 0, last=True)
-        elif b"\0" not in data[:_HEAD]:
-            self._windows(path, data, member.size)
-
-    def _windows(self, path: str, data: bytes, size: int) -> None:
-        """Search a file window by window; each begins with the end of the one before."""
-        offset = lines = 0
-        left = size - len(data)
-        while True:
-            self._search(path, data, offset, lines, last=not left)
-            if not left:
-                return
-            step = len(data) - LONGEST - _EDGE
-            lines += data.count(b"\n", 0, step)
-            offset += step
-            fresh = self._archive.read(self._limits.window)
-            left = left - len(fresh) if fresh else 0
-            data = data[step:] + fresh
-
-    def _search(self, path: str, data: bytes, offset: int, lines: int, *, last: bool) -> None:
-        # A match that starts near the end may be cut off: the next window has it whole.
-        first, stop = (_EDGE if offset else 0), len(data) - (0 if last else LONGEST)
-        for match in find(data, self._candidates(data), config=is_config(path)):
-            if not first <= match.start < stop:
-                continue
-            if len(self.secrets) == self._limits.secrets:
-                if not self.overflow:
-                    self.problems.append(Problem("malformed", path, "too many credentials"))
-                self.overflow = True
-                return
-            line = lines + data.count(b"\n", 0, match.start) + 1
-            rule = match.rule
-            self.secrets.append(
-                SecretHit(rule.id, rule.title, path, line, offset + match.start, redacted(match))
-            )
+        self._contents.file(
+            path, data, self._archive.read, member.size, executable=bool(member.mode & 0o111)
+        )
 
 
 def _without_hashes(shadow: str) -> str:
     """Put ``HASH`` for every password hash of shadow(5): no copy of one is kept."""
     return re.sub(r"(?m)^([^:\n]*:!?)[^:!*\n][^:\n]*", r"\1HASH", shadow)
-
-
-def _utf8(data: bytes) -> bytes:
-    return data.decode("utf-16", errors="replace").encode(errors="replace")

@@ -18,7 +18,7 @@ from imgforge.analysis.facts import Entry, LayerFacts, MalwareHit, Package, Prob
 from imgforge.cache import used, write
 from imgforge.oci.types import is_digest
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same bytes and rules would give other facts, or the format changes."""
 
 
@@ -26,9 +26,11 @@ VERSION: Final = 2
 def rules_digest() -> str:
     """Return 32 hexadecimal digits that change with everything that decides facts."""
     from imgforge import secrets
+    from imgforge.analysis import programs
 
     data = hashlib.sha256(repr((VERSION, Limits())).encode())
-    for name in ("catalogue", "confirm", "find", "names"):
+    data.update(Path(programs.__file__).read_bytes())
+    for name in ("catalogue", "confirm", "find", "names", "published"):
         data.update(Path(secrets.__file__).with_name(f"{name}.py").read_bytes())
     return data.hexdigest()[:32]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from imgforge.analysis import sparse
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.facts import (
     BLOCK,
@@ -21,6 +22,8 @@ from imgforge.analysis.facts import (
     SYMLINK,
     Problem,
 )
+from imgforge.analysis.sparse import Part
+from imgforge.analysis.tarfields import MalformedError, decimal, number, octal, records
 
 _SIZE: Final = 512
 _ZERO: Final = bytes(_SIZE)
@@ -37,13 +40,12 @@ _KINDS: Final = {
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _SPARSE = b"xgLKS"
 _CAPABILITY: Final = b"SCHILY.xattr.security.capability"
 _HEADERS: Final = frozenset((_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK))
-_PLAIN: Final = frozenset(b"01234567")
 
 
 class Member(NamedTuple):
     """One archive member; ``name`` and ``link`` are the bytes of the archive, unchanged.
 
-    ``size`` is that of the content that follows in the archive (0 but for files).
+    ``size`` is that of the content (0 but for files), with the holes of a sparse file.
     """
 
     name: bytes
@@ -55,10 +57,6 @@ class Member(NamedTuple):
     link: bytes
     capability: str
     sparse: bool
-
-
-class MalformedError(Exception):
-    """The archive cannot be read on."""
 
 
 class Archive:
@@ -75,6 +73,8 @@ class Archive:
         self._at = 0
         self._left = 0
         self._padding = 0
+        self._parts: Iterator[Part] | None = None
+        self._hole = self._run = 0
         self.problems: list[Problem] = []
 
     def __iter__(self) -> Iterator[Member]:
@@ -97,8 +97,31 @@ class Archive:
     def read(self, count: int) -> bytes:
         """Return up to ``count`` bytes of the member's content; fewer only at its end.
 
-        A truncated archive ends the content early, and then the iteration with a problem.
+        A truncated archive ends the content early, and then the iteration with a problem. Holes
+        of a sparse file are zeros; of long ones only some are given (``Limits.holes`` a file).
         """
+        if self._parts is None:
+            return self._stored(count)
+        out = []
+        while count:
+            if not self._hole and not self._run:
+                part = next(self._parts, None)
+                if part is None:
+                    break
+                self._hole, self._run = part
+            if self._hole:
+                piece = bytes(min(count, self._hole))
+                self._hole -= len(piece)
+            else:
+                piece = self._stored(min(count, self._run))
+                if not piece:
+                    break
+                self._run -= len(piece)
+            count -= len(piece)
+            out.append(piece)
+        return b"".join(out)
+
+    def _stored(self, count: int) -> bytes:
         count = min(count, self._left)
         if len(self._buffer) - self._at < count and not self._fill(count):
             count = len(self._buffer)
@@ -141,6 +164,7 @@ class Archive:
         """Return the next header block, or None at the end of the archive."""
         self._skip(self._left + self._padding)
         self._left = self._padding = 0
+        self._parts, self._hole, self._run = None, 0, 0
         if len(self._buffer) - self._at < _SIZE and not self._fill(_SIZE):
             if len(self._buffer) == self._at:
                 return None
@@ -153,7 +177,7 @@ class Archive:
 
     def _checksum(self, block: bytes) -> None:
         try:
-            want = _octal(block[148:156])
+            want = octal(block[148:156])
         except ValueError:
             want = -1
         if want == sum(block) - sum(block[148:156]) + 256:
@@ -175,19 +199,19 @@ class Archive:
             kind = block[156]
             if kind not in _HEADERS:
                 return self._member(block, pax, long_name, long_link)
-            size = _number(block[124:136], "size")
+            size = number(block[124:136], "size")
             if not 0 <= size <= self._limits.header:
                 raise MalformedError(f"an extended header has {size} bytes")
             data = self._take(size)
             self._padding = -size % _SIZE
             if kind == _PAX:
-                pax = _records(data)
+                pax = records(data)
             elif kind == _LONG_NAME:
                 long_name = data.split(b"\0", 1)[0]
             elif kind == _LONG_LINK:
                 long_link = data.split(b"\0", 1)[0]
             else:
-                self._global(_records(data))
+                self._global(records(data))
 
     def _global(self, records: dict[bytes, bytes]) -> None:
         # Go ignores global headers, other readers apply them: two readers, two file systems.
@@ -204,38 +228,62 @@ class Archive:
         letter = block[156]
         name = _name(block)
         link = block[157:257].split(b"\0", 1)[0] if block[157] else b""
-        size = _number(block[124:136], "size")
-        uid, gid = _number(block[108:116], "uid"), _number(block[116:124], "gid")
-        capability, sparse = "", letter == _SPARSE
+        size = number(block[124:136], "size")
+        uid, gid = number(block[108:116], "uid"), number(block[116:124], "gid")
+        capability = ""
         if pax:
             name, link = pax.get(b"path") or name, pax.get(b"linkpath") or link
             size = _decimal(pax, b"size", size)
             uid, gid = _decimal(pax, b"uid", uid), _decimal(pax, b"gid", gid)
             capability = pax.get(_CAPABILITY, b"").hex()
-            if any(key.startswith(b"GNU.sparse.") for key in pax):
-                sparse, name = True, pax.get(b"GNU.sparse.name") or name
         name = name if long_name is None else long_name
         link = link if long_link is None else long_link
+        kind, version = _kind(letter, name), sparse.version(pax)
+        if version:
+            name = pax.get(sparse.NAME) or name
         if min(size, uid, gid) < 0:
             raise MalformedError(f"{_shown(name)} has a negative size or owner")
         if b"\0" in name or b"\0" in link:
             raise MalformedError(f"{_shown(name)} has a zero byte in its name or link")
-        kind = _kind(letter, name)
         if kind != FILE:
             size = 0
-        if letter == _SPARSE:
-            self._sparse_map(block)
         self._left, self._padding = size, -size % _SIZE
-        mode = _number(block[100:108], "mode") & 0o7777
-        return Member(name, kind, mode, uid, gid, size, link, capability, sparse)
+        if letter == _SPARSE:
+            size = self._gnu_sparse(block)
+        elif version and kind == FILE:
+            size = self._pax_sparse(version, pax, size)
+        elif any(key.startswith(sparse.PREFIX) for key in pax):
+            # Go takes it for a plain file, GNU tar does not: two readers, two contents.
+            self._problem(f"{_shown(name)} is sparse in an unknown way")
+        mode = number(block[100:108], "mode") & 0o7777
+        holes = self._parts is not None
+        return Member(name, kind, mode, uid, gid, size, link, capability, holes)
 
-    def _sparse_map(self, block: bytes) -> None:
+    def _gnu_sparse(self, block: bytes) -> int:
+        """Read the map of an old GNU sparse file, which ends before its content; its size."""
+        if block[257:265] != b"ustar  \0":
+            raise MalformedError("a sparse file without GNU's magic")
+        table = sparse.entries(block[386:482])
         extended = block[482]
         for _ in range(self._limits.header // _SIZE):
             if not extended:
-                return
-            extended = self._take(_SIZE)[504]
+                return self._open(table, number(block[483:495], "size"))
+            more = self._take(_SIZE)
+            table += sparse.entries(more[:504])
+            extended = more[504]
         raise MalformedError("a sparse file has too many parts")
+
+    def _pax_sparse(self, version: str, pax: dict[bytes, bytes], size: int) -> int:
+        for key in reversed(sparse.SIZES):
+            size = _decimal(pax, key, size)
+        if version == "0":
+            return self._open(sparse.listed(pax), size)
+        return self._open(sparse.leading(self._stored, self._limits.header), size)
+
+    def _open(self, table: list[sparse.Data], size: int) -> int:
+        parts = sparse.parts(table, size, self._left)
+        self._parts = sparse.shortened(parts, self._limits.holes)
+        return size
 
     def _trailer(self) -> None:
         """After the end only zeros may follow: anything else is hidden from those who stop."""
@@ -259,37 +307,9 @@ def _kind(letter: int, name: bytes) -> str:
     return kind
 
 
-def _octal(field: bytes) -> int:
-    text = field.strip(b" \0")
-    if not text:
-        return 0
-    if not _PLAIN.issuperset(text):
-        text = text.split(b"\0", 1)[0].rstrip(b" ")
-        if not _PLAIN.issuperset(text):
-            raise ValueError
-    return int(text, 8)
-
-
-def _number(field: bytes, what: str) -> int:
-    """Read an octal or base-256 field (GNU tar manual, "Basic Tar Format")."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big")
-        if field[0] & 0x40:
-            return value - (1 << 8 * len(field))
-        return value - (0x80 << 8 * (len(field) - 1))
-    try:
-        return _octal(field)
-    except ValueError:
-        raise MalformedError(f"a header's {what} is not a number") from None
-
-
 def _decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
     text = pax.get(key)
-    if not text:
-        return default
-    if not text.isdigit() or len(text) > 20:  # noqa: PLR2004 - digits of 2**64
-        raise MalformedError(f"a pax header's {key.decode()} is not a number")
-    return int(text)
+    return decimal(text, f"a pax header's {key.decode()}") if text else default
 
 
 def _name(block: bytes) -> bytes:
@@ -304,26 +324,8 @@ def _name(block: bytes) -> bytes:
     if magic == b"ustar ":
         # GNU keeps times here; Go takes what is no time for a prefix, others do not.
         for field in (block[345:357], block[357:369]):
-            _number(field, "time")
+            number(field, "time")
     return name
-
-
-def _records(data: bytes) -> dict[bytes, bytes]:
-    """Read pax records: length, key, value, newline (POSIX.1-2017, pax, extended header)."""
-    records: dict[bytes, bytes] = {}
-    at = 0
-    while at < len(data):
-        space = data.find(b" ", at, at + 12)
-        text = data[at:space] if space > 0 else b""
-        if not text.isdigit():
-            raise MalformedError("a pax header's record has no length")
-        end = at + int(text)
-        key, equals, value = data[space + 1 : end - 1].partition(b"=")
-        if end > len(data) or end <= space + 1 or not equals or not key or data[end - 1] != 0x0A:  # noqa: PLR2004 - newline
-            raise MalformedError("a pax header's record is broken")
-        records[key] = value
-        at = end
-    return records
 
 
 def _shown(name: bytes) -> str:

@@ -18,7 +18,8 @@ from typing import IO, Any, Final
 
 from imgforge import cache
 from imgforge.analysis import ImageFacts, analyse
-from imgforge.analysis.blob import PIECE, Blob, Limits, ahead
+from imgforge.analysis.blob import Blob, Limits, ahead
+from imgforge.analysis.compression import PIECE
 from imgforge.analysis.facts import DIRECTORY, FILE, HARDLINK, SYMLINK, FileFact, LayerFacts
 from imgforge.analysis.tar import Archive
 from imgforge.bases.cached import usable
@@ -28,7 +29,7 @@ from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import CONFIG, INDEX, INDEXES, MANIFEST, Descriptor
 
 _BITS: Final = 0o6000
-_HARMLESS: Final = frozenset({"record"})
+_HARMLESS: Final = frozenset({"record", "unread", "encrypted", "damaged"})
 """Kinds of problems that leave no doubt about the files."""
 _WHITEOUT: Final = b".wh."
 _OWNERS: Final = 1 << 21
@@ -41,8 +42,8 @@ Place = tuple[int, str]
 def bits(layout: Layout, top: Descriptor) -> list[str]:
     """Return the files with setuid or setgid bits or capabilities in any layer, sorted, once.
 
-    RegistryError if an image is not what it says or holds what no base may: device nodes, sparse
-    files, paths that leave the root.
+    RegistryError if an image is not what it says or holds what no base may: device nodes, paths
+    that leave the root.
     """
     found = set()
     for image in filter(usable, layout.images(top)):
@@ -56,7 +57,7 @@ def flatten(source: Layout, top: Descriptor, target: Layout) -> Descriptor:
     """Write the images under ``top`` into ``target``, each of one layer; return the new top.
 
     Configurations stay, without history. An index stays one, of the platforms that imgforge builds
-    for; one image stays one. RegistryError as for :func:`bits`.
+    for; one image stays one. RegistryError as for :func:`bits`, and for sparse files.
     """
     made = [_image(source, image, target) for image in filter(usable, source.images(top))]
     if top.media_type not in INDEXES:
@@ -148,6 +149,8 @@ def _taken(
             continue
         if entry.path in done:
             raise ValueError(f"/{entry.path} is twice in one layer")
+        if member.sparse:
+            raise ValueError(f"/{entry.path} is a sparse file")
         done.add(entry.path)
         fact = wanted[entry.path][0]
         yield _entry(fact, pieces=iter(partial(archive.read, PIECE), b""), size=member.size)

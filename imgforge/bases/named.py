@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _ROLES = ("runtime", "builder")
 _TITLE, _CREATED = "org.opencontainers.image.title", "org.opencontainers.image.created"
-_UNREADABLE = {"digest", "diff-id", "malformed", "traversal", "sparse"}
+_UNREADABLE = {"digest", "diff-id", "malformed", "traversal"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,12 @@ class Rule(NamedTuple):
 
 _B64 = "[A-Za-z0-9+/]"
 _URL64 = "[A-Za-z0-9_-]"
-_BREAK = r"(?:\\r|\\n|[\s\"'+,;:\\(){}]|\x23){1,40}"
-_HEADERS = rf"(?:[A-Za-z-]{{2,24}}: ?[^\n\\]{{1,120}}{_BREAK}){{0,6}}"
+_JOINT = r"(?:\\r|\\n|[\s\"'+,;:\\(){}]|\x23)"
+_BREAK = f"{_JOINT}{{1,40}}"
+# A header ends where its line does and nowhere else: were a space enough, one kilobyte could be
+# divided into headers in more ways than could ever be tried.
+_HEADER = rf"[A-Za-z-]{{2,24}}: ?[^\n\\]{{1,120}}(?:\n|\\[rn]){_JOINT}{{0,40}}"
+_HEADERS = f"(?:{_HEADER}){{0,6}}"
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
@@ -46,6 +50,7 @@ RULES: Final[tuple[Rule, ...]] = (
         rf"{_HEADERS}({_B64}{{40,76}})",
         ("private key",),
         3.5,
+        "unpublished",
         bounded=False,
         hint="-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY",
     ),

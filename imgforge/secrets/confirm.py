@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from imgforge.secrets.names import placeholder
+from imgforge.secrets.published import unpublished
 
 _BASE62: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SAMPLE: Final = re.compile(
@@ -88,4 +89,5 @@ CHECKS: Final[dict[str, Callable[[bytes], bool]]] = {
     "crc32-base62": crc32_base62,
     "jwt": jwt,
     "password": password,
+    "unpublished": unpublished,
 }

@@ -11,15 +11,22 @@ import functools
 import hashlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from imgforge.analysis.programs import MARKS, Mark
 from imgforge.cache import write
 from imgforge.secrets.catalogue import Rule
 from imgforge.secrets.find import FILE_RULES, Candidates, by_keyword
 
 _DIGEST: Final = 32
+_WANTED: Final[tuple[Rule | Mark, ...]] = (*FILE_RULES, *MARKS)
+_EXPRESSIONS: Final = (
+    *((rule.hint or rule.pattern).encode() for rule in FILE_RULES),
+    # Every byte by its number: no text of a mark is read as an expression.
+    *("".join(f"\\x{byte:02x}" for byte in mark.text).encode() for mark in MARKS),
+)
 
 
 @functools.cache
@@ -43,7 +50,7 @@ class _Hyperscan:
         self._database = _database(library, cache)
         self._local = threading.local()
 
-    def __call__(self, data: bytes) -> Iterable[Rule]:
+    def __call__(self, data: bytes) -> Sequence[Rule | Mark]:
         local = self._local
         if not hasattr(local, "scratch"):
             local.scratch = self._library.Scratch(self._database)
@@ -53,13 +60,13 @@ class _Hyperscan:
         found: list[int] = local.found
         found.clear()
         self._database.scan(data, match_event_handler=local.handler, scratch=local.scratch)
-        return [FILE_RULES[index] for index in sorted(set(found))] if found else ()
+        return [_WANTED[index] for index in sorted(set(found))] if found else ()
 
 
 def _database(library: Any, cache: Path | None) -> Any:  # noqa: ANN401
     if cache is None:
         return _compile(library)
-    rules = repr((FILE_RULES, library.__version__, library.HS_FLAG_SINGLEMATCH)).encode()
+    rules = repr((_EXPRESSIONS, library.__version__, library.HS_FLAG_SINGLEMATCH)).encode()
     path = cache / f"secrets-{hashlib.sha256(rules).hexdigest()[:32]}.hsdb"
     data = _read(path)
     if data is not None:
@@ -75,10 +82,10 @@ def _database(library: Any, cache: Path | None) -> Any:  # noqa: ANN401
 def _compile(library: Any) -> Any:  # noqa: ANN401
     database = library.Database(mode=library.HS_MODE_BLOCK)
     database.compile(
-        expressions=[(rule.hint or rule.pattern).encode() for rule in FILE_RULES],
-        ids=list(range(len(FILE_RULES))),
-        elements=len(FILE_RULES),
-        flags=[library.HS_FLAG_SINGLEMATCH] * len(FILE_RULES),
+        expressions=list(_EXPRESSIONS),
+        ids=list(range(len(_EXPRESSIONS))),
+        elements=len(_EXPRESSIONS),
+        flags=[library.HS_FLAG_SINGLEMATCH] * len(_EXPRESSIONS),
     )
     return database
 

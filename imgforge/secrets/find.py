@@ -7,16 +7,17 @@ expressions then decide. So the fast engine and the plain one cannot disagree.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
+from imgforge.analysis.programs import MARKS, Mark
 from imgforge.secrets.catalogue import RULES, Rule
 from imgforge.secrets.confirm import CHECKS, sample
 from imgforge.secrets.names import entropy, listed, placeholder, secret_name
 
-Candidates = Callable[[bytes], Iterable[Rule]]
-"""Names the rules (not ``config_only``) that may match in a text."""
+Candidates = Callable[[bytes], Sequence[Rule | Mark]]
+"""Names the rules (not ``config_only``) that may match in some bytes, and the marks in them."""
 
 LONGEST: Final = 16 << 10
 """Bytes; no match is longer, so windows that overlap by this much lose none."""
@@ -52,10 +53,13 @@ def is_config(path: str) -> bool:
     return name.endswith(_CONFIG_ENDS) or name.startswith(".env") or name in _CONFIG_NAMES
 
 
-def find(data: bytes, candidates: Iterable[Rule], *, config: bool = False) -> Iterator[Match]:
+def find(
+    data: bytes, candidates: Iterable[Rule | Mark], *, config: bool = False
+) -> Iterator[Match]:
     """Yield the credentials in ``data``: those of ``candidates``, in settings more."""
     for rule in candidates:
-        yield from _matches(rule, data)
+        if isinstance(rule, Rule):
+            yield from _matches(rule, data)
     if config:
         lower = data.lower()
         for rule in _CONFIG_RULES:
@@ -64,10 +68,11 @@ def find(data: bytes, candidates: Iterable[Rule], *, config: bool = False) -> It
         yield from _assignments(data)
 
 
-def by_keyword(data: bytes) -> list[Rule]:
+def by_keyword(data: bytes) -> list[Rule | Mark]:
     """Name the rules one of whose keywords occurs in ``data``: the engine without Hyperscan."""
     lower = data.lower()
-    return [rule for rule in FILE_RULES if any(word in lower for word in _keywords(rule))]
+    rules = [rule for rule in FILE_RULES if any(word in lower for word in _keywords(rule))]
+    return [*rules, *(mark for mark in MARKS if mark.text in data)]
 
 
 def in_value(text: str) -> Rule | None:
@@ -133,5 +138,7 @@ def _dense(secret: bytes) -> bool:
         and digits
         and b" " not in secret
         and b"(" not in secret
+        # Java's properties write other scripts so.
+        and b"\\u" not in secret
         and entropy(secret) >= _ASSIGNMENT_RULE.entropy
     )

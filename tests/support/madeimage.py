@@ -12,6 +12,7 @@ from typing import Any
 
 from imgforge.analysis import ImageFacts, LayerFacts, analyse
 from imgforge.analysis.blob import Limits
+from imgforge.analysis.content import Scanner
 from imgforge.analysis.layer import read_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, LAYER_TAR, MANIFEST, Descriptor
@@ -108,7 +109,12 @@ def layer(tmp_path: Path, blob: bytes, limits: Limits | None = None) -> LayerFac
     return read(path, candidates(None), limits)
 
 
-def read(path: Path, engine: Candidates, limits: Limits | None = None) -> LayerFacts:
+def read(
+    path: Path,
+    engine: Candidates,
+    limits: Limits | None = None,
+    scanner: Scanner | None = None,
+) -> LayerFacts:
     """Read the file at ``path`` as a layer."""
     with path.open("rb", buffering=0) as blob:
-        return read_layer(blob, path.stat().st_size, engine, limits)
+        return read_layer(blob, path.stat().st_size, engine, limits, scanner)

@@ -14,24 +14,31 @@ from imgforge.policy import Policy
 RULE: Final = Rule(
     "IF044",
     Severity.HIGH,
-    "A file was not read",
-    why="Every check is about what was read. A file that could not be looked into may hold"
-    " anything: a credential, malware, a program with more rights. It is reported, because a"
-    " pass that leaves files out says nothing.",
-    remedy="Store the file without the sparse format of tar.",
+    "A file was not read to its end",
+    why="What was not read was not searched for credentials or malware. An archive that expands"
+    " to far more than its size, is nested very deep or is packed in a way nobody else uses may"
+    " have been made for that. Encrypted archives hide what they hold from every scanner; damaged"
+    " ones are often test data, and are read by some tools and not by others.",
+    remedy="Ship the files themselves, or leave the archive out of the image.",
     example="""\
-# Faulty: holes are stored in a form that the analysis does not follow.
-tar --sparse -cf layer.tar data/
+# Faulty: nobody can look into the archive.
+zip --encrypt data.zip data/
+COPY data.zip /app/
 
-# Cured: the same files, whole.
-tar -cf layer.tar data/
+# Cured: the files themselves.
+COPY data/ /app/data/
 """,
-    references=("GNU tar manual, Sparse Formats",),
+    references=("CWE-409", "NIST SP 800-190 4.1.3", "APPNOTE.TXT 6.3.10"),
 )
 
-_KINDS: Final = frozenset({"sparse"})
+_SEVERITIES: Final = {
+    "unread": Severity.HIGH,
+    "encrypted": Severity.MEDIUM,
+    "damaged": Severity.LOW,
+}
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
-    """Find sparse files: what was not read cannot pass."""
-    return findings(image, RULE, _KINDS)
+    """Find archives that were not opened in full: what was not read cannot pass."""
+    for kind, severity in _SEVERITIES.items():
+        yield from findings(image, RULE, frozenset({kind}), severity)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -25,7 +26,7 @@ LETTERS = {
 
 def read(raw: bytes, piece: int = 700) -> tuple[list[tuple[Member, bytes]], list[Problem]]:
     pieces = (raw[at : at + piece] for at in range(0, len(raw), piece))
-    archive = Archive(pieces, Limits())
+    archive = Archive(pieces, Limits(holes=8 << 20))
     return [(member, archive.read(member.size)) for member in archive], archive.problems
 
 
@@ -122,24 +123,120 @@ def test_content_that_is_not_read_is_skipped() -> None:
     assert [(member.name, archive.read(3)) for member in archive] == [(b"a", b"111"), (b"b", b"2")]
 
 
-def test_old_gnu_sparse_files_are_marked_and_skipped() -> None:
+def gnu_sparse(*, size: int, table: list[tuple[int, int]], data: bytes) -> bytes:
+    """Return an old GNU sparse file: four entries in its header, twenty-one in each block more."""
+    fields = [b"%011o\0%011o\0" % pair for pair in table]
     header = bytearray(made.tar(made.file("s", b""))[:512])
     header[156] = ord("S")
-    header[124:136] = b"%011o\0" % 512
-    header[482] = 1
+    header[257:265] = b"ustar  \0"
+    header[124:136] = b"%011o\0" % len(data)
+    header[345:] = bytes(167)
+    header[386 : 386 + 24 * len(fields[:4])] = b"".join(fields[:4])
+    header[482] = len(fields) > 4
+    header[483:495] = b"%011o\0" % size
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
-    extension = bytes(512)
-    raw = bytes(header) + extension + b"d" * 512 + made.tar(made.file("after", b"x"))
+    blocks = b""
+    for at in range(4, len(fields), 21):
+        block = b"".join(fields[at : at + 21]).ljust(504, b"\0")
+        blocks += block + bytes([at + 21 < len(fields)]) + bytes(7)
+    return bytes(header) + blocks + data + bytes(-len(data) % 512)
+
+
+def sparse_content(table: list[tuple[int, int]], size: int) -> bytes:
+    out = bytearray(size)
+    for number, (offset, length) in enumerate(table):
+        out[offset : offset + length] = bytes([65 + number % 26]) * length
+    return bytes(out)
+
+
+def stored(table: list[tuple[int, int]]) -> bytes:
+    return b"".join(bytes([65 + n % 26]) * length for n, (_, length) in enumerate(table))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 25, 26, 60])
+def test_old_gnu_sparse_files_have_their_holes(count: int) -> None:
+    table = [(1000 * number + 7, 300 + number) for number in range(count)]
+    size = 1000 * count + 500
+    raw = gnu_sparse(size=size, table=table, data=stored(table))
+    raw += made.tar(made.file("after", b"x"))
     members, problems = read(raw)
-    assert [(m.name, m.sparse) for m, _ in members] == [(b"s", True), (b"after", False)]
     assert problems == []
+    assert [member.size for member, _ in members] == [size, 1]
+    assert members[0][1] == sparse_content(table, size)
 
 
-def test_pax_sparse_files_have_their_real_name() -> None:
-    headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "real"}
-    [(member, _)], _ = read(made.tar(made.file("GNUSparseFile.0/real", b"x", pax_headers=headers)))
-    assert (member.name, member.sparse) == (b"real", True)
+@pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
+def test_sparse_files_that_gnu_tar_writes(form: str, tmp_path: Path) -> None:
+    table = [(0, 4096), (200_000, 5000), (600_000, 1), (900_000, 70_000)]
+    path = tmp_path / "holes"
+    with path.open("wb") as file:
+        for number, (offset, length) in enumerate(table):
+            file.seek(offset)
+            file.write(bytes([65 + number]) * length)
+        file.truncate(2_000_000)
+    version = ["--format=gnu"] if form == "gnu" else ["--format=pax", f"--sparse-version={form}"]
+    command = ["tar", "-C", str(tmp_path), "--sparse", *version, "-cf", "-", "holes"]
+    raw = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    assert len(raw) < 500_000
+    [(member, data)], problems = read(raw)
+    assert problems == []
+    assert (member.name, member.size) == (b"holes", 2_000_000)
+    assert data == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("records", "content", "word"),
+    [
+        ({"GNU.sparse.map": "0,1,2"}, b"x", "not a number"),
+        ({"GNU.sparse.map": "0,1", "GNU.sparse.numblocks": "2"}, b"x", "length"),
+        ({"GNU.sparse.map": "0,-1", "GNU.sparse.numblocks": "1"}, b"x", "not a number"),
+        ({"GNU.sparse.map": "5,1", "GNU.sparse.numblocks": "1"}, b"x", "leaves its file"),
+        ({"GNU.sparse.map": "0,1,0,1", "GNU.sparse.numblocks": "2"}, b"xy", "out of order"),
+        (
+            {"GNU.sparse.map": "0,1", "GNU.sparse.numblocks": "1", "GNU.sparse.size": "1"},
+            b"xy",
+            "account for its data",
+        ),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, b"x", "no end"),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, b"a\n".ljust(512), "not a number"),
+        ({"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}, b"9\n".ljust(512), "no end"),
+    ],
+)
+def test_broken_sparse_maps_are_problems(
+    records: dict[str, str], content: bytes, word: str
+) -> None:
+    members, problems = read(made.tar(made.file("s", content, pax_headers=records)))
+    assert members == []
+    assert [problem.kind for problem in problems] == ["malformed"]
+    assert word in problems[0].detail
+
+
+def test_an_unknown_sparse_version_is_a_plain_file_and_a_problem() -> None:
+    records = {"GNU.sparse.major": "2", "GNU.sparse.minor": "0", "GNU.sparse.name": "other"}
+    [(member, data)], problems = read(made.tar(made.file("s", b"x", pax_headers=records)))
+    assert (member.name, data) == (b"s", b"x")
+    assert "unknown way" in problems[0].detail
+
+
+def test_huge_holes_are_shortened() -> None:
+    table = [(1 << 40, 3), (1 << 41, 2)]
+    raw = made.tar(
+        made.file(
+            "s",
+            b"abcde",
+            pax_headers={
+                "GNU.sparse.map": ",".join(str(n) for pair in table for n in pair),
+                "GNU.sparse.numblocks": "2",
+                "GNU.sparse.size": str(1 << 42),
+            },
+        )
+    )
+    archive = Archive(iter([raw]), Limits())
+    [(member, data)] = [(member, archive.read(4 << 20)) for member in archive]
+    assert member.size == 1 << 42
+    assert len(data) == Limits().holes + 2 + 5
+    assert data.replace(b"\0", b"") == b"abcde"
 
 
 def test_archives_without_an_end_marker_are_whole(tmp_path: Path) -> None:

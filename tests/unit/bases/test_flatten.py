@@ -32,6 +32,8 @@ from imgforge.oci.types import (
 
 Member = tuple[str, dict[str, object], bytes]
 
+SPARSE = {"GNU.sparse.map": "7,1", "GNU.sparse.numblocks": "1", "GNU.sparse.size": "9"}
+
 
 def file(name: str, data: bytes = b"x", **fields: object) -> Member:
     return name, {"mode": 0o644, **fields}, data
@@ -257,6 +259,7 @@ def test_dockers_media_types_become_ocis(layout: Layout) -> None:
         ([[link("a", "b"), link("b", "a")], [file("a/x")]], "loop"),
         ([[file("a")], [file("a/b")]], "no directory"),
         ([[file("a", uid=1 << 21)]], "belongs to"),
+        ([[file("a", pax_headers=SPARSE)]], "sparse"),
     ],
 )
 def test_what_no_base_may_hold_is_an_error(
@@ -267,6 +270,11 @@ def test_what_no_base_may_hold_is_an_error(
         flatten.flatten(layout, top, Layout.create(layout.path.parent / "flat"))
     assert reason in " ".join([error.value.message, *error.value.details])
     assert not (layout.path.parent / "out").exists()
+
+
+def test_archives_that_nobody_could_read_are_no_reason_to_refuse_a_base(layout: Layout) -> None:
+    damaged = file("usr/lib/python3/test/broken.gz", b"\x1f\x8bbroken")
+    assert flatten.flatten(layout, image(layout, [damaged]), layout).digest
 
 
 def test_a_layer_that_is_not_what_the_configuration_says_is_an_error(layout: Layout) -> None:

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import madeimage as made
+import pytest
+import zstandard
+from madearchive import nested, zipped
+from madesecrets import CONFIG_SAMPLES, SAMPLES, pem
+
+from imgforge import malware
+from imgforge.analysis import kinds
+from imgforge.analysis.blob import Limits
+from imgforge.analysis.content import Contents
+from imgforge.analysis.facts import LayerFacts
+from imgforge.analysis.programs import MARKS, identify
+from imgforge.secrets.engine import candidates
+from imgforge.secrets.find import by_keyword
+
+TOKEN = SAMPLES["github-token"]
+SECRET = f"token {TOKEN} end\n".encode()
+ELF = b"\x7fELF\x02\x01\x01" + bytes(57)
+
+
+def found(tmp_path: Path, *members: made.Member, limits: Limits | None = None) -> LayerFacts:
+    facts = made.layer(tmp_path, made.tar(*members), limits)
+    path = tmp_path / "blob"
+    if path.stat().st_size < 100_000:
+        assert made.read(path, by_keyword, limits) == facts
+    return facts
+
+
+def deb(*members: tuple[str, bytes]) -> bytes:
+    out = b"!<arch>\n"
+    for name, data in members:
+        out += b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name.encode(), 0, 0, 0, b"100644", len(data))
+        out += data + b"\n" * (len(data) % 2)
+    return out
+
+
+def tarred(data: bytes) -> bytes:
+    return made.tar(made.file("./etc/key", data))
+
+
+def old(tar: bytes) -> bytes:
+    """Take the magic from the first header, as tars before POSIX lack it."""
+    header = bytearray(tar[:257] + bytes(255))
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + tar[512:]
+
+
+WRAPPERS: dict[str, tuple[list[Callable[[bytes], bytes]], str]] = {
+    "gzip": ([gzip.compress], ""),
+    "two gzip members": ([lambda data: gzip.compress(b"first\n") + gzip.compress(data)], ""),
+    "bzip2": ([bz2.compress], ""),
+    "xz": ([lzma.compress], ""),
+    "zstd": ([zstandard.compress], ""),
+    "tar": ([tarred], "etc/key"),
+    "old tar": ([tarred, old], "etc/key"),
+    "tar.gz": ([tarred, gzip.compress], "etc/key"),
+    "zip": ([lambda data: zipped(("a/b", data))], "a/b"),
+    "streamed zip": ([lambda data: zipped(("a/b", data), streamed=True)], "a/b"),
+    "stored zip": ([lambda data: zipped(("a/b", data), method=0)], "a/b"),
+    "zip after a script": ([lambda data: b"#!/bin/x\n" + zipped(("a", data))], "a"),
+    "jar in a jar": (
+        [lambda data: zipped(("in", data)), lambda data: zipped(("lib/x.jar", data), method=0)],
+        "lib/x.jar!/in",
+    ),
+    "deb": (
+        [tarred, lzma.compress, lambda data: deb(("debian-binary", b"2.0\n"), ("d.xz", data))],
+        "d.xz!/etc/key",
+    ),
+    "six deep": ([gzip.compress, tarred, *[gzip.compress] * 4], "etc/key"),
+}
+
+
+@pytest.mark.parametrize("filler", [0, 1_200_000])
+@pytest.mark.parametrize("case", WRAPPERS)
+def test_credentials_in_archives(case: str, filler: int, tmp_path: Path) -> None:
+    wrappers, inside = WRAPPERS[case]
+    data = nested(b"filler\n" * (filler // 7) + SECRET, wrappers)
+    facts = found(tmp_path, made.file("opt/it", data))
+    assert facts.problems == ()
+    [hit] = facts.secrets
+    assert (hit.rule, hit.path, hit.inside) == ("github-token", "opt/it", inside)
+    assert hit.line == filler // 7 + 1 + (case == "two gzip members")
+
+
+@pytest.mark.parametrize("filler", [0, 4_500_000])
+@pytest.mark.parametrize(
+    "head",
+    [ELF, b"\xa7\x0d\r\n" + bytes(12), b"MZ" + bytes(60), b"\xca\xfe\xba\xbe\0\0", b"\0\1\2"],
+)
+def test_credentials_in_executables_and_other_binaries(
+    head: bytes, filler: int, tmp_path: Path
+) -> None:
+    [hit] = found(tmp_path, made.file("x", head + bytes(filler) + b"\0" + SECRET + b"\0")).secrets
+    assert (hit.rule, hit.path) == ("github-token", "x")
+
+
+@pytest.mark.parametrize("filler", [0, 1_200_000])
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_credentials_in_utf16(codec: str, filler: int, tmp_path: Path) -> None:
+    text = "filler\n" * (filler // 7) + SECRET.decode()
+    [hit] = found(tmp_path, made.file("x.txt", text.encode(codec))).secrets
+    assert (hit.rule, hit.line) == ("github-token", filler // 7 + 1)
+
+
+def test_utf16_text_of_windows_programs(tmp_path: Path) -> None:
+    data = b"MZ" + bytes(100) + b"\x90\xff" + SECRET.decode().encode("utf-16-le") + bytes(50)
+    [hit] = found(tmp_path, made.file("app.dll", data)).secrets
+    assert hit.rule == "github-token"
+
+
+def test_settings_in_archives_are_settings(tmp_path: Path) -> None:
+    text = CONFIG_SAMPLES["url-password"].encode()
+    jar = zipped(("app.properties", text), ("Prose.txt", text))
+    facts = found(tmp_path, made.file("a.jar", jar), made.file("b.env.gz", gzip.compress(text)))
+    assert {(hit.path, hit.inside) for hit in facts.secrets if hit.rule == "url-password"} == {
+        ("a.jar", "app.properties"),
+        ("b.env.gz", ""),
+    }
+
+
+def test_what_a_stored_member_shows_is_told_once(tmp_path: Path) -> None:
+    data = zipped(("a", SECRET), method=0) + b"after the end: " + pem().encode()
+    hits = found(tmp_path, made.file("x.zip", data)).secrets
+    assert [(hit.rule, hit.inside) for hit in hits] == [("github-token", "a"), ("private-key", "")]
+
+
+def test_marks_of_small_files_do_not_join(tmp_path: Path) -> None:
+    half = len(TOKEN) // 2
+    members = [made.file("a", TOKEN[:half].encode()), made.file("b", TOKEN[half:].encode())]
+    assert found(tmp_path, *members).secrets == ()
+
+
+DAMAGED: dict[str, tuple[bytes, str, str]] = {
+    "truncated gzip": (gzip.compress(SECRET * 9)[:-9], "damaged", "truncated"),
+    "broken xz": (lzma.compress(SECRET * 99)[:40] + b"\xff" * 40, "damaged", "broken"),
+    "truncated bzip2": (bz2.compress(SECRET)[:-9], "damaged", "truncated"),
+    "truncated zstd": (zstandard.compress(SECRET * 9)[:-3], "damaged", "truncated"),
+    "truncated tar": (made.tar(made.file("x", bytes(2000)))[:1000], "damaged", "truncated"),
+    "truncated zip": (zipped(("a", SECRET))[:-9], "damaged", "no end"),
+    "broken deb": (deb(("debian-binary", b"2.0\n")) + b"?" * 60, "damaged", "header"),
+    "unknown method": (zipped(("a", SECRET), method=14), "unread", "method 14"),
+    "seven deep": (nested(SECRET, [gzip.compress] * 7), "unread", "over 6 deep"),
+    "xz of a huge window": (
+        lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]),
+        "damaged",
+        "limit",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_archives_that_are_not_read_are_problems(case: str, tmp_path: Path) -> None:
+    data, kind, word = DAMAGED[case]
+    facts = found(tmp_path, made.file("x", data), made.file("after", SECRET))
+    assert facts.problems
+    assert {(problem.kind, problem.path) for problem in facts.problems} == {(kind, "x")}
+    assert word in facts.problems[0].detail
+    assert "after" in {hit.path for hit in facts.secrets}
+
+
+def test_what_a_broken_archive_shows_is_found(tmp_path: Path) -> None:
+    for start in (b"PK\3\4", b"\x1f\x8b", b"BZh91AY&SY", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"):
+        [hit] = found(tmp_path, made.file("x", start + SECRET)).secrets
+        assert hit.rule == "github-token"
+
+
+class Hit(NamedTuple):
+    engine: str
+    rule: str
+    title: str
+
+
+class Passing:
+    def __init__(self) -> None:
+        self.data = b""
+
+    def feed(self, data: bytes) -> None:
+        self.data += data
+
+    def end(self) -> list[Hit]:
+        return [Hit("hash", str(len(self.data)), "title")] if b"EVIL" in self.data else []
+
+    def close(self) -> None:
+        self.data = b""
+
+
+class Scanner:
+    def scan(self, data: bytes) -> list[Hit]:
+        passing = self.open()
+        passing.feed(data)
+        return passing.end()
+
+    def open(self) -> Passing:
+        return Passing()
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20, (4 << 20) - 1, 4 << 20, 5 << 20])
+def test_malware_sees_every_file_whole(size: int, tmp_path: Path) -> None:
+    evil = bytes(size - 4) + b"EVIL"
+    inner = zipped(("dir/", b""), ("in/x", evil), ("in/y", b"fine"))
+    path = tmp_path / "blob"
+    path.write_bytes(made.tar(made.file("evil", evil), made.file("a.zip", inner)))
+    facts = made.read(path, candidates(None), scanner=Scanner())
+    assert facts.secrets == ()
+    assert [(hit.path, hit.inside, hit.rule) for hit in facts.malware] == [
+        ("evil", "", str(size)),
+        ("a.zip", "in/x", str(size)),
+    ]
+    stored = zipped(("x", evil), method=0)
+    path.write_bytes(made.tar(made.file("a.zip", stored)))
+    hits = made.read(path, candidates(None), scanner=Scanner()).malware
+    assert {(hit.inside, hit.rule) for hit in hits} == {("x", str(size)), ("", str(len(stored)))}
+
+
+def test_the_scanner_there_is_does_what_is_asked_of_it(tmp_path: Path) -> None:
+    eicar = r"X5O!P%@AP[4\PZX54(P^)7CC)7}" + "$EICAR-" + "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    path = tmp_path / "blob"
+    path.write_bytes(made.tar(made.file("a.jar", zipped(("in/x", eicar.encode())))))
+    hits = made.read(path, candidates(None), scanner=malware.scanner(None)).malware
+    assert {(hit.path, hit.inside) for hit in hits} == {("a.jar", "in/x")}
+
+
+PROGRAMS = sorted({mark.signature for mark in MARKS})
+
+
+@pytest.mark.parametrize("signature", PROGRAMS)
+def test_programs_are_known_by_their_strings(signature: int, tmp_path: Path) -> None:
+    texts = [mark.text for mark in MARKS if mark.signature == signature]
+    marks = [mark for mark in MARKS if mark.signature == signature]
+    script = not identify(marks, script=False)
+    name = identify(marks, script=script)
+    head = b"#!/usr/bin/python3\n" if script else ELF
+    data = head + b"\n".join(texts) + b"\n"
+    facts = found(
+        tmp_path,
+        made.file("app/helper", data, 0o755),
+        made.file("not/executable", data, 0o644),
+        made.file("prose.txt", b"about " + data, 0o755),
+        made.file("part", head + b"\n".join(texts[1:]), 0o755),
+        made.file("large", head + bytes(9 << 20) + b"\n".join(texts), 0o755),
+    )
+    assert facts.programs == {"app/helper": name, "large": name}
+
+
+def test_bash_of_this_machine_is_bash(tmp_path: Path) -> None:
+    facts = found(tmp_path, made.file("init", Path("/bin/bash").read_bytes(), 0o755))
+    assert facts.programs == {"init": "bash"}
+
+
+def test_busybox_is_no_other_shell() -> None:
+    named = {"busybox", "dash"}
+    marks = [mark for mark in MARKS if identify([mark], script=False) in {*named, ""}]
+    assert identify(marks, script=False) == "busybox"
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"", kinds.TEXT),
+        (b"text", kinds.TEXT),
+        (b"MZ is how this text begins", kinds.TEXT),
+        (b"BZh is too", kinds.TEXT),
+        (b"!<arch>\nlibc.a", kinds.TEXT),
+        (b"\0" * 600, kinds.BINARY),
+        (b"a\0" * 300, kinds.UTF16),
+        (b"\0a" * 300, kinds.UTF16),
+        (b"a\0b\0\0\0\0\0" * 300, kinds.BINARY),
+        (made.tar(made.folder("x")), kinds.TAR),
+        (b"#!/bin/sh", kinds.SCRIPT),
+        (ELF, kinds.ELF),
+    ],
+)
+def test_kinds(head: bytes, kind: str) -> None:
+    assert kinds.kind(head) == kind
+
+
+def test_reading_is_in_order_whatever_the_reader_gives() -> None:
+    contents = Contents(candidates(None), Limits(window=4096, inner_window=4096))
+    data = gzip.compress(bytes(100_000) + SECRET)
+    stream = io.BytesIO(data)
+    contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9, executable=False)
+    contents.flush()
+    assert [hit.offset for hit in contents.secrets] == [100_006]
