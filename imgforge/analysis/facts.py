@@ -191,6 +191,9 @@ class ImageFacts:
 
     def is_visible(self, layer: int, path: str) -> bool:
         """Whether what layer number ``layer`` holds at ``path`` is in the final file system."""
+        fact = self.files.get(path)
+        if fact is not None and (fact.layer, fact.origin) == (layer, path):
+            return True
         return (layer, path) in self._visible
 
     def shipped(self) -> Iterator[tuple[int, Entry]]:
