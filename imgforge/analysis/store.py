@@ -49,14 +49,21 @@ def rules_digest() -> str:
     return data.hexdigest()[:32]
 
 
-def path_of(cache: Path, digest: str) -> Path:
-    """Where the facts of the layer ``digest`` lie or would lie."""
-    return cache / f"{digest.removeprefix('sha256:')}-{rules_digest()}.facts"
+def path_of(cache: Path, digest: str, engines: str = "") -> Path:
+    """Where the facts of the layer ``digest`` lie or would lie.
+
+    ``engines`` names whatever decides facts beside imgforge's own code: rules and lists of the
+    user's, the version of a scanner on this machine.
+    """
+    rules = rules_digest()
+    if engines:
+        rules = hashlib.sha256(f"{rules}\n{engines}".encode()).hexdigest()[:32]
+    return cache / f"{digest.removeprefix('sha256:')}-{rules}.facts"
 
 
-def load(cache: Path, digest: str) -> LayerFacts | None:
+def load(cache: Path, digest: str, engines: str = "") -> LayerFacts | None:
     """Return the kept facts of the layer ``digest``; None if there are none to be trusted."""
-    path = path_of(cache, digest)
+    path = path_of(cache, digest, engines)
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
@@ -72,10 +79,10 @@ def load(cache: Path, digest: str) -> LayerFacts | None:
     return facts if facts.digest == digest else None
 
 
-def save(cache: Path, facts: LayerFacts) -> None:
+def save(cache: Path, facts: LayerFacts, engines: str = "") -> None:
     """Keep ``facts`` in one step, for this user alone."""
     content = marshal.dumps(packed(facts))
-    write(path_of(cache, facts.digest), hashlib.sha256(content).digest() + content)
+    write(path_of(cache, facts.digest, engines), hashlib.sha256(content).digest() + content)
 
 
 def packed(facts: LayerFacts) -> list[Any]:

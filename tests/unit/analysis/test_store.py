@@ -63,6 +63,13 @@ def test_there_is_nothing_before_it_was_kept(tmp_path: Path) -> None:
     assert store.load(tmp_path, DIGEST) is None
 
 
+def test_facts_of_other_engines_are_others(tmp_path: Path) -> None:
+    store.save(tmp_path, FACTS, "clamav 1.4")
+    assert store.load(tmp_path, DIGEST) is None
+    assert store.load(tmp_path, DIGEST, "clamav 1.5") is None
+    assert store.load(tmp_path, DIGEST, "clamav 1.4") == FACTS
+
+
 def test_an_entry_of_another_layer_is_not_used(tmp_path: Path) -> None:
     store.save(tmp_path, FACTS)
     other = "sha256:" + "0" * 64
