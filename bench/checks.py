@@ -20,7 +20,7 @@ from imgforge.oci.layout import Layout, references
 
 IMGFORGE = Path(sys.executable).with_name("imgforge")
 COLD = int(os.environ.get("BENCH_COLD", "2"))
-"""Runs of what takes minutes."""
+"""Runs of what takes minutes; 0 leaves out what is compared cold, and with the whole chain."""
 
 RUNS = int(os.environ.get("BENCH_RUNS", "7"))
 NAMES = os.environ.get("BENCH_IMAGES", "python node java").split()
@@ -90,31 +90,40 @@ def run() -> bool:
 def _image(table: Table, image: Image) -> None:
     _check(image)
     cold, chain = [], []
-    for _ in range(COLD):
+    for _ in range(max(COLD, 1)):
         _forget()
         cold.append(_check(image) + _sboms(image))
-        peers.forget_trivy()
-        chain.append(dict(_chain(image)))
+        if COLD:
+            peers.forget_trivy()
+            chain.append(dict(_chain(image)))
+    middle = [statistics.median(getattr(use, part) for use in cold) for part in ("cpu", "wall")]
+    peak = max(use.peak for use in cold)
+    said = f"{middle[0]:.2f} s, {middle[1]:.2f} s, {peak} MB"
+    table.tell(image.name, "cold: CPU, wall, peak", said, "")
+    if chain:
+        _cold(table, image, cold, chain)
+    _changes(table, image, chain)
+
+
+def _cold(table: Table, image: Image, cold: list[Use], chain: list[dict[str, Use]]) -> None:
+    """Compare the CPU of both sides, and show what each peer took."""
+    for name in chain[0]:
+        uses = [parts[name] for parts in chain]
+        cpu, wall = (statistics.median(getattr(use, p) for use in uses) for p in ("cpu", "wall"))
+        said = f"{cpu:.1f} s, {wall:.1f} s, {max(use.peak for use in uses)} MB"
+        table.tell(image.name, f"cold, {name}: the same", "", said)
     whole = [sum(parts.values(), Use()) for parts in chain]
     some = [parts["syft"] + parts["Trivy secrets"] for parts in chain]
-    for title, other, bound in (
-        ("syft + Trivy + gitleaks + unpacking", whole, 15),
-        ("syft + Trivy secrets", some, 6),
-    ):
-        cpu = [(a.cpu, b.cpu) for a, b in zip(cold, other, strict=True)]
-        table.ratio(image.name, f"cold, CPU, against {title}", cpu, bound)
-    for name in chain[0]:
-        spent = statistics.median(parts[name].cpu for parts in chain)
-        peak = max(parts[name].peak for parts in chain)
-        table.tell(image.name, f"cold, of which {name}", "", f"{spent:.1f} s, {peak} MB")
-    peak = max(use.peak for use in cold)
-    wall = statistics.median(use.wall for use in cold)
-    table.tell(image.name, "cold, wall and peak", f"{wall:.2f} s, {peak} MB", "")
-    _changes(table, image, chain[-1])
+    for title, other, bound in (("the chain", whole, 15), ("syft + Trivy secrets", some, 6)):
+        pairs = [(a.cpu, b.cpu) for a, b in zip(cold, other, strict=True)]
+        table.ratio(image.name, f"cold, CPU, against {title}", pairs, bound)
 
 
-def _changes(table: Table, image: Image, chain: dict[str, Use]) -> None:
+def _changes(table: Table, image: Image, chain: list[dict[str, Use]]) -> None:
     """Time a change of one file: the check alone, and with both SBOMs."""
+    if not chain:
+        peers.trivy_secrets(image.layout)
+        _sbom_of_trivy(image)
     alone, both = [], []
     for _ in range(RUNS):
         changed = image.changed()
@@ -124,16 +133,14 @@ def _changes(table: Table, image: Image, chain: dict[str, Use]) -> None:
         own = _check(changed) + _sboms(changed)
         other = peers.trivy_secrets(changed.layout) + _sbom_of_trivy(changed)
         both.append((own.wall, other.wall))
-    # What keeps nothing between runs takes as long as it did cold: it is not run again.
-    again = sum((chain[name].wall for name in _FORGETFUL), 0.0)
-    table.ratio(
-        image.name, "change, check against the chain", [(a, b + again) for a, b in alone], 200
-    )
-    table.ratio(
-        image.name, "change, check + SBOMs, the chain", [(a, b + again) for a, b in both], 200
-    )
-    table.ratio(image.name, "change, check against warm Trivy secrets", alone, 5)
-    table.ratio(image.name, "change, check + SBOMs, warm Trivy the same", both, 5)
+    sides = (("check", alone, "Trivy secrets"), ("check + SBOMs", both, "Trivy secrets + SBOM"))
+    for what, pairs, peer in sides:
+        if chain:
+            # What keeps nothing between runs takes as long as it did cold: it is not run again.
+            again = statistics.median(sum(c[name].wall for name in _FORGETFUL) for c in chain)
+            with_all = [(own, other + again) for own, other in pairs]
+            table.ratio(image.name, f"change, {what}, against the chain", with_all, 200)
+        table.ratio(image.name, f"change, {what}, against warm {peer}", pairs, 5)
 
 
 _FORGETFUL = ("syft", "unpacking", "gitleaks")

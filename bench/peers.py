@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +31,19 @@ class Use:
 def run(argv: Sequence[str | Path], codes: Sequence[int] = (0,)) -> Use:
     """Run a program and those it starts; SystemExit with what it said if it fails."""
     words = [str(word) for word in argv]
-    with tempfile.TemporaryFile() as said:
+    python = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as report:
         streams = [(os.POSIX_SPAWN_DUP2, said.fileno(), number) for number in (1, 2)]
-        start = time.perf_counter()
-        child = os.posix_spawnp(words[0], words, os.environ, file_actions=streams)
-        _, status, usage = os.wait4(child, 0)
-        wall = time.perf_counter() - start
-        code = os.waitstatus_to_exitcode(status)
-        if code not in codes:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(words)}: {code}\n{said.read().decode(errors='replace')}")
-    return Use(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss >> 10)
+        streams.append((os.POSIX_SPAWN_DUP2, report.fileno(), 3))
+        launcher = os.posix_spawn(python[0], [*python, *words], os.environ, file_actions=streams)
+        os.waitpid(launcher, 0)
+        said.seek(0)
+        report.seek(0)
+        code, cpu, wall, peak = report.read().split() or (b"-1", b"0", b"0", b"0")
+        if int(code) not in codes:
+            output = said.read().decode(errors="replace")
+            raise SystemExit(f"{' '.join(words)}: {int(code)}\n{output}")
+    return Use(float(cpu), float(wall), int(peak) >> 10)
 
 
 def syft(layout: Path) -> Use:
