@@ -152,7 +152,7 @@ def _chain(image: Image) -> Iterator[tuple[str, Use]]:
     layers = references(layout.read_json(layout.index()[0]))[1:]
     steps: list[tuple[str, Callable[[], Use]]] = [
         ("syft", lambda: peers.syft(image.layout)),
-        ("Trivy SBOM", lambda: _sbom_of_trivy(image)),
+        *([] if image.name == "java" else [("Trivy SBOM", lambda: _sbom_of_trivy(image))]),
         ("Trivy secrets", lambda: peers.trivy_secrets(image.layout)),
         ("unpacking", lambda: peers.unpack([layout.blob_path(d.digest) for d in layers])),
         ("gitleaks", peers.gitleaks),
