@@ -58,9 +58,12 @@ class Image:
     entries: int
 
     def changed(self) -> Image:
-        """Return the same image with one file of the application changed, never seen before."""
-        path = KEPT / "changes" / f"{self.name}-{time.time_ns()}"
-        base, layout = Layout.open(self.layout), Layout.create(path)
+        """Return the same image with one file of the application changed, never seen before.
+
+        It lies where a build would leave it: in the layout of the change before, of whose blobs
+        only the application's layer, the configuration and the manifest are others.
+        """
+        base, layout = Layout.open(self.layout), Layout.create(KEPT / "changes" / self.name)
         manifest = base.read_json(base.index()[0])
         for descriptor in references(manifest)[1:-1]:
             layout.import_blob(base, descriptor)
@@ -68,7 +71,8 @@ class Image:
         lower = manifest["layers"][:-1], config["rootfs"]["diff_ids"][:-1]
         app = write_layer(layout, _app(f"MOMENT = {time.time_ns()}\n"))
         _finish(layout, config, *lower, [app])
-        return Image(self.name, path, self.raw, self.entries)
+        layout.prune()
+        return Image(self.name, layout.path, self.raw, self.entries)
 
 
 @dataclass(frozen=True, slots=True)

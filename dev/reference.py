@@ -18,7 +18,17 @@ NOTE = "<!-- Written by `make docs` from the code; edits here are lost. -->\n\n"
 def main() -> int:
     """Write or compare every page; return the exit code."""
     stale = []
-    for name, text in pages().items():
+    written = pages()
+    for path in sorted(FOLDER.glob("*/*.md")):
+        name = path.relative_to(FOLDER).as_posix()
+        if name in written:
+            continue
+        # The page of a rule that is gone would go on being believed.
+        if "--check" in sys.argv:
+            stale.append(name)
+        else:
+            path.unlink()
+    for name, text in written.items():
         path = FOLDER / name
         if "--check" not in sys.argv:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,17 +42,23 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
+    from imgforge.policy import keys
+    from imgforge.report import as_json
     from imgforge.spec import json_schema
 
     return {
         "cli.md": cli(),
         "spec.md": spec(),
         "config.md": config(),
+        "policy.md": policy(),
         "checks.md": checks(),
+        **check_pages(),
+        "findings.schema.json": json.dumps(as_json.json_schema(), indent=2) + "\n",
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),
         "imgforge.schema.json": json.dumps(json_schema(), indent=2) + "\n",
+        "policy.schema.json": json.dumps(keys.json_schema(), indent=2) + "\n",
     }
 
 
@@ -107,6 +123,30 @@ def spec() -> str:
     return out + " ".join(f"`{p}`" for p in DEFAULT_EXCLUDE) + "\n"
 
 
+def policy() -> str:
+    """Return the page of every key of a policy."""
+    from imgforge.policy import LEVELS, keys
+
+    out = f"# policy.toml\n\n{NOTE}"
+    out += (
+        "What holds for images, given with `--policy`, or pinned by [the settings](config.md). "
+        "Unknown keys and wrong types are errors. `imgforge schema --of policy` prints the JSON "
+        "Schema, `imgforge policy show` the policy that holds. Days count in UTC; globs are "
+        "matched whole, and `*` crosses `/`. How to use it: [the policy](../how-to/policy.md).\n"
+    )
+    for header, (about, members) in keys.TABLES.items():
+        out += f"\n## {header}\n\n{about}\n" if header else f"\n{about}\n"
+        if not members:
+            out += "\nEach key is the id of a [check](checks.md), each value one of "
+            out += ", ".join(f"`{level}`" for level in LEVELS) + ".\n"
+            continue
+        out += "\n| key | value | required | meaning |\n| --- | --- | --- | --- |\n"
+        for name, key in members.items():
+            cells = (f"`{name}`", key.kind.name, "yes" if key.required else "", key.about)
+            out += f"| {' | '.join(cells)} |\n"
+    return out
+
+
 def config() -> str:
     """Return the page of every key of the settings, and the variable that stands for each."""
     from imgforge import settings
@@ -117,8 +157,10 @@ def config() -> str:
         "Settings of a machine or an organisation, in the file that `IMGFORGE_CONFIG` names, else "
         "`$XDG_CONFIG_HOME/imgforge/config.toml`, else `/etc/imgforge/config.toml`; the first that "
         "exists is the only one read. Unknown keys and wrong types are errors. Variables win over "
-        "the file, key by key. Paths in the file are relative to its folder. Nothing here changes "
-        "what a lock pins, only where the bytes come from.\n"
+        "the file, key by key; none stands for a key of `[policy]`, which "
+        "counts in the machine's file even where another one is read. Paths in the file are "
+        "relative to its folder. Nothing here changes what a lock pins, only where the bytes come "
+        "from.\n"
     )
     schema = settings.Settings.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = schema["$defs"]
@@ -148,7 +190,7 @@ def _keys(
             _type(value, definitions),
             f"`{json.dumps(value.get('default'))}`",
             value.get("description", "").replace("|", "\\|"),
-            f"`{variables[place]}`",
+            f"`{variables[place]}`" if place in variables else "",
         )
         out += f"| {' | '.join(cells)} |\n"
     return out
@@ -181,17 +223,42 @@ def _type(value: dict[str, Any], definitions: dict[str, Any]) -> str:
 
 
 def checks() -> str:
-    """Return the page of all checks."""
-    from imgforge.checks import RULES
+    """Return the page that lists all checks by group, and the profiles."""
+    from imgforge.checks import profiles
+    from imgforge.checks.rules import RULES
+    from imgforge.report import explanation
 
-    out = f"# Checks\n\n{NOTE}| id | severity | finds |\n| --- | --- | --- |\n"
-    for rule in RULES:
-        out += f"| [{rule.id}](#{rule.id.lower()}) | {rule.severity} | {rule.title} |\n"
-    for rule in RULES:
-        references = ", ".join(rule.references) or "none"
-        out += f"\n## {rule.id}\n\n**{rule.title}** ({rule.severity})\n\n{rule.why}\n\n"
-        out += f"What to do: {rule.remedy}\n\nSee also: {references}\n"
+    out = f"# Checks\n\n{NOTE}`imgforge explain ID` prints the same as a check's page.\n"
+    for group in explanation.GROUPS:
+        if members := group.rules(RULES):
+            out += f"\n## {group.title}\n\n| id | severity | finds |\n| --- | --- | --- |\n"
+            out += "".join(f"| {_link(r.id)} | {r.severity} | {r.title} |\n" for r in members)
+    known = {rule.id for rule in RULES}
+    for profile in profiles.PROFILES.values():
+        out += f"\n## Profile {profile.name}\n\n{profile.title} ({profile.source}).\n\n"
+        out += "| practice | asks | decided by | beyond that |\n| --- | --- | --- | --- |\n"
+        for practice in profile.practices:
+            rules = ", ".join(_link(rule) for rule in practice.rules if rule in known)
+            cells = (practice.id, practice.title, rules or "not decidable", practice.beyond)
+            out += f"| {' | '.join(cells)} |\n"
     return out
+
+
+def _link(rule: str) -> str:
+    return f"[{rule}](checks/{rule}.md)"
+
+
+def check_pages() -> dict[str, str]:
+    """Return a page for each check: file name to text."""
+    from imgforge.checks.rules import RULES
+    from imgforge.report import explanation
+
+    return {
+        f"checks/{rule.id}.md": f"# {rule.id}: {rule.title}\n\n{NOTE}"
+        f"Severity: {rule.severity}, if not milder in a case. [All checks](../checks.md)\n\n"
+        f"{explanation.markdown(rule)}"
+        for rule in RULES
+    }
 
 
 def stacks() -> str:

@@ -35,6 +35,7 @@ def examine() -> list[Fact]:
         _cache(),
         _uv(),
         _sources(),
+        _malware(),
         *_engine(),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
     ]
@@ -76,6 +77,16 @@ def _sources() -> Fact:
     except ImgforgeError as error:
         return Fact("package archive", ok=False, detail=error.message, hint=error.hint or "")
     return Fact("package archive", ok=True, detail=detail)
+
+
+def _malware() -> Fact:
+    from imgforge import malware
+
+    try:
+        engines = malware.scanner(None).engines()
+    except ImgforgeError as error:
+        return Fact("malware", ok=False, detail=error.message, hint=error.hint or "", needed=True)
+    return Fact("malware", ok=True, detail=", ".join(engines), needed=True)
 
 
 def _engine() -> list[Fact]:

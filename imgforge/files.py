@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,6 +36,29 @@ def configs(environ: Mapping[str, str]) -> tuple[Path, ...]:
     home = next((home for home in homes if home and home.startswith("/")), None)
     own = (Path(home, "imgforge/config.toml"),) if home else ()
     return *own, SYSTEM
+
+
+def pinning(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the settings that may pin a policy: the machine's, and those that are read.
+
+    What cannot be looked at counts, and so does what a variable names: reading it says what is
+    wrong.
+    """
+    chosen = configs(environ)
+    if not environ.get("IMGFORGE_CONFIG"):
+        chosen = tuple(path for path in chosen if _there(path))[:1]
+    system = (SYSTEM,) if _there(SYSTEM) else ()
+    return tuple(dict.fromkeys(system + chosen))
+
+
+def _there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def public_path(private: Path) -> Path:

@@ -8,13 +8,15 @@ build does.
 from __future__ import annotations
 
 import functools
+import os
+import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgforge import __version__, assets, context
 from imgforge.errors import ImgforgeError, InvalidInputError
-from imgforge.files import LOCK, public_path
+from imgforge.files import LOCK, pinning, public_path
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.output import Output, Record
 
@@ -38,7 +40,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
     ``spec`` is the spec's digest, ``content`` the fingerprint of the context.
     """
     folders = [assets.folder("templates"), assets.folder("stacks") / stack.partition("@")[0]]
-    policy = _read(asked.policy) if asked.policy else b""
+    policy = _policy(asked.policy)
     value = {
         "imgforge": __version__,
         "code": code(),
@@ -46,8 +48,8 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
-        "policy": [sha256(policy), *_named(asked.policy, policy)],
-        "day": _today() if b"expires" in policy else "",
+        "policy": [sha256(data) for data in policy],
+        "day": _today() if any(map(_ages, policy)) else "",
         "engine": asked.engine,
         "epoch": asked.epoch,
         "tags": list(asked.tags),
@@ -110,13 +112,22 @@ def _verify(output: Output, record: Record, private: Path | None) -> None:
     verify.verify_layout(layout, record.descriptor, public, require=wanted, deep=True)
 
 
-def _named(path: Path | None, policy: bytes) -> list[str]:
-    """Digests of the keys and roots that the policy names; reading it is dear, so only then."""
-    if path is None or b"trust" not in policy:
-        return []
-    from imgforge import policy as policies
+def _policy(path: Path | None) -> list[bytes]:
+    """Return the bytes of all that decides the policy: the organisation's files, the keys named."""
+    if path is None and not pinning(os.environ):
+        return []  # nothing need be loaded to know that
+    from imgforge import policy
 
-    return [sha256(_read(file)) for file in policies.named(policies.load(path))]
+    return [_read(file) for file in policy.files(path)]
+
+
+def _ages(policy: bytes) -> bool:
+    """Whether the day may decide what this policy says; of what is no policy, it may not."""
+    try:
+        budget = tomllib.loads(policy.decode()).get("budget")
+    except (ValueError, RecursionError):
+        return False
+    return b"expires" in policy or (isinstance(budget, dict) and "age" in " ".join(budget))
 
 
 def _read(path: Path) -> bytes:

@@ -22,11 +22,11 @@ from imgforge.output import DEFAULT, Output, Record
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
-    from imgforge.checks.finding import Finding
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import Base, BuildPlan
     from imgforge.policy import Policy
+    from imgforge.report.subject import Report
     from imgforge.signing.signer import Signer
 
 
@@ -106,11 +106,13 @@ def _build(
     from imgforge import checks, compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.report import subject
 
     signer = _open_key(options)
-    policy = policies.load(options.policy)
+    policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
+    policy = policy.about(plan.name)
     _check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
@@ -119,13 +121,14 @@ def _build(
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check"):
         images = _analyse(built)
-        findings = checks.judge((facts for _, facts in images), policy)
+        judged = [(facts, checks.run(facts, policy)) for _, facts in images]
+        report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
     packages = sum(len(facts.packages) for _, facts in images)
-    console.note(f"{packages} packages, {len(findings)} findings")
-    _gate(findings, policy, source.dockerfile, output, console)
+    console.note(f"{packages} packages, {len(report.findings)} findings")
+    _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
         provenance = _provenance(source, plan, content, built, engine)
-        files = beside.files(plan, source.dockerfile, images, findings, provenance)
+        files = beside.files(plan, source.dockerfile, images, report.findings, provenance)
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
@@ -242,7 +245,7 @@ def ensure_bases(
 
     found: dict[str, Path] = {}
     for base in needed:
-        if policy.bases.allow is None and base.reference == f"imgforge/{base.name}":
+        if not policy.bases.allow and base.reference == f"imgforge/{base.name}":
             held = bases.held(base.digest)
             if held is not None:
                 trust.check_title(base.name, base.digest)
@@ -251,7 +254,7 @@ def ensure_bases(
     if lacking:
         locked = lock.read(source.root / files.LOCK)
         pinned = [b for b in (locked.runtime, locked.builder) if b]
-        if policy.bases.allow is not None:
+        if policy.bases.allow:
             # The list is asked of both, whichever of them this engine takes.
             for each in pinned:
                 trust.permit(each.name, policy, trust.names(each))
@@ -281,20 +284,18 @@ def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
     return [(image, analyse(built.layout, image, cache=store)) for image in images]
 
 
-def _gate(
-    findings: list[Finding], policy: Policy, dockerfile: str, output: Output, console: Console
-) -> None:
-    from imgforge import checks
+def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> None:
     from imgforge.evidence import findings_json
     from imgforge.report import text
 
-    if findings:
-        console.text(text.render(findings, colour=console.colour))
-    if not checks.gate_holds(findings, policy):
-        files = {"findings.json": findings_json(findings), "Dockerfile": dockerfile.encode()}
+    if report.findings:
+        console.text(text.render(report, colour=console.colour))
+    if not report.passed:
+        found = findings_json(report.findings)
+        files = {"findings.json": found, "Dockerfile": dockerfile.encode()}
         folder = output.reject(files)
         raise GateError(
-            f"the image has findings at or above {policy.fail_on} and was given no name",
+            f"the image has findings at or above {report.fail_on} and was given no name",
             hint=f"mend them or let a policy accept them; all are in {folder}/findings.json",
         )
 

@@ -4,7 +4,8 @@ They stand in ``config.toml``: the file that ``IMGFORGE_CONFIG`` names, else
 ``$XDG_CONFIG_HOME/imgforge/config.toml``, else ``/etc/imgforge/config.toml``; the first that exists
 is the only one read. Variables of the environment win over it, each named after its key:
 ``IMGFORGE_DEBIAN_MIRROR`` is ``mirror`` in ``[debian]``. Nothing here can change what a lock pins:
-settings decide where bytes come from, never which bytes are right.
+settings decide where bytes come from, never which bytes are right; and they pin the policy by
+which images are judged.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
@@ -51,6 +52,7 @@ Moment = Annotated[str, AfterValidator(_moment)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]:-]+$")]
 Repository = Annotated[str, AfterValidator(_repository)]
 File = Annotated[str, Field(min_length=1)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Archive(Table):
@@ -122,6 +124,53 @@ class Network(Table):
     )
 
 
+class Organisation(Table):
+    """The policy that bounds every other one, and how it is proven: by digest, signature, or both.
+
+    It counts in the machine's file whatever other file is read. No variable stands for it, and in
+    its paths ``~`` is no home directory.
+    """
+
+    file: File = Field(description="The policy; required.")
+    digest: Digest | None = Field(
+        default=None, description="Its digest, sha256:… (imgforge policy digest)."
+    )
+    key: File | None = Field(
+        default=None,
+        description="The public key that must have signed it (imgforge policy sign); the "
+        "signature lies beside the policy, in FILE.sigstore.json.",
+    )
+
+    @model_validator(mode="after")
+    def _proven(self) -> Organisation:
+        if self.digest is None and self.key is None:
+            raise problem("is pinned by neither digest nor key", "anybody could change it")
+        return self
+
+
+class Malware(Table):
+    """What is known as malware, beside what imgforge knows by itself."""
+
+    hashes: list[File] = Field(
+        default=[],
+        description="Files that list sha256 digests, one a line: SHA256, SHA256 NAME, or "
+        "SHA256:SIZE:NAME as ClamAV has it.",
+    )
+    rules: list[File] = Field(
+        default=[], description="Files of YARA rules, or folders with .yar and .yara files."
+    )
+    clamav: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether ClamAV's daemon looks at every file, too: if it answers, or else it "
+        "is an error, or never.",
+    )
+    clamd: File | None = Field(
+        default=None,
+        description="Where the daemon listens, and has to: an absolute path, or host:port; else "
+        "it is found by its configuration and at the usual places.",
+    )
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -135,6 +184,8 @@ class Settings(Table):
     npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
+    policy: Organisation | None = None
+    malware: Malware = Malware()
 
 
 def moment(value: str) -> dt.datetime:
@@ -185,16 +236,25 @@ def _mirrors(value: str) -> object:
     return {host: prefix for host, _, prefix in pairs}
 
 
+_READERS: dict[Any, Callable[[str], object]] = {bool: _yes, list[File]: _folders}
+"""What makes a value of a variable's text, by the key's type; text is taken as it is."""
+
+
 def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
     found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
     }
-    tables: dict[str, type[Table]] = {"debian": Archive, "ubuntu": Ubuntu, "npm": Npm}
+    tables: dict[str, type[Table]] = {
+        "debian": Archive,
+        "ubuntu": Ubuntu,
+        "npm": Npm,
+        "malware": Malware,
+    }
     for table, model in tables.items():
         for field, about in model.model_fields.items():
-            read = _yes if about.annotation is bool else str
+            read = _READERS.get(about.annotation, str)
             key = field.replace("_", "-")
             found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
     return found
@@ -229,21 +289,31 @@ def _environment(environ: Mapping[str, str]) -> Settings:
 
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
-    def path(name: str) -> str:
-        return str(folder / Path(name).expanduser())
-
-    def archive(table: Archive) -> Archive:
-        if table.keyring is None:
-            return table
-        return table.model_copy(update={"keyring": path(table.keyring)})
-
     changes: dict[str, object] = {}
     for name in settings.model_fields_set:
         value = getattr(settings, name)
-        changes[name] = archive(value) if isinstance(value, Archive) else value
+        if isinstance(value, Archive) and value.keyring is not None:
+            value = value.model_copy(update={"keyring": _rooted(folder, value.keyring)})
+        elif isinstance(value, Malware):
+            lists = {"hashes": value.hashes, "rules": value.rules}
+            given = {key: names for key, names in lists.items() if key in value.model_fields_set}
+            anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
+            value = value.model_copy(update=anchored)
+        elif isinstance(value, Organisation):
+            named = {"file": value.file, "key": value.key}
+            # No home directory may choose the key that counts.
+            value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
+        changes[name] = value
     if settings.bases:
-        changes["bases"] = [path(name) for name in settings.bases]
+        changes["bases"] = [_rooted(folder, name) for name in settings.bases]
     return settings.model_copy(update=changes)
+
+
+def _rooted(folder: Path, name: str) -> str:
+    try:
+        return str(folder / Path(name).expanduser())
+    except RuntimeError as error:
+        raise InvalidInputError(f"{name}: there is no such home directory") from error
 
 
 def _over(below: Settings, above: Settings) -> Settings:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgforge import assets, cache, freshness
 from imgforge import lock as locks
-from imgforge.files import LOCK, configs, locate
+from imgforge.files import LOCK, configs, locate, pinning
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ def settle(
         bases = {role: lock.base(role) for role in roles}
         if not dry_run:
             # Reading a policy is dear, and without one what is made here is always allowed.
-            bounds = _bounds(policy) if policy is not None else None
-            pins.ensure(tuple(bases.values()), bounds, offline=offline, say=say)
+            given = policy is not None or pinning(os.environ)
+            held = _bounds(policy) if given else None
+            pins.ensure(tuple(bases.values()), held, offline=offline, say=say)
         return pins.Outcome(
             tuple(pins.pin(role, base) for role, base in bases.items()), written=False
         )
@@ -90,7 +91,7 @@ def _known(spec_path: Path) -> Lock | None:
 def _bounds(path: Path | None) -> Policy:
     from imgforge import policy
 
-    return policy.load(path)
+    return policy.effective(path)
 
 
 def _mark(spec_path: Path) -> Path | None:

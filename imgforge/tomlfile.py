@@ -36,6 +36,12 @@ class Problem:
 
 def read(path: Path) -> tuple[bytes, dict[str, Any]]:
     """Return the bytes and the parsed table; InvalidInputError if unreadable or not TOML."""
+    data = read_bytes(path)
+    return data, parse(data, path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of such a file; InvalidInputError if it is unreadable or too large."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -43,7 +49,7 @@ def read(path: Path) -> tuple[bytes, dict[str, Any]]:
         raise InvalidInputError(f"cannot read {path}: {error.strerror or error}") from error
     if len(data) > MAX_BYTES:
         raise InvalidInputError(f"{path} is over {MAX_BYTES >> 20} MiB")
-    return data, parse(data, path.name)
+    return data
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:

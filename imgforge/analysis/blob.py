@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from imgforge.analysis.facts import Problem
@@ -56,10 +55,15 @@ class Limits:
 
 
 class Blob:
-    """Reads one blob. ``digest``, ``size``, ``diff_id`` hold once :meth:`pieces` is exhausted."""
+    """Reads one blob. ``digest``, ``size``, ``diff_id`` hold once :meth:`pieces` is exhausted.
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        self._path = path
+    ``file`` is open at its beginning and stays the caller's to close; ``size`` says how many bytes
+    it has, which bounds what they may grow to.
+    """
+
+    def __init__(self, file: IO[bytes], size: int, limits: Limits) -> None:
+        self._file = file
+        self._most = min(limits.raw, limits.raw_floor + limits.raw_ratio * size)
         self._limits = limits
         self._packed = hashlib.sha256()
         self._plain = hashlib.sha256()
@@ -82,33 +86,29 @@ class Blob:
         The blob is always read to its end, so its digest is known whatever it holds. Raises
         OSError if the file cannot be read.
         """
-        with self._path.open("rb", buffering=0) as file:
-            size = self._path.stat().st_size
-            limits = self._limits
-            most = min(limits.raw, limits.raw_floor + limits.raw_ratio * size)
-            total = 0
-            try:
-                for piece in self._decompressed(file):
-                    total += len(piece)
-                    if total > most:
-                        self.problem = _malformed(f"decompresses to over {most} bytes")
-                        break
-                    self._plain.update(piece)
-                    yield piece
-            except _CompressionError as error:
-                self.problem = _malformed(str(error))
-            while self._read(file, PIECE):
-                pass
+        total = 0
+        try:
+            for piece in self._decompressed():
+                total += len(piece)
+                if total > self._most:
+                    self.problem = _malformed(f"decompresses to over {self._most} bytes")
+                    break
+                self._plain.update(piece)
+                yield piece
+        except _CompressionError as error:
+            self.problem = _malformed(str(error))
+        while self._read(PIECE):
+            pass
 
-    def _read(self, file: IO[bytes], count: int) -> bytes:
-        data = file.read(count)
+    def _read(self, count: int) -> bytes:
+        data = self._file.read(count)
         self.size += len(data)
         self._packed.update(data)
         return data
 
-    def _decompressed(self, file: IO[bytes]) -> Iterator[bytes]:
-        first = self._read(file, READ)
-        rest = _Rest(first, lambda count: self._read(file, count))
+    def _decompressed(self) -> Iterator[bytes]:
+        first = self._read(READ)
+        rest = _Rest(first, self._read)
         if first.startswith(_GZIP):
             return _gunzip(rest, self._limits)
         if first.startswith((_ZSTD, *_ZSTD_SKIPPABLE)):

@@ -22,17 +22,18 @@ def digests(path: Path, digest: str, wanted: Collection[str]) -> dict[str, str]:
     counts. Raises CorruptLayoutError if the blob is not ``digest``, OSError if it cannot be read.
     """
     limits = Limits()
-    blob = Blob(path, limits)
-    archive = Archive(ahead(blob.pieces()), limits)
     found = {}
-    for member in archive:
-        name = member.name.decode(errors="surrogateescape").strip("/")
-        name = "/".join(part for part in name.split("/") if part not in {"", "."})
-        if member.kind == FILE and name in wanted:
-            total = hashlib.sha256()
-            while piece := archive.read(_PIECE):
-                total.update(piece)
-            found[name] = total.hexdigest()
+    with path.open("rb", buffering=0) as file:
+        blob = Blob(file, path.stat().st_size, limits)
+        archive = Archive(ahead(blob.pieces()), limits)
+        for member in archive:
+            name = member.name.decode(errors="surrogateescape").strip("/")
+            name = "/".join(part for part in name.split("/") if part not in {"", "."})
+            if member.kind == FILE and name in wanted:
+                total = hashlib.sha256()
+                while piece := archive.read(_PIECE):
+                    total.update(piece)
+                found[name] = total.hexdigest()
     if blob.digest != digest or blob.problem or archive.problems:
         raise CorruptLayoutError(f"the layer {digest} cannot be read")
     return found

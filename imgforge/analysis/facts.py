@@ -7,7 +7,7 @@ stand where an image has tens of thousands of a thing: a cached layer has to loa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, NamedTuple
@@ -186,15 +186,88 @@ class ImageFacts:
     problems: tuple[tuple[int, Problem], ...] = ()
 
     @cached_property
-    def _visible(self) -> frozenset[tuple[int, str]]:
-        return frozenset((fact.layer, fact.origin) for fact in self.files.values())
+    def _moved(self) -> frozenset[tuple[int, str]]:
+        """What is seen under other paths only: hard links, names below linked directories."""
+        return frozenset((f.layer, f.origin) for f in self.files.values() if f.origin != f.path)
+
+    @cached_property
+    def _named(self) -> tuple[dict[str, str], dict[str, list[str]]]:
+        """The last path of each name, and the others of those that several have.
+
+        Most have one: a list for each would keep the garbage collector busy.
+        """
+        names = [path[path.rfind("/") + 1 :] for path in self.files]
+        last = dict(zip(names, self.files, strict=True))
+        others: dict[str, list[str]] = {}
+        if len(last) < len(names):
+            for name, path in zip(names, self.files, strict=True):
+                if last[name] is not path:
+                    others.setdefault(name, []).append(path)
+        return last, others
+
+    @property
+    def names(self) -> KeysView[str]:
+        """The last components of all paths of the final file system."""
+        return self._named[0].keys()
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """Return the paths of the final file system whose last component is ``name``."""
+        last, others = self._named
+        return (*others.get(name, ()), last[name]) if name in last else ()
+
+    @cached_property
+    def endings(self) -> Mapping[str, Sequence[str]]:
+        """The names by their last dot and what follows; without a dot, by their last character."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            end = name[name.rfind(".") :]
+            if end in found:
+                found[end].append(name)
+            else:
+                found[end] = [name]
+        return found
+
+    def ending(self, *ends: str) -> Iterator[str]:
+        """Yield the names with one of these ends, such as ``.pem``."""
+        return (name for end in ends for name in self.endings.get(end, ()))
+
+    @cached_property
+    def commands(self) -> Mapping[str, Sequence[str]]:
+        """What lies in any ``bin``, ``sbin`` or ``libexec`` directory: paths by last component."""
+        folders = {path for name in ("bin", "sbin", "libexec") for path in self.named(name)}
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            cut = path.rfind("/")
+            if path[:cut] in folders and cut > 0:
+                found.setdefault(path[cut + 1 :], []).append(path)
+        return found
+
+    @cached_property
+    def identified(self) -> Sequence[tuple[FileFact, str]]:
+        """Every visible file that is known by its content, and what it is."""
+        if not any(layer.programs for layer in self.layers):
+            return ()
+        known = [layer.programs for layer in self.layers]
+        return [
+            (f, known[f.layer][f.origin]) for f in self.files.values() if f.origin in known[f.layer]
+        ]
+
+    @cached_property
+    def hidden(self) -> tuple[tuple[int, Entry], ...]:
+        """Regular files that are shipped but no longer seen, each with its layer's index."""
+        return tuple(
+            (index, entry)
+            for index, layer in enumerate(self.layers)
+            for entry in layer.entries
+            if entry.kind == FILE and not self.is_visible(index, entry.path)
+        )
 
     def is_visible(self, layer: int, path: str) -> bool:
         """Whether what layer number ``layer`` holds at ``path`` is in the final file system."""
         fact = self.files.get(path)
-        if fact is not None and (fact.layer, fact.origin) == (layer, path):
+        if fact is not None and fact.layer == layer and fact.origin == path:
             return True
-        return (layer, path) in self._visible
+        return (layer, path) in self._moved
 
     def shipped(self) -> Iterator[tuple[int, Entry]]:
         """Every entry of every layer with the layer's index, those hidden later included."""

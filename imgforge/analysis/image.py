@@ -11,27 +11,36 @@ from imgforge.analysis.config import Settings, read
 from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
 from imgforge.analysis.merge import merge
 from imgforge.analysis.purl import build, distribution
-from imgforge.oci.layout import CorruptLayoutError, Layout, references
-from imgforge.oci.types import MANIFESTS, Descriptor
+from imgforge.oci.layout import Blobs, CorruptLayoutError, references
+from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
 
 
-def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> ImageFacts:
-    """Read the image manifest ``image`` of ``layout`` and every layer it names, each once.
+def analyse(
+    blobs: Blobs,
+    image: Descriptor,
+    *,
+    cache: Path | None = None,
+    anew: bool = False,
+    whole: bool = False,
+) -> ImageFacts:
+    """Read the image manifest ``image`` of ``blobs`` and every layer it names, each once.
 
     ``cache`` is a directory of this user's alone. Facts found there under a layer's digest answer
     for that layer, and its blob is then not read again: facts are a function of the bytes, the
     digest names these, and whatever is published or verified later is hashed again there. A blob
     that does not match its digest yields a problem in the facts and is never kept in the cache.
+    With ``anew`` every layer is read, whatever is known of it; with ``whole`` one that is known is
+    at least held against its digest, unless that was done since it last changed.
 
     Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all;
     everything wrong with a layer is recorded in the facts.
     """
     if image.media_type not in MANIFESTS:
         raise CorruptLayoutError(f"{image.digest} is no image manifest")
-    config_descriptor, *descriptors = references(layout.read_json(image))
-    config = layout.read_json(config_descriptor)
+    config_descriptor, *descriptors = references(blobs.read_json(image))
+    config = blobs.read_json(config_descriptor)
     settings = read(config)
-    layers = _layers(layout, descriptors, cache)
+    layers = _layers(blobs, descriptors, None if anew else cache, cache, whole=whole)
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
     facts = ImageFacts(
@@ -48,24 +57,40 @@ def analyse(layout: Layout, image: Descriptor, *, cache: Path | None = None) -> 
 
 
 def _layers(
-    layout: Layout, descriptors: Sequence[Descriptor], cache: Path | None
+    blobs: Blobs,
+    descriptors: Sequence[Descriptor],
+    answers: Path | None,
+    cache: Path | None,
+    *,
+    whole: bool,
 ) -> tuple[LayerFacts, ...]:
     known: dict[str, LayerFacts] = {}
     missing: dict[str, Descriptor] = {}
     for descriptor in descriptors:
-        kept = store.load(cache, descriptor.digest) if cache else None
+        kept = store.load(answers, descriptor.digest) if answers else None
         if kept is not None:
             known[descriptor.digest] = kept
         else:
             missing[descriptor.digest] = descriptor
+    if whole and answers and not blobs.proven:
+        missing |= _broken(blobs, [d for d in descriptors if d.digest in known], answers)
     if missing:
-        known |= _read(layout, list(missing.values()), cache)
+        known |= _read(blobs, list(missing.values()), cache)
     return tuple(known[descriptor.digest] for descriptor in descriptors)
 
 
-def _read(
-    layout: Layout, descriptors: list[Descriptor], cache: Path | None
-) -> dict[str, LayerFacts]:
+def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str, Descriptor]:
+    """Return those of ``known`` whose bytes are others here: facts of the right ones are no use."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgforge.analysis.whole import is_whole
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        found = pool.map(lambda descriptor: is_whole(blobs, descriptor, cache), known)
+        return {d.digest: d for d, whole in zip(known, found, strict=True) if not whole}
+
+
+def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> dict[str, LayerFacts]:
     from concurrent.futures import ThreadPoolExecutor
 
     from imgforge.analysis.layer import read_layer
@@ -75,9 +100,15 @@ def _read(
 
     def one(descriptor: Descriptor) -> LayerFacts:
         try:
-            facts = read_layer(layout.blob_path(descriptor.digest), engine)
+            with blobs.open_blob(descriptor) as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                facts = read_layer(file, size, engine)
         except OSError as error:
-            problem = Problem("digest", "", f"the blob cannot be read: {error.strerror}")
+            detail = f"the blob cannot be read: {error.strerror}"
+            if descriptor.media_type in FOREIGN:
+                detail = "it lies elsewhere than the image (a foreign layer) and was not read"
+            problem = Problem("digest", "", detail)
             return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
         if cache is not None and facts.digest == descriptor.digest:
             store.save(cache, facts)
@@ -85,8 +116,14 @@ def _read(
 
     # The largest first: it decides when all are done.
     descriptors.sort(key=lambda descriptor: -descriptor.size)
-    with ThreadPoolExecutor(min(len(descriptors), os.cpu_count() or 1)) as pool:
+    pool, wait = ThreadPoolExecutor(min(len(descriptors), os.cpu_count() or 1)), True
+    try:
         return dict(zip((d.digest for d in descriptors), pool.map(one, descriptors), strict=True))
+    except KeyboardInterrupt:
+        wait = False  # a thread may be reading from a network that is silent
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _against(

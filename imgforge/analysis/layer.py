@@ -7,8 +7,7 @@ is searched for credentials whatever its name or place; large ones pass by in wi
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from imgforge.analysis.blob import Blob, Limits, ahead
 from imgforge.analysis.facts import (
@@ -38,10 +37,12 @@ _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _INTERPRETER: Final = re.compile(rb"#![ \t]*([^\r\n]{1,512})")
 
 
-def read_layer(path: Path, candidates: Candidates, limits: Limits | None = None) -> LayerFacts:
-    """Read the blob at ``path``; raises OSError if it cannot be read, and nothing else."""
+def read_layer(
+    file: IO[bytes], size: int, candidates: Candidates, limits: Limits | None = None
+) -> LayerFacts:
+    """Read the blob ``file`` of ``size`` bytes; raises what reading it does, and nothing else."""
     limits = limits or Limits()
-    blob = Blob(path, limits)
+    blob = Blob(file, size, limits)
     layer = _Layer(Archive(ahead(blob.pieces()), limits), candidates, limits)
     layer.read()
     if blob.problem is not None:

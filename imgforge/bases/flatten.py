@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from imgforge import cache
 from imgforge.analysis import ImageFacts, analyse
@@ -126,8 +126,15 @@ def _contents(
     layer: LayerFacts, blob: Path, wanted: Mapping[str, Sequence[FileFact]]
 ) -> Iterator[Entry]:
     """Yield the files of one layer that are ``wanted``, by the path that the layer has."""
+    with blob.open("rb", buffering=0) as file:
+        yield from _taken(layer, file, blob.stat().st_size, wanted)
+
+
+def _taken(
+    layer: LayerFacts, file: IO[bytes], size: int, wanted: Mapping[str, Sequence[FileFact]]
+) -> Iterator[Entry]:
     limits = Limits()
-    archive = Archive(ahead(Blob(blob, limits).pieces()), limits)
+    archive = Archive(ahead(Blob(file, size, limits).pieces()), limits)
     entries = iter(layer.entries)
     done = set()
     for member in archive:

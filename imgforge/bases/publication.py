@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +19,13 @@ from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
+from imgforge.report import subject
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
     from imgforge.policy import Policy
+    from imgforge.report.subject import Report
     from imgforge.signing.signer import Signer
 
 
@@ -42,12 +44,12 @@ def judge(
     policy: Policy,
     *,
     offline: bool = False,
-    report: Callable[[Sequence[Finding]], None],
+    report: Callable[[Report], None],
     say: Callable[[str], None],
 ) -> Judged:
     """Make ``base`` sure, hold it against ``policy``, and write its SBOMs and provenance.
 
-    ``report`` is given the findings first. GateError if they reach the policy's gate,
+    ``report`` is given what was found first. GateError if they reach the policy's gate,
     InvalidInputError if the base is a registry's, which has signatures of its own.
     """
     if base.source == "registry":
@@ -59,10 +61,12 @@ def judge(
     image = named.of_lock(base, offline=offline, say=say)
     facts = {f.digest: f for f in named.images(image).values()}
     images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]
-    bounds = permitted(policy, base.name)
-    findings = checks.judge(facts.values(), bounds, _checks(facts.values()))
-    report(findings)
-    if not checks.gate_holds(findings, bounds):
+    bounds = permitted(policy, base.name).about(base.name)
+    asked = _checks(facts.values())
+    judged = [(each, checks.run(each, bounds, asked)) for each in facts.values()]
+    found = subject.of(base.reference, bounds, images=judged, asked=asked, digest=base.digest)
+    report(found)
+    if not found.passed:
         raise GateError(
             f"base {base.name} has findings at or above {policy.fail_on} and was given no name",
             hint="mend its definition, or let a policy accept them",
@@ -71,9 +75,9 @@ def judge(
     release = distribution(first.text("etc/os-release") or first.text("usr/lib/os-release") or "")
     predicate = provenance.base_predicate(base, release)
     documents = evidence.documents(
-        images, findings, predicate, name=base.reference, created=base.epoch
+        images, found.findings, predicate, name=base.reference, created=base.epoch
     )
-    return Judged(base, image, tuple(findings), documents)
+    return Judged(base, image, found.findings, documents)
 
 
 def permitted(policy: Policy, name: str) -> Policy:

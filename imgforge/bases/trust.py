@@ -60,14 +60,14 @@ def demand(
 
 
 def permit(name: str, policy: Policy, known: tuple[str, ...] = ()) -> None:
-    """InvalidInputError unless the policy's list has the base, by its name or any of ``known``."""
-    allow = policy.bases.allow
+    """InvalidInputError unless every list of the policy has the base, by a name of ``known``."""
     known = known or (name,)
-    if allow is not None and not any(fnmatchcase(n, glob) for n in known for glob in allow):
-        raise InvalidInputError(
-            f"the policy does not allow the base {name}",
-            hint="its bases.allow lists: " + (", ".join(allow) or "nothing"),
-        )
+    for allow in policy.bases.allow:
+        if not any(fnmatchcase(n, glob) for n in known for glob in allow):
+            raise InvalidInputError(
+                f"the policy does not allow the base {name}",
+                hint="its bases.allow lists: " + (", ".join(allow) or "nothing"),
+            )
 
 
 def names(base: LockedBase) -> tuple[str, ...]:
@@ -132,7 +132,13 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     from imgforge import verify
 
     digest = base.upstream or base.digest
-    secret = _read(entry.key or entry.trusted_root)
+    secret = _read(entry.file)
+    if entry.digest and sha256(secret) != entry.digest:
+        raise EvidenceError(
+            f"{entry.file} is not the file that the policy pins",
+            details=[f"pinned: {entry.digest}", f"found:  {sha256(secret)}"],
+            hint="bring it back, or have the policy's owner pin the new one",
+        )
     reason = "key" if entry.key else "root" if entry.trusted_root else "public"
     decides = [
         base.reference,

@@ -1,32 +1,39 @@
 """Judging an image: every check is run, and a gate decides by the worst that was found.
 
-``image`` has the checks of images, one module each; ``rule`` and ``finding`` what they share.
+``image`` has the checks of images, ``dockerfile`` those of Dockerfiles, one module each; ``rule``
+and ``finding`` what they share.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
 from imgforge.errors import ImgforgeError
-from imgforge.policy import Policy
+from imgforge.policy import LEVELS, Policy
 
-__all__ = ["CHECKS", "RULES", "Check", "Finding", "Rule", "Severity", "gate_holds", "judge", "run"]
-
-RULES: Final[tuple[Rule, ...]] = tuple(check.RULE for check in CHECKS)
-"""Every rule there is, by id."""
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Finding",
+    "Rule",
+    "Severity",
+    "gate_holds",
+    "judged",
+    "run",
+]
 
 
 def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Run every check; return the findings, worst first, then by check, path and key.
 
-    Findings that the policy excuses are kept, with the reason. An exception inside a check is an
-    ImgforgeError that names the check: what was not checked has not passed.
+    Severities are those that the policy gives. Findings that it excuses are kept, with the reason.
+    An exception inside a check is an ImgforgeError that names the check: what was not checked has
+    not passed.
     """
     findings: set[Finding] = set()
     for module in checks:
@@ -38,21 +45,9 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
                 hint="the image was not judged; please report this",
             ) from error
     return sorted(
-        (_excused(finding, policy) for finding in findings),
+        (judged(finding, policy) for finding in findings),
         key=lambda f: (-f.severity, f.check, f.path, f.key, f.layer, f.message),
     )
-
-
-def judge(
-    images: Iterable[ImageFacts], policy: Policy, checks: Sequence[Check] = CHECKS
-) -> list[Finding]:
-    """Run ``checks`` on every platform's image, worst first; what is the same is kept once.
-
-    A fingerprint is no reason to drop a finding: one path may be harmless in one layer and hold a
-    credential in another.
-    """
-    found = (finding for facts in images for finding in run(facts, policy, checks))
-    return sorted(dict.fromkeys(found), key=lambda finding: -finding.severity)
 
 
 def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
@@ -61,8 +56,16 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
     return all(finding.ignored or finding.severity < limit for finding in findings)
 
 
-def _excused(finding: Finding, policy: Policy) -> Finding:
-    for ignore in policy.ignore:
-        if ignore.holds(finding.check, finding.path, policy.day):
-            return dataclasses.replace(finding, ignored=ignore.reason)
-    return finding
+def judged(finding: Finding, policy: Policy) -> Finding:
+    """Return ``finding`` as ``policy`` takes it: how severe, and whether it is accepted."""
+    level = policy.severity(finding.check, LEVELS[finding.severity])
+    finding = dataclasses.replace(finding, severity=Severity.parse(level))
+    ignore = next((i for i in policy.exceptions if i.holds(finding, policy.day)), None)
+    if ignore is None:
+        return finding
+    return dataclasses.replace(
+        finding,
+        ignored=ignore.reason,
+        ignored_by=ignore.owner,
+        ignored_until=str(ignore.expires),
+    )

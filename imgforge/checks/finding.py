@@ -36,7 +36,8 @@ class Finding:
     ``path`` is a path in the image (or of a Dockerfile, and then ``line`` counts from 1 in it) or
     empty, ``layer`` a layer's digest or empty. ``key`` tells findings of one check at one path
     apart (an environment variable's name, a rule). ``ignored`` is the reason a policy gives for
-    accepting it: reported, but not counted by the gate.
+    accepting it: reported, but not counted by the gate; ``ignored_by`` is who accepted it and
+    ``ignored_until`` the last day (``2030-01-31``), as far as the policy says.
     """
 
     check: str
@@ -49,12 +50,14 @@ class Finding:
     key: str = ""
     ignored: str = ""
     line: int = 0
+    ignored_by: str = ""
+    ignored_until: str = ""
 
     @property
     def fingerprint(self) -> str:
         """32 hexadecimal digits, the same for the same fault in every later build."""
         parts = f"{self.check}\0{self.path}\0{self.key}"
-        return hashlib.sha256(parts.encode(errors="surrogateescape")).hexdigest()[:32]
+        return hashlib.sha256(parts.encode(errors="surrogatepass")).hexdigest()[:32]
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object of the reports; empty fields are left out."""
@@ -68,6 +71,8 @@ class Finding:
             "line": self.line,
             "layer": self.layer,
             "ignored": self.ignored,
+            "ignoredBy": self.ignored_by,
+            "ignoredUntil": self.ignored_until,
             "fingerprint": self.fingerprint,
         }
         return {key: value for key, value in out.items() if value}

@@ -11,10 +11,12 @@ COMMANDS = {
     "plan": "print the build plan and which engines can serve it",
     "render": "print the Dockerfile",
     "check": "judge an image with every check",
+    "explain": "say why a rule matters, with an example and the cure",
+    "policy": "show, sign and verify the policy that images are judged by",
     "sbom": "print an image's bill of materials",
     "key": "make and show signing keys",
     "verify": "verify an image's signature and evidence",
-    "schema": "print the JSON Schema of imgforge.toml",
+    "schema": "print the JSON Schema of what imgforge reads or writes",
     "doctor": "say what this machine can do and what is missing",
     "completion": "print a shell completion script",
 }

@@ -35,13 +35,10 @@ def arguments(out: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Make the base; print its reference by digest."""
+    from imgforge import policy
     from imgforge.bases import cached, named, pinned
 
-    bounds = None
-    if given.policy:
-        from imgforge import policy
-
-        bounds = policy.load(given.policy)
+    bounds = policy.effective(given.policy)
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from imgforge.cli import options
 from imgforge.console import Console
 
 if TYPE_CHECKING:
-    from imgforge.checks.finding import Finding
+    from imgforge.report.subject import Report
 
 EXAMPLES = """\
   imgforge base publish python-3.13 registry.example.com/base/python:3.13 --key base.key
@@ -41,12 +40,12 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.report import text
     from imgforge.signing import pair, password
 
-    def report(findings: Sequence[Finding]) -> None:
-        if findings:
-            console.text(text.render(findings, colour=console.colour))
+    def report(found: Report) -> None:
+        if found.findings:
+            console.text(text.render(found, colour=console.colour))
 
     target = Reference.parse(given.target)
-    bounds = policy.load(given.policy)
+    bounds = policy.effective(given.policy)
     signer = pair.open_pair(given.key, password.read(given.password_file))
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(

@@ -26,7 +26,12 @@ def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - e
     """Print the script for a shell."""
     import shtab
 
-    print(shtab.complete(everything(), shell=given.shell))
+    from imgforge.cli import explain
+
+    words = " ".join(explain.topics())
+    function = f'{explain.COMPLETER}() {{ compgen -W "{words}" -- "$1"; }}'
+    preamble = function if given.shell == "bash" else ""
+    print(shtab.complete(everything(), shell=given.shell, preamble=preamble))
     return 0
 
 

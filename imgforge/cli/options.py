@@ -157,9 +157,8 @@ def days(text: str) -> int:
     return int(text)
 
 
-def image(parser: argparse.ArgumentParser, *, registry: bool = False) -> None:
-    """Add the positional argument that names an image."""
-    where = "project, OCI layout" + (" or registry reference" if registry else "")
+def image(parser: argparse.ArgumentParser, where: str) -> None:
+    """Add the positional argument that names an image; ``where`` says what it may be."""
     parser.add_argument("image", nargs="?", default=".", help=f"{where} (default: built here)")
 
 
@@ -194,15 +193,29 @@ def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
 
 
-def image_name(name: str) -> str:
-    """Return what to call an image in its SBOM: the project's image name, or the folder's."""
-    from imgforge.output import DEFAULT, Output
+def write(path: Path, data: bytes) -> None:
+    """Write what a command was asked for: a file in one step, anything else (a pipe) directly.
 
-    for path in (Path(name) / DEFAULT, Path(name)):
-        record = Output(path).record()
-        if record is not None:
-            return record.name
-    return Path(name).resolve().name
+    InvalidInputError if that cannot be done; what was there before is then still there.
+    """
+    import tempfile
+
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        target = path.resolve()
+        fd, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=target.parent)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            Path(name).chmod(0o644)
+            Path(name).rename(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def created(config: Mapping[str, Any]) -> int:

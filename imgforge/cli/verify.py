@@ -22,7 +22,7 @@ SIGNATURE = "signature"
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("verify", COMMANDS["verify"], EXAMPLES)
-    options.image(out, registry=True)
+    options.image(out, "project, OCI layout or registry reference")
     options.flag(
         out,
         "--key",

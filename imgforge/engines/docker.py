@@ -7,16 +7,17 @@ import functools
 import io
 import json
 import os
+import re
 import socket
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from imgforge import cache
-from imgforge.errors import BuildFailedError, ToolMissingError
+from imgforge.errors import BuildFailedError, InvalidInputError, ToolMissingError, TransientError
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import INDEX, INDEXES, Descriptor, canonical_json, sha256
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 TIMEOUT = 600
 """Seconds that one call to the engine may take; loading a large image takes long."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
+_PIECE = 1 << 20
 
 HINT = "start the Docker Engine, or name it in DOCKER_HOST"
 
@@ -161,6 +165,33 @@ def load(layout: Layout, image: Descriptor, names: list[str]) -> None:
             raise BuildFailedError("the Docker Engine did not load the image", details=refused)
         for name in names:
             connection.images.get(name)
+
+
+def save(name: str, take: Callable[[bytes], object]) -> None:
+    """Give ``take`` the archive of the image ``name`` (or an id) in the engine's store, in pieces.
+
+    InvalidInputError if the name is malformed or the store has no such image, ToolMissingError if
+    no engine is reachable, TransientError if the engine breaks off.
+    """
+    from docker.errors import DockerException, NotFound
+    from requests.exceptions import RequestException
+
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise InvalidInputError(f"not the name of an image in Docker's store: {name!a}")
+    with client() as connection:
+        try:
+            for piece in connection.api.get_image(name, _PIECE):
+                take(piece)
+        except NotFound as error:
+            raise InvalidInputError(
+                f"Docker's store has no image {name}",
+                hint=f"docker pull {name}, or name the registry's: docker://{name}",
+            ) from error
+        except (DockerException, RequestException) as error:
+            raise TransientError(
+                f"the Docker Engine broke off while it saved {name}: {error}",
+                hint="run the same command again, or look into the engine's log",
+            ) from error
 
 
 def archive(layout: Layout, image: Descriptor, names: list[str], out: IO[bytes]) -> None:

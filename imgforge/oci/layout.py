@@ -7,11 +7,14 @@ reader sees the old image or the new one and never half of either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -32,49 +35,33 @@ from imgforge.oci.types import (
 )
 
 _MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+_MARKER_SIZE = 4096
 
 
 class CorruptLayoutError(InvalidInputError):
     """A layout, or a blob in it, is not what its digest or the specification says."""
 
 
-class Layout:
-    """One layout directory. Reading believes no byte before its digest was checked."""
+class Blobs(ABC):
+    """Images by digest, wherever they lie. Reading believes no byte before its digest was checked.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    ``place`` is what to call it in messages. ``proven`` says that :meth:`open_blob` has hashed what
+    it opens, and fetches it first: what is known of a blob need not be held against it.
+    """
 
-    @classmethod
-    def create(cls, path: Path) -> Layout:
-        """Make ``path`` a layout if it is none yet (an empty index included) and open it."""
-        (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        self = cls(path)
-        if not (path / "oci-layout").exists():
-            self._replace("oci-layout", _MARKER)
-        if not (path / "index.json").exists():
-            self.write_index([])
-        return self
+    place: str
+    proven: bool = False
 
-    @classmethod
-    def open(cls, path: Path) -> Layout:
-        """Open an existing layout; raise CorruptLayoutError if ``path`` is none."""
-        try:
-            marker = json.loads((path / "oci-layout").read_bytes())
-        except (OSError, ValueError) as error:
-            raise CorruptLayoutError(f"{path} is not an OCI image layout") from error
-        if not isinstance(marker, dict) or marker.get("imageLayoutVersion") != "1.0.0":
-            raise CorruptLayoutError(f"{path} has an unknown imageLayoutVersion")
-        return cls(path)
+    @abstractmethod
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """Open a blob at its beginning, unchecked; OSError if it is not there.
 
-    def blob_path(self, digest: str) -> Path:
-        """Where the blob ``digest`` lies or would lie."""
-        if not is_digest(digest):
-            raise CorruptLayoutError(f"not a sha256 digest: {digest!r}")
-        return self.path / "blobs" / "sha256" / digest.removeprefix("sha256:")
+        The file can seek, and reads nothing but the blob's bytes.
+        """
 
-    def has(self, digest: str) -> bool:
-        """Whether the blob is here (its content is checked when it is read)."""
-        return self.blob_path(digest).is_file()
+    @abstractmethod
+    def open_index(self) -> IO[bytes]:
+        """Open ``index.json``; OSError if it is not there."""
 
     def index(self) -> list[Descriptor]:
         """Return the descriptors of ``index.json``."""
@@ -82,14 +69,13 @@ class Layout:
 
     def read(self, descriptor: Descriptor, *, limit: int = MAX_MANIFEST) -> bytes:
         """Return a small blob whole, its size and digest checked."""
-        path = self.blob_path(descriptor.digest)
         if descriptor.size > limit:
             raise CorruptLayoutError(f"{descriptor.digest} is over {limit} bytes")
         try:
-            with path.open("rb") as file:
+            with self.open_blob(descriptor) as file:
                 data = file.read(descriptor.size + 1)
         except OSError as error:
-            raise CorruptLayoutError(f"{self.path} lacks blob {descriptor.digest}") from error
+            raise CorruptLayoutError(f"{self.place} lacks blob {descriptor.digest}") from error
         if len(data) != descriptor.size or sha256(data) != descriptor.digest:
             raise CorruptLayoutError(f"blob {descriptor.digest} does not match its descriptor")
         return data
@@ -142,6 +128,80 @@ class Layout:
                 if isinstance(subject, dict) and subject.get("digest") == digest:
                     found.append(descriptor)
         return found
+
+    def _read_index(self) -> dict[str, Any]:
+        try:
+            with self.open_index() as file:
+                data = file.read(MAX_MANIFEST + 1)
+        except OSError as error:
+            raise CorruptLayoutError(f"{self.place} has no index.json") from error
+        if len(data) > MAX_MANIFEST:
+            raise CorruptLayoutError(f"index.json in {self.place} is over {MAX_MANIFEST} bytes")
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise CorruptLayoutError(f"index.json in {self.place} is not JSON") from error
+        if not isinstance(value, dict):
+            raise CorruptLayoutError(f"index.json in {self.place} is not an image index")
+        return value
+
+    def _manifests(self, value: dict[str, Any], place: str) -> list[Descriptor]:
+        items = value.get("manifests")
+        if not isinstance(items, list):
+            raise CorruptLayoutError(f"{place} in {self.place} lists no manifests")
+        try:
+            return [Descriptor.from_json(item) for item in items]
+        except ValueError as error:
+            raise CorruptLayoutError(f"{place} in {self.place}: {error}") from error
+
+
+class Layout(Blobs):
+    """One layout directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = str(path)
+
+    @classmethod
+    def create(cls, path: Path) -> Layout:
+        """Make ``path`` a layout if it is none yet (an empty index included) and open it."""
+        (path / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        self = cls(path)
+        if not (path / "oci-layout").exists():
+            self._replace("oci-layout", _MARKER)
+        if not (path / "index.json").exists():
+            self.write_index([])
+        return self
+
+    @classmethod
+    def open(cls, path: Path) -> Layout:
+        """Open an existing layout; raise CorruptLayoutError if ``path`` is none."""
+        try:
+            with _open_plain(path / "oci-layout") as file:
+                marker = json.loads(file.read(_MARKER_SIZE))
+        except (OSError, ValueError) as error:
+            raise CorruptLayoutError(f"{path} is not an OCI image layout") from error
+        if not isinstance(marker, dict) or marker.get("imageLayoutVersion") != "1.0.0":
+            raise CorruptLayoutError(f"{path} has an unknown imageLayoutVersion")
+        return cls(path)
+
+    def blob_path(self, digest: str) -> Path:
+        """Where the blob ``digest`` lies or would lie."""
+        if not is_digest(digest):
+            raise CorruptLayoutError(f"not a sha256 digest: {digest!r}")
+        return self.path / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is here (its content is checked when it is read)."""
+        return self.blob_path(digest).is_file()
+
+    def open_blob(self, descriptor: Descriptor) -> IO[bytes]:
+        """Open a blob's file."""
+        return _open_plain(self.blob_path(descriptor.digest))
+
+    def open_index(self) -> IO[bytes]:
+        """Open the file ``index.json``."""
+        return _open_plain(self.path / "index.json")
 
     def add(self, data: bytes, media_type: str, **fields: Any) -> Descriptor:  # noqa: ANN401
         """Store a small blob and return its descriptor; ``fields`` are Descriptor's own."""
@@ -258,27 +318,6 @@ class Layout:
                 path.unlink()
         return freed
 
-    def _read_index(self) -> dict[str, Any]:
-        path = self.path / "index.json"
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_MANIFEST + 1)
-            value = json.loads(data)
-        except (OSError, ValueError, RecursionError) as error:
-            raise CorruptLayoutError(f"{path} is missing or not JSON") from error
-        if len(data) > MAX_MANIFEST or not isinstance(value, dict):
-            raise CorruptLayoutError(f"{path} is not an image index")
-        return value
-
-    def _manifests(self, value: dict[str, Any], place: str) -> list[Descriptor]:
-        items = value.get("manifests")
-        if not isinstance(items, list):
-            raise CorruptLayoutError(f"{place} in {self.path} lists no manifests")
-        try:
-            return [Descriptor.from_json(item) for item in items]
-        except ValueError as error:
-            raise CorruptLayoutError(f"{place} in {self.path}: {error}") from error
-
     def _replace(self, name: str, data: bytes) -> None:
         target = self.path / name
         fd, temporary = tempfile.mkstemp(prefix=".incoming-", dir=target.parent)
@@ -290,6 +329,15 @@ class Layout:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    """Open a regular file; OSError for all else, which may never end, or never answer."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return os.fdopen(fd, "rb", buffering=0)
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
 def references(manifest: dict[str, Any]) -> list[Descriptor]:

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from imgforge import strictjson
 from imgforge.errors import RegistryError
 from imgforge.oci.layout import Layout
 from imgforge.oci.layout import references as blobs_of
+from imgforge.oci.manifest import MAX_IMAGES, media_type
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.transport import Again, Answer, MissingError, Transport
@@ -26,8 +26,6 @@ from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform, is_dige
 
 ACCEPT = ", ".join(sorted(MANIFESTS | INDEXES))
 MAX_BLOB = 32 << 30
-MAX_IMAGES = 512
-"""Manifests under one index."""
 CHUNK = 8 << 20
 """Bytes of one PATCH when a registry does not take a blob whole."""
 _PIECE = 1 << 20
@@ -113,28 +111,45 @@ class Registry:
         """Bring a blob into ``layout`` unless it is there."""
         if layout.has(descriptor.digest):
             return
+        with layout.writer() as file:
+            self.copy_blob(descriptor, file)
+            layout.adopt(file, descriptor.digest)
+
+    def copy_blob(
+        self,
+        descriptor: Descriptor,
+        file: IO[bytes],
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Write a blob into ``file`` from its beginning; RegistryError if it does not match.
+
+        ``progress`` is told how many bytes came each time some did.
+        """
         if descriptor.size > MAX_BLOB:
             raise RegistryError(f"blob {descriptor.digest} is over {MAX_BLOB} bytes")
-        self.http.retry(lambda: self._fetch_blob(descriptor, layout))
+        self.http.retry(lambda: self._copy_blob(descriptor, file, progress))
 
-    def _fetch_blob(self, descriptor: Descriptor, layout: Layout) -> None:
+    def _copy_blob(
+        self, descriptor: Descriptor, file: IO[bytes], progress: Callable[[int], None]
+    ) -> None:
         state, count = hashlib.sha256(), 0
-        with layout.writer() as file:
 
-            def take(piece: bytes) -> None:
-                nonlocal count
-                count += len(piece)
-                state.update(piece)
-                file.write(piece)
+        def take(piece: bytes) -> None:
+            nonlocal count
+            count += len(piece)
+            state.update(piece)
+            file.write(piece)
+            progress(len(piece))
 
-            path = f"{self.path}/blobs/{descriptor.digest}"
-            self.http.once("GET", path, limit=descriptor.size, take=take)
-            if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
-                raise RegistryError(
-                    f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
-                    "their digest"
-                )
-            layout.adopt(file, descriptor.digest)
+        file.seek(0)
+        file.truncate()
+        path = f"{self.path}/blobs/{descriptor.digest}"
+        self.http.once("GET", path, limit=descriptor.size, take=take)
+        if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
+            raise RegistryError(
+                f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
+                "their digest"
+            )
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has the blob."""
@@ -321,24 +336,6 @@ def push(layout: Layout, top: Descriptor, reference: str, *, mount: str | None =
     with Registry(target) as registry:
         registry.put_image(layout, top, mount)
     return str(target.with_digest(top.digest))
-
-
-def media_type(data: bytes, header: str | None) -> str:
-    """Return the media type of a manifest or index; ValueError if it has none or two.
-
-    A document that can be read as both is refused (GHSA-77vh-xpmg-72qh, CVE-2021-41190).
-    """
-    value = strictjson.load_object(data)
-    sent = (header or "").partition(";")[0].strip().lower()
-    media = value.get("mediaType", sent)
-    if not isinstance(media, str) or media not in MANIFESTS | INDEXES:
-        raise ValueError(f"its media type is {str(media)[:100]!a}")
-    if sent in MANIFESTS | INDEXES and sent != media:
-        raise ValueError("it was sent as another media type than it says it has")
-    wrong = ("config", "layers") if media in INDEXES else ("manifests", "fsLayers")
-    if value.get("schemaVersion") != 2 or any(key in value for key in wrong):  # noqa: PLR2004
-        raise ValueError("it is no unambiguous manifest of schema version 2")
-    return media
 
 
 def _parts(layout: Layout, top: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:

@@ -18,6 +18,16 @@ LAYER_ZSTD = LAYER_TAR + "+zstd"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+FOREIGN = frozenset(
+    {
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        *(
+            f"application/vnd.oci.image.layer.nondistributable.v1.tar{packing}"
+            for packing in ("", "+gzip", "+zstd")
+        ),
+    }
+)
+"""Layers that lie somewhere else than their image (image-spec, layer.md)."""
 MANIFESTS = frozenset({MANIFEST, DOCKER_MANIFEST})
 INDEXES = frozenset({INDEX, DOCKER_INDEX})
 EMPTY_JSON = b"{}"

@@ -1,14 +1,23 @@
-"""Reports: pure functions from findings to text. To add one, write a module and name it here."""
+"""Reports: pure functions from what was judged to text. To add one, write a module, name it here.
+
+:func:`imgforge.report.subject.of` makes the :class:`~imgforge.report.subject.Report` that they
+take; several subjects judged in one call become one text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
-from imgforge.checks.finding import Finding
 from imgforge.report import as_json, github, sarif, text
+from imgforge.report.subject import Report
 
-Format = Callable[[Sequence[Finding]], str]
+
+class Format(Protocol):
+    """A way of writing reports down."""
+
+    def __call__(self, *reports: Report) -> str:
+        """Return the whole output, pure ASCII, with its last newline."""
+
 
 FORMATS: Final[dict[str, Format]] = {
     "text": text.render,

@@ -1,12 +1,19 @@
-"""Findings as workflow commands of GitHub Actions: annotations on a run."""
+"""What was judged as workflow commands of GitHub Actions: annotations on a run.
+
+Format: docs.github.com, "Workflow commands"; escapes as in ``command.ts`` of actions/toolkit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
+from imgforge.checks import profiles
 from imgforge.checks.finding import Finding, Severity
-from imgforge.report.text import plain
+from imgforge.report.subject import Fault, Report
+from imgforge.report.text import plain, told
+
+MOST: Final = 10
+"""Annotations of one level that GitHub shows of one step; the rest would vanish unseen."""
 
 _COMMANDS: Final = {
     Severity.CRITICAL: "error",
@@ -17,15 +24,57 @@ _COMMANDS: Final = {
 }
 
 
-def render(findings: Sequence[Finding]) -> str:
-    """Return one command a line; findings that the policy excuses are left out."""
-    return "".join(_line(finding) for finding in findings if not finding.ignored)
+def render(*reports: Report) -> str:
+    """Return one command a line, the worst first; what the policy excuses is left out.
+
+    Failed practices of a profile are one error, since they fail the step as well. Where a level
+    has more than :data:`MOST`, its last annotation says how many are not shown.
+    """
+    lines = [_practices(report) for report in reports]
+    faults = [
+        (report, fault)
+        for report in reports
+        for fault in report.faults()
+        if not fault.finding.ignored
+    ]
+    faults.sort(key=lambda pair: -pair[1].finding.severity)
+    for command in dict.fromkeys(_COMMANDS.values()):
+        level = [(r, f) for r, f in faults if _COMMANDS[f.finding.severity] == command]
+        room = MOST - (sum(map(bool, lines)) if command == "error" else 0)
+        shown = level if len(level) <= room else level[: max(room - 1, 0)]
+        lines += [_line(report, fault) for report, fault in shown]
+        if len(level) > len(shown):
+            ids = ", ".join(sorted({fault.finding.check for _, fault in level[len(shown) :]}))
+            left = f"{len(level) - len(shown)} more of this level ({ids}) are not shown here"
+            lines.append(f"::{command} title=imgforge::{_data(left)}\n")
+    return "".join(lines)
 
 
-def _line(finding: Finding) -> str:
+def _practices(report: Report) -> str:
+    failed = [o.practice for o in report.outcomes if o.verdict == profiles.FAIL]
+    if report.profile is None or not failed:
+        return ""
+    title = _property(f"imgforge profile {report.profile.name}")
+    said = "; ".join(f"{practice.id} {practice.title}" for practice in failed)
+    return f"::error title={title}::{_data(f'{report.subject} fails {said}')}\n"
+
+
+def _line(report: Report, fault: Fault) -> str:
+    finding = fault.finding
     title = _property(f"{finding.check} {finding.title} ({finding.severity})")
-    message = _data(f"{finding.message}. {finding.remedy}")
-    return f"::{_COMMANDS[finding.severity]} title={title}::{message}\n"
+    text = f"{told(fault, report)}. {finding.remedy}"
+    if fault.sites:
+        text = f"{report.subject}: {text}"
+    at = "" if fault.sites else _place(finding)
+    return f"::{_COMMANDS[finding.severity]} {at}title={title}::{_data(text)}\n"
+
+
+def _place(finding: Finding) -> str:
+    # Only a Dockerfile lies in the repository, where an annotation can point at it.
+    if not finding.path:
+        return ""
+    line = f",line={finding.line}" if finding.line else ""
+    return f"file={_property(finding.path)}{line},"
 
 
 def _data(text: str) -> str:

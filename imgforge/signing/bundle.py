@@ -49,10 +49,13 @@ class Bundle:
             raise ValueError(f"the bundle's media type is {value.get('mediaType')!a}")
         if set(value) != _PARTS:
             raise ValueError("the bundle has other parts than a key's signed DSSE envelope")
-        return cls(Envelope.from_json(value["dsseEnvelope"]), _hint(value["verificationMaterial"]))
+        return cls(
+            Envelope.from_json(value["dsseEnvelope"]), key_hint(value["verificationMaterial"])
+        )
 
 
-def _hint(material: Any) -> str:  # noqa: ANN401 - decoded JSON of unknown shape
+def key_hint(material: Any) -> str:  # noqa: ANN401 - decoded JSON of unknown shape
+    """Return the name that ``verificationMaterial`` gives a key; ValueError if it has none."""
     if not isinstance(material, dict) or not {"publicKey"} <= set(material) <= {
         "publicKey",
         *_PROOFS,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from running import imgforge
 
 from imgforge import publish, signing, verify
 from imgforge.errors import EvidenceError
@@ -184,3 +185,36 @@ def test_cosigns_evidence_and_ours_live_side_by_side(
         assert done.returncode == 0, done.stderr
     key = signing.load_public(pair[1])
     assert len(verify.verify_registry(name, key, require=NEEDED).platforms) == 2
+
+
+def test_cosign_accepts_a_policy_signed_here(
+    cosign: Cosign, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('fail-on = "low"\n')
+    command = ("policy", "sign", policy, "--key", pair[0])
+    imgforge(*command, cwd=tmp_path, env={"IMGFORGE_KEY_PASSWORD": PASSWORD.decode()})
+    verify_blob = ("verify-blob", "--key", str(pair[1]), *OFFLINE)
+    bundle = ("--bundle", f"{policy}.sigstore.json", str(policy))
+    done = cosign(*verify_blob, *bundle)
+    assert done.returncode == 0, done.stderr
+    policy.write_text('fail-on = "high"\n')
+    assert cosign(*verify_blob, *bundle).returncode != 0
+
+
+def test_a_policy_that_cosign_signed_counts_here(
+    cosign: Cosign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cosign("generate-key-pair").returncode == 0
+    policy, config = tmp_path / "policy.toml", tmp_path / "config.toml"
+    policy.write_text('fail-on = "low"\n')
+    bundle = ("--bundle", f"{policy}.sigstore.json", str(policy))
+    done = cosign("sign-blob", "--key", "cosign.key", *NO_LOG, *bundle)
+    assert done.returncode == 0, done.stderr
+    verified = imgforge("policy", "verify", policy, "--key", "cosign.pub", cwd=tmp_path)
+    assert verified.stdout.strip() == sha256(policy.read_bytes())
+    config.write_text('[policy]\nfile = "policy.toml"\nkey = "cosign.pub"\n')
+    monkeypatch.setenv("IMGFORGE_CONFIG", str(config))
+    assert 'fail-on = "low"' in imgforge("policy", "show", cwd=tmp_path).stdout
+    policy.write_text('fail-on = "high"\n')
+    assert "was changed" in imgforge("policy", "show", cwd=tmp_path, code=5).stderr

@@ -67,11 +67,16 @@ def test_a_key_pair_that_does_not_belong_together_is_refused(
 def test_a_policy_accepts_with_a_reason_until_it_expires(project: Path) -> None:
     (project / "notes/leak.py").write_text(LEAK)
     policy = project / "policy.toml"
-    ignore = '[[ignore]]\ncheck = "IF020"\npath = "app/notes/leak.py"\nreason = "made up"\n'
+    ignore = (
+        '[[ignore]]\ncheck = "IF020"\npath = "app/notes/leak.py"\n'
+        'reason = "made up"\nowner = "us"\n'
+    )
     policy.write_text(ignore + "expires = 2999-01-01\n")
     build(project, "--policy", policy)
     findings = json.loads((project / ".imgforge/evidence/findings.json").read_text())
-    assert [f["ignored"] for f in findings["findings"]] == ["made up"] * len(findings["findings"])
+    for finding in findings["findings"]:
+        assert (finding["ignored"], finding["ignoredBy"]) == ("made up", "us")
+        assert finding["ignoredUntil"] == "2999-01-01"
     policy.write_text(ignore + "expires = 2001-01-01\n")
     assert "IF090" in build(project, "--policy", policy, code=10)
 
@@ -160,7 +165,9 @@ def test_every_input_makes_a_new_build(project: Path, key: Key) -> None:
 def test_check_and_sbom_speak_of_the_stored_image(project: Path) -> None:
     build(project)
     found = json.loads(imgforge("check", "--format", "json", cwd=project).stdout)
-    assert "findings" in found
+    assert [(s["digest"], s["gate"]["passed"]) for s in found["subjects"]] == [
+        (digest(project), True)
+    ]
     sarif = json.loads(imgforge("check", "--format", "sarif", cwd=project).stdout)
     assert sarif["version"] == "2.1.0"
     spdx = json.loads(imgforge("sbom", cwd=project).stdout)

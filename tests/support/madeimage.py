@@ -16,6 +16,7 @@ from imgforge.analysis.layer import read_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, LAYER_TAR, MANIFEST, Descriptor
 from imgforge.secrets.engine import candidates
+from imgforge.secrets.find import Candidates
 
 Member = tuple[tarfile.TarInfo, bytes]
 
@@ -32,9 +33,9 @@ def file(path: str, data: bytes = b"x", mode: int = 0o644, **fields: object) -> 
     return info, data
 
 
-def folder(path: str, mode: int = 0o755) -> Member:
-    """Return a directory."""
-    return file(path, b"", mode, type=tarfile.DIRTYPE)
+def folder(path: str, mode: int = 0o755, **fields: object) -> Member:
+    """Return a directory; ``fields`` as in ``file``."""
+    return file(path, b"", mode, type=tarfile.DIRTYPE, **fields)
 
 
 def symlink(path: str, target: str) -> Member:
@@ -104,4 +105,10 @@ def layer(tmp_path: Path, blob: bytes, limits: Limits | None = None) -> LayerFac
     """Read one blob as a layer."""
     path = tmp_path / "blob"
     path.write_bytes(blob)
-    return read_layer(path, candidates(None), limits)
+    return read(path, candidates(None), limits)
+
+
+def read(path: Path, engine: Candidates, limits: Limits | None = None) -> LayerFacts:
+    """Read the file at ``path`` as a layer."""
+    with path.open("rb", buffering=0) as blob:
+        return read_layer(blob, path.stat().st_size, engine, limits)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from madepolicy import organisation_in
 
 from imgforge import freshness, project
 from imgforge.errors import InvalidInputError
@@ -47,3 +48,58 @@ def test_the_day_decides_where_an_exemption_ends(
     before = key(policy)
     monkeypatch.setattr(freshness, "_today", lambda: "2999-01-02")
     assert key(policy) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "ages"),
+    [
+        ("[budget]\nage = 30\n", True),
+        ("[budget]\nbase-age = 30\n", True),
+        ("[budget]\nsize = 30\n", False),
+        ("allow-package-manager = true\n", False),
+        ("budget = 1\n", False),
+        ("not toml", False),
+    ],
+)
+def test_the_day_decides_where_an_age_is_bounded(
+    key: Callable[[Path], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    ages: bool,  # noqa: FBT001
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(text)
+    before = key(policy)
+    monkeypatch.setattr(freshness, "_today", lambda: "2999-01-02")
+    assert (key(policy) != before) is ages
+
+
+def test_all_that_pins_the_organisations_policy_decides_too(
+    make_project: Callable[..., project.Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_project().root
+    asked = freshness.Choices("native", (), None, None, None, ())
+    org = organisation_in(tmp_path, monkeypatch)
+    for name, value in org.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("IMGFORGE_CONFIG", raising=False)
+
+    def made() -> str:
+        return freshness.key("spec", root, "content", "python@1", asked)
+
+    keys = [made()]
+    org.write('fail-on = "low"\n')
+    bundle = org.sign()
+    org.pin("key")
+    keys += [made(), made()]
+    assert keys[1] == keys[2]
+    org.pin("key", "digest")
+    keys.append(made())
+    for file in (org.file, bundle, org.folder / "org.pub"):
+        file.write_bytes(file.read_bytes() + b"\n")
+        keys.append(made())
+    assert len(set(keys)) == len(keys) - 1
+    bundle.unlink()
+    with pytest.raises(InvalidInputError, match="cannot read"):
+        made()

@@ -114,9 +114,12 @@ def test_every_mistake_in_the_environment_is_named_by_its_variable(home: dict[st
     assert "secret" not in str(caught.value.details)
 
 
-def test_every_key_has_a_variable() -> None:
+def test_every_key_has_a_variable_but_the_policys_have_none() -> None:
     named = settings.variables()
+    assert not any(place[0] == "policy" for place in named)
     for table, about in settings.Settings.model_fields.items():
+        if table == "policy":
+            continue
         model = about.annotation
         keys = getattr(model, "model_fields", None)
         places = [(table, k.replace("_", "-")) for k in keys] if keys else [(table,)]
@@ -134,3 +137,26 @@ def test_every_key_has_a_variable() -> None:
 )
 def test_moments_are_in_utc(text: str, shown: str) -> None:
     assert settings.moment(text).isoformat() == shown
+
+
+def test_the_policy_is_pinned(home: dict[str, str]) -> None:
+    path = written(home, '[policy]\nfile = "org.toml"\nkey = "org.pub"\n')
+    found = settings.load(home).policy
+    assert found is not None
+    assert found.file == str(path.parent / "org.toml")
+    assert found.key == str(path.parent / "org.pub")
+    for wrong in (
+        'file = "org.toml"',
+        'key = "org.pub"',
+        'file = "org.toml"\ndigest = "sha256:1"',
+        'file = "org.toml"\nkey = "org.pub"\nextra = 1',
+    ):
+        path.write_text(f"[policy]\n{wrong}\n")
+        with pytest.raises(InvalidInputError, match="not valid"):
+            settings.load(home)
+
+
+def test_a_home_that_does_not_exist_is_said(home: dict[str, str]) -> None:
+    written(home, 'bases = ["~nobody-of-that-name/x"]\n')
+    with pytest.raises(InvalidInputError, match="no such home"):
+        settings.load(home)

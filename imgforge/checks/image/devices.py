@@ -15,8 +15,18 @@ RULE: Final = Rule(
     "IF043",
     Severity.HIGH,
     "A layer has a device node",
-    why="",
+    why="A device node reaches a driver of the kernel: with the right numbers it is the disk of"
+    " the host, or its memory. Runtimes forbid most devices by default, but a privileged"
+    " container, or one run by another tool, may open it. Runtimes make the few harmless"
+    " devices themselves.",
     remedy="Remove it; the runtime provides the devices a container may use.",
+    example="""\
+# Faulty: made in the image.
+RUN mknod /dev/random-too c 1 8
+
+# Cured: asked for when the container is run.
+docker run --device /dev/ttyUSB0 acme/reader
+""",
     references=("mknod(2)",),
 )
 

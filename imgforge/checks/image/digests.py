@@ -15,8 +15,18 @@ RULE: Final = Rule(
     "IF040",
     Severity.CRITICAL,
     "A layer is not what its digest says",
-    why="",
+    why="An image is named by digests all the way down: the manifest names its layers, the"
+    " configuration names what they unpack to. Where bytes and digest differ, something was"
+    " damaged or exchanged on the way, and some tools do not look. Nothing else that is said"
+    " about this image, by us or by a signature, is about what would run.",
     remedy="Build or fetch the image again; do not run this one.",
+    example="""\
+# Faulty: a layer was edited in place.
+gzip -d < layer | sed s/old/new/ | gzip > image/blobs/sha256/9f2c...
+
+# Cured: build again; a layer that changes gets a new digest.
+imgforge build
+""",
     references=("OCI image-spec, descriptor.md and config.md",),
 )
 

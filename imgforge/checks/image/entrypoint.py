@@ -15,8 +15,20 @@ RULE: Final = Rule(
     "IF050",
     Severity.HIGH,
     "The image's command cannot be started",
-    why="",
+    why="The container would end with an error as soon as it starts, for everyone and every"
+    " time. Often the program was left out, the path was mistyped, a script names an"
+    " interpreter that the image lacks, or the image's user may not run the file. It is"
+    " better known now than in the first deployment.",
     remedy="Name an executable that is in the image and that its user may run.",
+    example="""\
+# Faulty: the script needs a shell, and the base has none.
+COPY start.sh /app/start.sh
+ENTRYPOINT ["/app/start.sh"]
+
+# Cured: the program itself, executable for the image's user.
+COPY --chmod=0755 server /app/server
+ENTRYPOINT ["/app/server"]
+""",
     references=("OCI image-spec, config.md (Entrypoint, Cmd)", "execve(2)"),
 )
 
@@ -32,16 +44,16 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     if not command:
         yield RULE.finding("there is neither entrypoint nor command")
         return
-    problem = _problem(image, identity(image), command[0])
+    problem = unstartable(image, identity(image), command[0])
     if problem:
         yield RULE.finding(problem, path=command[0].lstrip("/"))
 
 
-def _problem(image: ImageFacts, who: Identity, program: str) -> str:
-    """Say why ``program`` cannot be started; empty if it can."""
+def unstartable(image: ImageFacts, who: Identity, program: str) -> str:
+    """Say why ``program`` cannot be started by ``who``; empty if it can."""
     said = program
     for _ in range(_INTERPRETERS):
-        fact = _search(image, who, program)
+        fact = find_program(image, who, program)
         if fact is None:
             return f"{said!r} is not in the image"
         if not _executable(image, who, fact):
@@ -52,7 +64,7 @@ def _problem(image: ImageFacts, who: Identity, program: str) -> str:
         words = line.split()
         program = words[0] if words else "/"
         if program.endswith("/env"):
-            problem = _problem(image, who, program)
+            problem = unstartable(image, who, program)
             if problem:
                 return problem
             wanted = (w for w in words[1:] if not w.startswith("-") and "=" not in w)
@@ -61,7 +73,24 @@ def _problem(image: ImageFacts, who: Identity, program: str) -> str:
     return f"{said!r} is interpreted by too many scripts"
 
 
-def _search(image: ImageFacts, who: Identity, program: str) -> FileFact | None:
+def interpreters(image: ImageFacts, who: Identity, fact: FileFact) -> list[FileFact]:
+    """Return the programs that read the script ``fact``, each the next one's script."""
+    found: list[FileFact] = []
+    line = image.interpreter(fact)
+    while line and len(found) < _INTERPRETERS:
+        reader = find_program(image, who, line.split()[0])
+        if reader is None:
+            break
+        found.append(reader)
+        line = image.interpreter(reader)
+    return found
+
+
+def find_program(image: ImageFacts, who: Identity, program: str) -> FileFact | None:
+    """Return the file that ``program`` stands for, preferring what ``who`` may execute.
+
+    A name without a slash is looked for in PATH, others from the working directory.
+    """
     if "/" in program:
         start = "" if program.startswith("/") else image.settings.working_dir
         return image.lookup(f"{start}/{program}")

@@ -12,17 +12,31 @@ from imgforge.policy import Policy
 
 RULE: Final = Rule(
     "IF090",
-    Severity.LOW,
+    Severity.CRITICAL,
     "An exception of the policy has expired",
-    why="",
-    remedy="Fix what it excused, or decide again and give a later day.",
+    why="Somebody accepted a risk until a day, and the day has passed without a decision. What it "
+    "excused counts again, but it may be below the gate, or the exception may be one of many that "
+    "nobody looks at. So the lapse itself fails: it is high, or as bad as fail-on asks for.",
+    remedy="Mend what it excused and take it out, or decide again and give a later day.",
+    example="""\
+# Until the last day of January, and it is February:
+[[ignore]]
+check = "IF010"
+path = "opt/tool/helper"
+reason = "fixed in 2.1, ticket 123"
+owner = "web team"
+expires = 2030-01-31
+
+# Cure: ship 2.1 and take the entry out.""",
     references=("NIST SP 800-53 CA-5",),
 )
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find ``ignore`` entries whose day has passed; they excuse nothing any more."""
-    for ignore in policy.ignore:
-        if ignore.expired(policy.day):
-            message = f"the exception for {ignore.check} at {ignore.path} ended on {ignore.expires}"
-            yield RULE.finding(message, key=f"{ignore.check}:{ignore.path}")
+    severity = max(Severity.HIGH, Severity.parse(policy.fail_on))
+    for ignore in policy.exceptions:
+        if ignore.image == "*" and ignore.expired(policy.day):
+            owner = f"; ask {ignore.owner}" if ignore.owner else ""
+            message = f"the exception for {ignore} ended on {ignore.expires}{owner}"
+            yield RULE.finding(message, key=str(ignore), severity=severity)

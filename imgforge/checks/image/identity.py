@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from imgforge.analysis.facts import ImageFacts
+from imgforge.analysis.facts import SYMLINK, FileFact, ImageFacts
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,10}")
 _PASSWD_FIELDS: Final = 4
 _GROUP_FIELDS: Final = 4
+_OTHERS: Final = 0o002
+_GROUP: Final = 0o020
+_STICKY: Final = 0o1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,15 @@ class Identity:
     uid: int | None
     gid: int | None
     groups: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A line of passwd(5) or, with ``uid`` as the group's number, of group(5)."""
+
+    name: str
+    password: str
+    uid: int
 
 
 def number(text: str) -> int | None:
@@ -52,6 +64,59 @@ def identity(image: ImageFacts) -> Identity:
     elif gid is None and uid is not None:
         gid = 0
     return Identity(user, group, uid, gid, members | ({gid} if gid is not None else set()))
+
+
+def users(image: ImageFacts) -> list[Account]:
+    """Return the accounts of /etc/passwd in order; lines that libraries skip are left out."""
+    return _accounts(image.text("etc/passwd") or "")
+
+
+def groups(image: ImageFacts) -> list[Account]:
+    """Return the groups of /etc/group in order."""
+    return _accounts(image.text("etc/group") or "")
+
+
+def may_write(who: Identity, fact: FileFact) -> bool:
+    """Whether the process may change ``fact``, as its owner also after giving itself the right.
+
+    Root may change everything, which is another finding: for it only what everybody may counts.
+    """
+    if fact.kind == SYMLINK:
+        return False
+    if fact.mode & _OTHERS:
+        return True
+    if not who.uid:
+        return False
+    return fact.uid == who.uid or bool(fact.mode & _GROUP and fact.gid in who.groups)
+
+
+def may_replace(image: ImageFacts, who: Identity, path: str) -> bool:
+    """Whether the process may put something of its own where ``path`` is or would be.
+
+    ``path`` is free of symbolic links as far as it exists. A directory above that may be written
+    is enough: what stands in it can be moved away, unless the sticky bit forbids that.
+    """
+    while path:
+        child = image.files.get(path)
+        path = path.rpartition("/")[0]
+        folder = image.files.get(path)
+        if folder is None or not may_write(who, folder):
+            continue
+        uid = who.uid or None
+        owns = uid in {folder.uid, child.uid if child else uid}
+        if owns or not folder.mode & _STICKY:
+            return True
+    return False
+
+
+def _accounts(text: str) -> list[Account]:
+    found = []
+    for line in text.splitlines():
+        fields = line.split(":")
+        uid = number(fields[2]) if len(fields) >= _GROUP_FIELDS else None
+        if uid is not None and not line.startswith("#"):
+            found.append(Account(fields[0], fields[1], uid))
+    return found
 
 
 def _passwd(image: ImageFacts) -> Iterator[tuple[str, int, int]]:

@@ -15,10 +15,21 @@ RULE: Final = Rule(
     "IF002",
     Severity.MEDIUM,
     "The user is not a number, or unknown",
-    why="",
+    why="A name means whatever the image's /etc/passwd says, and a later layer can make it mean"
+    " root. Kubernetes does not look into the image: with runAsNonRoot it refuses to start a"
+    " container whose user is a name. A name that no file explains cannot be started at all,"
+    " or only as a user that nobody meant.",
     remedy="Set the user and group as numbers, such as 65532:65532.",
+    example="""\
+# Faulty: only the image's own passwd says who this is.
+USER app
+
+# Cured: the same user by number.
+USER 65532:65532
+""",
     references=(
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/ (runAsNonRoot)",
+        "hadolint DL3066",
     ),
 )
 

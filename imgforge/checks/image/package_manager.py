@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.programs import programs
+from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -15,9 +15,25 @@ RULE: Final = Rule(
     "IF031",
     Severity.HIGH,
     "The image has a package manager",
-    why="",
+    why="A package manager is a downloader that runs what it downloads. It gives an intruder"
+    " any tool in one command, and it tempts people to patch containers instead of images,"
+    " so that what runs is no longer what was checked. The application has no use for it"
+    " once it is installed.",
     remedy="Install in a build stage and copy the result, or set allow-package-manager.",
-    references=("CIS Docker Benchmark 4.3",),
+    example="""\
+# Faulty: pip, apt and their caches ship with the application.
+FROM python:3.13
+RUN pip install -r requirements.txt
+
+# Cured: installed in one stage, copied into the next.
+FROM python:3.13 AS build
+RUN pip install --target /app --require-hashes -r requirements.txt
+FROM gcr.io/distroless/python3-debian13@sha256:...
+COPY --from=build /app /app
+COPY main.py /app/main.py
+ENTRYPOINT ["python3", "/app/main.py"]
+""",
+    references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2"),
 )
 
 MANAGERS: Final = frozenset(
@@ -26,6 +42,7 @@ MANAGERS: Final = frozenset(
     | {"npx", "opkg", "pacman", "pip", "pip3", "pipx", "pnpm", "poetry", "rpm", "snap", "tdnf"}
     | {"uv", "yarn", "yum", "zypper"}
 )
+IDENTITIES: Final = frozenset({"apt", "dpkg", "apk", "rpm", "dnf", "pip"})
 _MODULES: Final = frozenset({"pip", "pipx", "poetry", "uv"})
 
 
@@ -33,10 +50,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     """Find programs, and Python packages that install others (``python -m pip``)."""
     if policy.allow_package_manager:
         return
-    for fact in programs(image, MANAGERS):
-        layer = image.layers[fact.layer].digest
-        message = f"/{fact.path} is a package manager"
-        yield RULE.finding(message, path=fact.path, layer=layer)
+    yield from found(image, RULE, "a package manager", MANAGERS, IDENTITIES)
     for package in image.packages:
         if package.ecosystem == "pypi" and package.name in _MODULES:
             message = f"the Python package {package.name} installs packages"

@@ -15,8 +15,17 @@ RULE: Final = Rule(
     "IF045",
     Severity.MEDIUM,
     "A package record cannot be read",
-    why="",
+    why="The bill of materials is made from the records that package managers leave. A record"
+    " that cannot be read is a package that no list has: scanners find none of its"
+    " weaknesses, and nobody learns that it must be updated.",
     remedy="Install the package again; the SBOM lacks it.",
+    example="""\
+# Faulty: the record is thrown away to save room.
+RUN pip install flask && rm -r /usr/lib/python3/*/flask-*.dist-info
+
+# Cured: the record stays with its package.
+RUN pip install flask
+""",
     references=(
         "https://packaging.python.org/en/latest/specifications/core-metadata/",
         "Debian policy 5.1",

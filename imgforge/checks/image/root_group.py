@@ -15,8 +15,17 @@ RULE: Final = Rule(
     "IF003",
     Severity.LOW,
     "The primary group is root's",
-    why="",
+    why="Files that belong to root are often readable or writable by root's group, such as logs"
+    " and sockets of the system. A process with group 0 reaches them without being root. A"
+    " user who has no entry in /etc/passwd gets this group without anybody asking for it.",
     remedy="Name the group too (65532:65532), or give the user an entry in /etc/passwd.",
+    example="""\
+# Faulty: a number without a passwd entry and without a group.
+USER 65532
+
+# Cured: the group is named too.
+USER 65532:65532
+""",
     references=("https://docs.docker.com/reference/dockerfile/#user",),
 )
 

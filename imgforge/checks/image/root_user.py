@@ -15,12 +15,30 @@ RULE: Final = Rule(
     "IF001",
     Severity.HIGH,
     "The image runs as root",
-    why="",
+    why="A process that runs as root inside a container is root to the kernel as well, unless"
+    " user namespaces are set up. Whoever takes the process over can change every file of"
+    " the container, use the capabilities that the runtime leaves to root, and needs only"
+    " one flaw of the kernel, the runtime or a mount to be root on the host.",
     remedy="Set a numeric user other than 0, such as 65532.",
+    example="""\
+# Faulty: no USER, so the process is root.
+FROM python@sha256:...
+COPY app /app
+ENTRYPOINT ["/app/server"]
+
+# Cured: a number that is not 0, in the last stage.
+FROM python@sha256:...
+COPY app /app
+USER 65532:65532
+ENTRYPOINT ["/app/server"]
+""",
     references=(
         "CIS Docker Benchmark 4.1",
         "NIST SP 800-190 4.1.2",
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
+        "hadolint DL3002",
+        "Trivy DS-0002",
+        "Dockle CIS-DI-0001",
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
@@ -16,15 +17,33 @@ RULE: Final = Rule(
     "IF022",
     Severity.CRITICAL,
     "The image configuration holds a credential",
-    why="",
+    why="Build arguments and commands are written into the image's history; labels, the command"
+    " and the health check into its configuration. docker history shows all of them to"
+    " everyone who can pull the image. Deleting a file or unsetting a variable afterwards"
+    " does not change what the history says.",
     remedy="Revoke it, and pass secrets to build steps as secret mounts, never as arguments.",
+    example="""\
+# Faulty: the argument's value is in the history of the step.
+ARG NPM_TOKEN
+RUN npm config set //registry.example.com/:_authToken=$NPM_TOKEN && npm ci
+
+# Cured: a secret mount is in no layer and in no history.
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
+""",
     references=(
         "NIST SP 800-190 4.1.4",
         "https://docs.docker.com/build/building/secrets/",
+        "CIS Docker Benchmark 4.10",
+        "Trivy DS-0031",
+        "Dockle CIS-DI-0010",
     ),
 )
 
 _ASSIGNED: Final = re.compile(r"(?:^|[\s|])([A-Z][A-Z0-9_]{2,60})=(\"[^\"]*\"|'[^']*'|\S*)")
+
+_OPTION: Final = re.compile(r"--?(?:D(?=[a-z]))?([A-Za-z][\w.-]{1,60})(?:=(.*))?", re.DOTALL)
+_ELSEWHERE: Final = ("stdin", "env", "environment")
+"""Ends of options that say where the secret comes from."""
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
@@ -38,6 +57,29 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             if secret_name(name) and not placeholder(value):
                 message = f"history step {number} sets {name}, which is named for a secret"
                 yield RULE.finding(message, key=f"history:{name}")
+    for place, words in _commands(image):
+        for name, value in _arguments(words):
+            named = secret_name(name) and not name.endswith(_ELSEWHERE)
+            # What is known by its value has been said already.
+            if named and not placeholder(value) and secret_value(value) is None:
+                message = f"{place} gives {name}, which is named for a secret"
+                yield RULE.finding(message, key=f"{place}:{name}")
+
+
+def _commands(image: ImageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
+    settings = image.settings
+    yield "the command", (*settings.entrypoint, *settings.cmd)
+    yield "the health check", settings.healthcheck
+
+
+def _arguments(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield options and their values: ``--name=value``, ``--name value``, ``-Dname=value``."""
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        match = _OPTION.fullmatch(word)
+        if match is not None and match[2] is not None:
+            yield match[1], match[2]
+        elif match is not None and word.startswith("--") and not after.startswith("-"):
+            yield match[1], after
 
 
 def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:

@@ -15,9 +15,26 @@ RULE: Final = Rule(
     "IF021",
     Severity.CRITICAL,
     "An environment variable holds a credential",
-    why="",
+    why="Variables are part of the image's configuration: docker inspect shows them to everyone"
+    " who can pull it, and every process of the container inherits them. They end up in"
+    " crash reports, debug pages and logs. A value that a later step empties is still in the"
+    " history.",
     remedy="Revoke it; give it to the container when it starts, as a file or a variable.",
-    references=("NIST SP 800-190 4.1.4", "CIS Docker Benchmark 4.10", "CWE-526"),
+    example="""\
+# Faulty: in the configuration for good.
+ENV DB_PASSWORD=<the password>
+
+# Cured: the program reads a file that is mounted when it starts.
+ENV DB_PASSWORD_FILE=/run/secrets/db-password
+""",
+    references=(
+        "NIST SP 800-190 4.1.4",
+        "CIS Docker Benchmark 4.10",
+        "CWE-526",
+        "hadolint DL3064",
+        "Trivy DS-0031",
+        "Dockle CIS-DI-0010",
+    ),
 )
 
 

@@ -15,8 +15,17 @@ RULE: Final = Rule(
     "IF044",
     Severity.HIGH,
     "A file was not read",
-    why="",
+    why="Every check is about what was read. A file that could not be looked into may hold"
+    " anything: a credential, malware, a program with more rights. It is reported, because a"
+    " pass that leaves files out says nothing.",
     remedy="Store the file without the sparse format of tar.",
+    example="""\
+# Faulty: holes are stored in a form that the analysis does not follow.
+tar --sparse -cf layer.tar data/
+
+# Cured: the same files, whole.
+tar -cf layer.tar data/
+""",
     references=("GNU tar manual, Sparse Formats",),
 )
 

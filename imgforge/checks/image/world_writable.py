@@ -14,8 +14,20 @@ RULE: Final = Rule(
     "IF012",
     Severity.MEDIUM,
     "A file or directory can be written by everybody",
-    why="",
+    why="Every process in the container can change the file, or replace what is in the"
+    " directory, whatever user it has. A program, library or configuration that is changed"
+    " this way runs or is believed later, perhaps by a process with more rights. In a"
+    " directory with the sticky bit, each user can at least remove only files of their own.",
     remedy="Remove write permission for others; give shared directories the sticky bit.",
+    example="""\
+# Faulty: everybody may exchange the program.
+COPY app /app
+RUN chmod -R 777 /app
+
+# Cured: root owns it, others read it; what must be written is a volume.
+COPY --chown=0:0 --chmod=0555 app /app
+VOLUME /data
+""",
     references=("CIS Distribution Independent Linux 6.1.10",),
 )
 

@@ -190,15 +190,16 @@ def test_files_below_files_are_problems(tmp_path: Path) -> None:
 
 
 def test_invalid_utf8_names_reach_every_report(tmp_path: Path) -> None:
-    from imgforge.report import FORMATS
+    from imgforge.report import FORMATS, subject
     from imgforge.sbom import cyclonedx, spdx
 
     name = "usr/lib/python3/dist-packages/b\udcff\x1b[31m-1.dist-info/METADATA"
     image = made.facts(tmp_path, [made.file(name, b"Name: b\nVersion: 1\n", 0o4777)])
     findings = run(image, Policy())
     assert any("\udcff" in finding.path for finding in findings)
+    report = subject.of("x", Policy(), images=[(image, findings)])
     for render in FORMATS.values():
-        text = render(findings)
+        text = render(report)
         assert text.isascii()
         assert "\x1b" not in text
     for document in (spdx.render, cyclonedx.render):
@@ -286,11 +287,10 @@ def test_memory_stays_small_on_a_large_file(tmp_path: Path) -> None:
     raw = made.tar(made.file("big", bytes(100 << 20)))
     path.write_bytes(gzip.compress(raw, 1))
     del raw
-    from imgforge.analysis.layer import read_layer
     from imgforge.secrets.find import by_keyword
 
     tracemalloc.start()
-    read_layer(path, by_keyword)
+    made.read(path, by_keyword)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 << 20

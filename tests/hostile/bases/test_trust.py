@@ -28,7 +28,7 @@ from imgforge.errors import (
 )
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import CONFIG, MANIFEST, Descriptor
+from imgforge.oci.types import CONFIG, MANIFEST, Descriptor, sha256
 from imgforge.policy import Policy
 from imgforge.signing import bundle, statement
 from imgforge.signing import image as signing
@@ -226,6 +226,43 @@ def test_an_older_signature_that_is_wrong_does_not(
     registry.manifests[registry.tags[top.digest.replace(":", "-") + ".sig"]] = (MANIFEST, b"{}")
     with pytest.raises((EvidenceError, RegistryError)):
         resolve(registry, policy)
+
+
+def test_a_key_that_the_policy_pins_is_that_key_each_time(
+    origin: tuple[Layout, Descriptor],
+    registry: FakeRegistry,
+    ours: KeySigner,
+    stranger: KeySigner,
+    tmp_path: Path,
+) -> None:
+    signedbase.sign(registry, *origin, ours)
+    plain = signedbase.by_key(tmp_path, ours)
+    text = (tmp_path / "policy.toml").read_text()
+    digest = sha256((tmp_path / "base.pub").read_bytes())
+    pinned = signedbase.policy(tmp_path, f'{text}digest = "{digest}"\n')
+    base = resolve(registry, pinned)
+    (tmp_path / "base.pub").write_bytes(stranger.public_key.to_pem())
+    with pytest.raises(EvidenceError, match="not the file that the policy pins"):
+        trust.demand(base, pinned, offline=True, say=quiet)
+    signedbase.sign(registry, *origin, stranger)
+    with pytest.raises(EvidenceError, match="not the file that the policy pins"):
+        resolve(registry, pinned)
+    assert resolve(registry, plain).trust != base.trust
+
+
+def test_every_list_of_bases_must_have_the_name(
+    origin: tuple[Layout, Descriptor], registry: FakeRegistry, ours: KeySigner, tmp_path: Path
+) -> None:
+    signedbase.sign(registry, *origin, ours)
+    policy = signedbase.by_key(tmp_path, ours)
+
+    def listing(*lists: tuple[str, ...]) -> Policy:
+        return dataclasses.replace(policy, bases=dataclasses.replace(policy.bases, allow=lists))
+
+    resolve(registry, listing(("*",), (f"{registry.place}/*",)))
+    for lists in ((("*",), ("other/*",)), (("other/*",), ("*",)), (("*",), ())):
+        with pytest.raises(InvalidInputError, match="does not allow"):
+            resolve(registry, listing(*lists))
 
 
 def test_signatures_are_found_at_the_mirror_or_at_the_original(

@@ -11,7 +11,6 @@ import pytest
 import zstandard
 
 from imgforge.analysis import analyse
-from imgforge.analysis.layer import read_layer
 from imgforge.oci.layout import CorruptLayoutError, Layout
 from imgforge.oci.types import Platform
 from imgforge.oci.types import sha256 as digest_of
@@ -56,11 +55,11 @@ def test_the_slower_libraries_give_the_same_facts(
         monkeypatch.setitem(sys.modules, name, None)
     blob = tmp_path / "again"
     blob.write_bytes(gzip_members(raw))
-    slow = read_layer(blob, candidates.__wrapped__(None))
+    slow = made.read(blob, candidates.__wrapped__(None))
     assert slow.secrets
     assert slow == fast
     blob.write_bytes(gzip_members(raw)[:-12])
-    assert [p.kind for p in read_layer(blob, by_keyword).problems] == ["malformed"]
+    assert [p.kind for p in made.read(blob, by_keyword).problems] == ["malformed"]
 
 
 def test_facts_of_the_whole(tmp_path: Path) -> None:

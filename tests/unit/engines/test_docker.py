@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from imgforge.engines import docker
-from imgforge.errors import ToolMissingError
+from imgforge.errors import InvalidInputError, ToolMissingError
 from imgforge.oci.layer import Entry, write_layer
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, MANIFEST, Descriptor
@@ -90,3 +90,12 @@ def test_the_archive_serves_both_image_stores(tmp_path: Path) -> None:
     for path in (legacy["Config"], *legacy["Layers"]):
         assert hashlib.sha256(read[path]).hexdigest() == path.rpartition("/")[2]
     assert f"blobs/{top.digest.replace(':', '/')}" in read
+
+
+@pytest.mark.parametrize("name", ["", "../info", "-x", "a b", "a/../../info", "a?b", "a\nb"])
+def test_a_name_that_is_no_image_never_reaches_the_engine(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    with pytest.raises(InvalidInputError, match="not the name of an image"):
+        docker.save(name, bytes)

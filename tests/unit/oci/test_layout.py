@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,21 @@ def test_the_index_is_canonical(tmp_path: Path) -> None:
     layout.write_index([Descriptor(MANIFEST, sha256(b""), 0)])
     data = (tmp_path / "index.json").read_bytes()
     assert data == json.dumps(json.loads(data), sort_keys=True, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("place", ["oci-layout", "index.json", "blob"])
+@pytest.mark.parametrize("kind", ["pipe", "endless", "folder"])
+def test_only_regular_files_are_read(place: str, kind: str, tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path)
+    blob = layout.add(b"{}", CONFIG)
+    layout.write_index([blob])
+    path = layout.blob_path(blob.digest) if place == "blob" else tmp_path / place
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "endless":
+        path.symlink_to("/dev/zero")
+    else:
+        path.mkdir()
+    with pytest.raises(CorruptLayoutError):
+        Layout.open(tmp_path).read(layout.index()[0])

@@ -1,0 +1,33 @@
+"""Telling files of public packages from those that somebody wrote for this image."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from imgforge.analysis.facts import ImageFacts
+
+_TREES: Final = re.compile(
+    r"/(?:node_modules|site-packages|dist-packages|gems|go/pkg/mod|\.cargo/registry|\.m2/repository"
+    r"|composer/vendor|usr/local/go|usr/lib/go[^/]*|python[23]\.[0-9]+|pypy[0-9.]+)/"
+)
+_TESTS: Final = re.compile(
+    r"(?:^|/)(?:test|tests|testing|testdata|test_data|test-data|fixtures|__tests__|spec|test-fixtures"
+    r"|testfiles|test_certs|test-certs|test-resources)/"
+)
+
+
+def sites(image: ImageFacts) -> tuple[str, ...]:
+    """Return where Python packages are installed, each with a trailing slash."""
+    records = {p.paths[0] for p in image.packages if p.ecosystem == "pypi"}
+    return tuple({path.rsplit("/", 2)[0] + "/" for path in records if path.count("/") > 1})
+
+
+def packaged(path: str, installed: tuple[str, ...]) -> bool:
+    """Whether ``path`` lies where package managers put packages; ``installed`` is ``sites()``."""
+    return _TREES.search(f"/{path}") is not None or path.startswith(installed)
+
+
+def for_tests(path: str) -> bool:
+    """Whether a directory of ``path`` is called as those with tests are."""
+    return _TESTS.search(path) is not None

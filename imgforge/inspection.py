@@ -1,0 +1,163 @@
+"""The story of a check: open what was named, read it, judge it, say what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge import cache, sources
+from imgforge.analysis import analyse
+from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
+from imgforge.console import Say
+from imgforge.errors import InvalidInputError
+from imgforge.oci.types import canonical_json, sha256
+from imgforge.policy import Level, Policy
+from imgforge.report import subject
+from imgforge.sources.name import DOCKERFILE
+
+if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+    from imgforge.checks.drift import Drift
+    from imgforge.checks.profiles import Profile
+    from imgforge.expectation import Expectation
+    from imgforge.oci.types import Platform
+    from imgforge.report.subject import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How to judge: the same for all that is named in one call.
+
+    ``platforms`` narrows what is judged of an index, ``spec`` is what images are compared with.
+    With ``anew`` no layer's facts are taken from the cache.
+    """
+
+    policy: Policy
+    policy_digest: str = ""
+    platforms: tuple[Platform, ...] = ()
+    profile: Profile | None = None
+    spec: Path | None = None
+    offline: bool = False
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A check of images that compares with one spec."""
+
+    drift: Drift
+    expected: Expectation
+
+    @property
+    def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
+        return self.drift.RULE
+
+    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
+        return self.drift.check(image, self.expected)
+
+
+def inspect(what: str, asked: Request, say: Say) -> Report:
+    """Judge what the words ``what`` name: every image of it that was asked for.
+
+    Raises what :func:`imgforge.sources.open_source`, :meth:`imgforge.sources.Source.images` and
+    :func:`imgforge.expectation.load` raise; ImgforgeError if a check fails.
+    """
+    name = sources.parse(what)
+    policy = asked.policy.about(sources.title(name))
+    if name.kind == DOCKERFILE:
+        return subject.of(
+            what,
+            policy,
+            dockerfile=_dockerfile(name.path, policy, say),
+            policy_digest=asked.policy_digest,
+            profile=asked.profile,
+        )
+    facts_cache = cache.directory("analysis")
+    expected = _expected(asked, facts_cache, say)
+    with sources.open_source(name, say=say, offline=asked.offline) as source:
+        images, ran = [], CHECKS
+        for image in source.images(asked.platforms, say):
+            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew, whole=True)
+            ran = _checks(facts, asked, expected)
+            images.append((facts, run(facts, policy, ran)))
+        return subject.of(
+            what,
+            policy,
+            images=images,
+            asked=ran,
+            digest=source.digest(),
+            policy_digest=asked.policy_digest,
+            profile=asked.profile,
+        )
+
+
+def _dockerfile(path: Path, policy: Policy, say: Say) -> list[Finding]:
+    """Judge a Dockerfile in the folder where it lies; with hadolint's findings if there is one."""
+    from imgforge.checks import dockerfile
+    from imgforge.dockerfile import context, hadolint
+    from imgforge.dockerfile.lines import LARGEST
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
+    found = dockerfile.judge(data, str(path), policy, context.look(path.parent, path))
+    if hadolint.installed():
+        found = hadolint.merged(found, hadolint.run(path), dockerfile.RULES, data)
+    else:
+        say("hadolint is not installed: what it says of style is left out")
+    return [judged(finding, policy) for finding in found]
+
+
+def tightened(policy: Policy, level: Level | None) -> Policy:
+    """Return ``policy`` failing at ``level``; InvalidInputError if that would let more pass."""
+    if level is None:
+        return policy
+    if Severity.parse(level) > Severity.parse(policy.fail_on):
+        raise InvalidInputError(
+            f"--fail-on {level} lets pass what the policy's {policy.fail_on} does not",
+            hint="a flag can only tighten; the policy's own fail-on decides",
+        )
+    return replace(policy, fail_on=level)
+
+
+def digest_of(files: Sequence[Path]) -> str:
+    """Return the digest of the files that make a policy: one file's own, of several of all.
+
+    Empty if there is none; InvalidInputError if one cannot be read.
+    """
+    try:
+        digests = [sha256(file.read_bytes()) for file in files]
+    except OSError as error:
+        raise InvalidInputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    return digests[0] if len(digests) == 1 else sha256(canonical_json(digests)) if digests else ""
+
+
+def _expected(asked: Request, facts_cache: Path, say: Say) -> Mapping[Platform, Expectation]:
+    if asked.spec is None:
+        return {}
+    from imgforge import expectation
+
+    return expectation.load(
+        asked.spec, asked.policy, offline=asked.offline, cache=facts_cache, say=say
+    )
+
+
+def _checks(
+    facts: ImageFacts, asked: Request, expected: Mapping[Platform, Expectation]
+) -> tuple[Check, ...]:
+    if asked.spec is None:
+        return CHECKS
+    from imgforge.checks import drift
+    from imgforge.engines.assembly import same
+
+    wanted = next((e for p, e in expected.items() if same(facts.platform, p)), None)
+    if wanted is None:
+        raise InvalidInputError(
+            f"{asked.spec} says nothing of an image for {facts.platform}",
+            hint=f"its platforms are {', '.join(map(str, expected))}; narrow with --platform",
+        )
+    return (*CHECKS, *(_Comparison(module, wanted) for module in drift.CHECKS))

@@ -1,0 +1,214 @@
+"""Reading ``policy.toml``, with every complaint at its line.
+
+It is read without pydantic: loading that takes longer than judging an image whose layers are known.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from imgforge import tomlfile
+from imgforge.policy.bounds import (
+    FIRM,
+    FLAGS,
+    LEVELS,
+    Bases,
+    Budget,
+    Delegate,
+    Ignore,
+    Level,
+    Policy,
+    Trust,
+)
+from imgforge.policy.keys import (
+    BASES,
+    BUDGET,
+    CHECK,
+    DELEGATE,
+    IGNORE,
+    LEVEL,
+    REASONS,
+    TOP,
+    TRUST,
+    Key,
+)
+from imgforge.tomlfile import Location, Problem
+
+_TELLING: Final = 4
+"""The least letters of an identity that are no wildcards, signs or scheme."""
+
+
+def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool = False) -> Policy:
+    """Read the bytes of the file at ``path``, to whose folder the files it names are relative.
+
+    What it says nothing of is as ``above`` has it; its lists are its own. A ``shared`` one has its
+    exceptions for many images. InvalidInputError lists everything that is wrong at once.
+    """
+    problems: list[Problem] = []
+    value = tomlfile.parse(data, str(path))
+    tables = {name: value.pop(name, None) for name in ("severity", "budget", "delegate", "bases")}
+    ignores = _tables(value.pop("ignore", []), ("ignore",), problems)
+    top = _read(value, TOP, (), problems, known=(*TOP, *tables, "ignore"))
+    budget = _read(tables["budget"], BUDGET, ("budget",), problems)
+    delegate = _read(tables["delegate"], DELEGATE, ("delegate",), problems)
+    above = above or Policy()
+    flags = {flag: top.get(flag.replace("_", "-"), getattr(above, flag)) for flag in FLAGS}
+    ignore = tuple(_ignore(each, ("ignore", i), problems) for i, each in enumerate(ignores))
+    policy = Policy(
+        fail_on=top.get("fail-on", above.fail_on),
+        **flags,
+        severities=_severities(tables["severity"], problems),
+        budget=Budget(**{key.replace("-", "_"): found for key, found in budget.items()}),
+        ignore=() if shared else ignore,
+        inherited=ignore if shared else (),
+        bases=_bases(tables["bases"], path.parent, problems),
+        day=above.day,
+        delegate=Delegate(
+            frozenset(delegate.get("checks", ())),
+            delegate.get("trust", False),
+            delegate.get("max-days"),
+        ),
+    )
+    _check_ids(policy, problems)
+    if problems:
+        raise tomlfile.invalid(str(path), data, problems)
+    return policy
+
+
+def natural() -> dict[str, Level]:
+    """Return the severity that each check has by itself, by id."""
+    from imgforge.checks.rules import RULES
+
+    return {rule.id: LEVELS[rule.severity] for rule in RULES}
+
+
+def _read(
+    value: object,
+    keys: Mapping[str, Key],
+    place: Location,
+    problems: list[Problem],
+    *,
+    known: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return the values that are as they must be, by key; ``problems`` has the others."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        problems.append(Problem(place, "is not a table"))
+        return {}
+    found = {}
+    for name, each in value.items():
+        if name not in keys:
+            close = difflib.get_close_matches(name, known or keys, 1)
+            hint = f"did you mean {close[0]!r}?" if close else ""
+            problems.append(Problem((*place, name), "unknown key", hint))
+            continue
+        try:
+            found[name] = keys[name].kind.read(each)
+        except ValueError as error:
+            problems.append(Problem((*place, name), str(error)))
+    for name, key in keys.items():
+        if key.required and name not in value:
+            problems.append(Problem((*place, name), "is required", key.about))
+    return found
+
+
+def _tables(value: object, place: Location, problems: list[Problem]) -> list[dict[str, Any]]:
+    if isinstance(value, list) and all(isinstance(table, dict) for table in value):
+        return value
+    problems.append(Problem(place, "is not a list of tables"))
+    return []
+
+
+def _ignore(table: dict[str, Any], place: Location, problems: list[Problem]) -> Ignore:
+    found = _read(table, IGNORE, place, problems)
+    if found.get("check", "").startswith(FIRM):
+        about = "is of a group that nothing excuses: it says that image or policy is not in order"
+        problems.append(Problem((*place, "check"), about))
+    return Ignore(
+        check=found.get("check", ""),
+        path=found.get("path", "*"),
+        reason=found.get("reason", ""),
+        expires=found.get("expires", dt.date.min),
+        owner=found.get("owner", ""),
+        image=found.get("image", "*"),
+        key=found.get("key", "*"),
+        fingerprint=found.get("fingerprint", ""),
+    )
+
+
+def _severities(value: object, problems: list[Problem]) -> dict[str, Level]:
+    names = list(value) if isinstance(value, dict) else []
+    keys = {name: Key(LEVEL, "") for name in names if re.fullmatch(CHECK.schema["pattern"], name)}
+    return _read(value, keys, ("severity",), problems)
+
+
+def _check_ids(policy: Policy, problems: list[Problem]) -> None:
+    """Find ids of checks that do not exist, and severities that nobody may lower."""
+    used: list[tuple[Location, str]] = [(("severity", check), check) for check in policy.severities]
+    used += [(("ignore", i, "check"), ignore.check) for i, ignore in enumerate(policy.exceptions)]
+    used += [(("delegate", "checks"), check) for check in sorted(policy.delegate.checks)]
+    if not used:
+        return
+    own = natural()
+    problems += [
+        Problem(place, f"there is no check {check}")
+        for place, check in used
+        if check and check not in own
+    ]
+    problems += [
+        Problem(("delegate", "checks"), f"{check} is nobody's to accept")
+        for check in sorted(policy.delegate.checks)
+        if check.startswith(FIRM)
+    ]
+    for check, level in policy.severities.items():
+        if check.startswith(FIRM) and LEVELS.index(level) < LEVELS.index(own.get(check, level)):
+            about = f"cannot be lowered: {check} is always {own[check]}"
+            problems.append(Problem(("severity", check), about))
+
+
+def _bases(value: object, folder: Path, problems: list[Problem]) -> Bases:
+    table = dict(value) if isinstance(value, dict) else value
+    trusts = table.pop("trust", []) if isinstance(table, dict) else []
+    found = _read(table, BASES, ("bases",), problems, known=(*BASES, "trust"))
+    place = ("bases", "trust")
+    tables = _tables(trusts, place, problems)
+    return Bases(
+        (found["allow"],) if "allow" in found else (),
+        tuple(_trust(each, folder, (*place, i), problems) for i, each in enumerate(tables)),
+    )
+
+
+def _trust(table: dict[str, Any], folder: Path, place: Location, problems: list[Problem]) -> Trust:
+    found = _read(table, TRUST, place, problems)
+    reasons = [reason for reason in REASONS if reason in table]
+    if len(reasons) != 1:
+        problems.append(Problem(place, f"needs exactly one of {', '.join(REASONS)}"))
+        return Trust("")
+    needed, possible = REASONS[reasons[0]]
+    strange = (TRUST.keys() & table.keys()) - needed - possible - {"match"}
+    problems += [Problem((*place, k), f"does not go with {reasons[0]}") for k in sorted(strange)]
+    lacking = needed - table.keys()
+    problems += [Problem((*place, k), "is required", TRUST[k].about) for k in sorted(lacking)]
+    if reasons[0] == "identity" and "digest" in table and "trusted-root" not in table:
+        problems.append(Problem((*place, "digest"), "is of no file: there is no trusted-root"))
+    # What is left must tell somebody from anybody: "http*" and "*@*" do not.
+    identity = re.sub(r"https?|[*?:/@.]", "", found.get("identity", ""))
+    if "identity" in found and len(identity) < _TELLING:
+        problems.append(Problem((*place, "identity"), "names nobody, so anybody would do"))
+    return Trust(
+        match=found.get("match", ""),
+        key=folder / found["key"] if "key" in found else None,
+        identity=found.get("identity", ""),
+        issuer=found.get("issuer", ""),
+        trusted_root=folder / found["trusted-root"] if "trusted-root" in found else None,
+        exempt=found.get("exempt", ""),
+        owner=found.get("owner", ""),
+        expires=found.get("expires"),
+        digest=found.get("digest", ""),
+    )

@@ -1,0 +1,246 @@
+"""The keys of ``policy.toml``: one table from which its reading, JSON Schema and docs derive."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imgforge.policy.bounds import LEVELS, Level
+
+NAME: Final = "policy.toml"
+
+_UNITS: Final = {"": 1, "B": 1} | {
+    f"{prefix}{unit}": base ** (power + 1)
+    for unit, base in (("B", 1000), ("iB", 1024))
+    for power, prefix in enumerate(("k" if unit == "B" else "K", "M", "G", "T"))
+}
+_SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_MOST: Final = 1 << 53
+"""The largest number that every reader of JSON keeps exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value may be, called ``name`` in docs; ``schema`` is JSON Schema.
+
+    ``read`` returns a value, or raises ValueError if it is not of this kind.
+    """
+
+    name: str
+    read: Callable[[Any], Any]
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: what its value may be, what it means, and whether it must be there."""
+
+    kind: Kind
+    about: str
+    required: bool = False
+
+
+def _level(value: object) -> Level:
+    for level in LEVELS:
+        if value == level:
+            return level
+    raise ValueError(f"is not one of {', '.join(LEVELS)}")
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is not true or false")  # noqa: TRY004 - one error
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise ValueError("is not a text of one line")
+    return value
+
+
+def _matching(name: str, pattern: str, what: str) -> Kind:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(f"is not {what}")
+        return value
+
+    return Kind(name, read, {"type": "string", "pattern": f"^{pattern}$"})
+
+
+def _list(of: Kind, what: str) -> Kind:
+    def read(value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError(f"is not a list of {what}")  # noqa: TRY004 - one error
+        return tuple(of.read(each) for each in value)
+
+    return Kind(f"list of {what}", read, {"type": "array", "items": dict(of.schema)})
+
+
+def _whole(least: int, what: str) -> Kind:
+    def read(value: object) -> int:
+        if type(value) is not int or not least <= value <= _MOST:
+            raise ValueError(f"is not a number of {what}, {least} or more")
+        return value
+
+    return Kind(f"number of {what}", read, {"type": "integer", "minimum": least, "maximum": _MOST})
+
+
+def _size(value: object) -> int:
+    found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+    size = int(float(found[1]) * _UNITS[found[2]]) if found else value
+    if type(size) is not int or not 1 <= size <= _MOST:
+        raise ValueError('is not a size such as "200MB", or a number of bytes')
+    return size
+
+
+def _day(value: object) -> dt.date:
+    if type(value) is not dt.date:
+        raise ValueError("is not a day such as 2030-01-31 (without quotes)")
+    return value
+
+
+LEVEL = Kind("severity", _level, {"type": "string", "enum": list(LEVELS)})
+FLAG = Kind("true or false", _flag, {"type": "boolean"})
+TEXT = Kind("text", _text, {"type": "string", "minLength": 1})
+CHECK = _matching("id of a check", "IF[0-9]{3}", "the id of a check such as IF010")
+DIGEST = _matching("digest", "sha256:[0-9a-f]{64}", "a digest, sha256: and 64 hexadecimal digits")
+PRINT = _matching(
+    "fingerprint", "[0-9a-f]{32}", "a fingerprint, 32 hexadecimal digits as in JSON reports"
+)
+DAYS = _whole(0, "days")
+COUNT = _whole(1, "layers")
+DAY = Kind("day", _day, {"type": "string", "format": "date"})
+TEXTS = _list(TEXT, "texts")
+CHECKS = _list(CHECK, "ids of checks")
+SIZE = Kind(
+    "size",
+    _size,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": _MOST},
+            {"type": "string", "pattern": f"^{_SIZE.pattern}$"},
+        ]
+    },
+)
+
+TOP: Final[Mapping[str, Key]] = {
+    "fail-on": Key(LEVEL, "The least severity that fails the gate; high if nothing is said."),
+    "allow-shell": Key(FLAG, "A shell may be in the image."),
+    "allow-package-manager": Key(FLAG, "A package manager may be in the image."),
+    "allow-root": Key(FLAG, "The image may run as root."),
+    "allow-compiler": Key(FLAG, "A compiler may be in the image."),
+    "allow-downloader": Key(FLAG, "A program that downloads (curl, wget) may be in the image."),
+    "allow-sudo": Key(FLAG, "A program that changes the user (sudo, doas) may be in the image."),
+    "allow-ssh": Key(FLAG, "An SSH daemon may be in the image."),
+}
+BUDGET: Final[Mapping[str, Key]] = {
+    "size": Key(SIZE, "The most that all layers may have as shipped: bytes, or 200MB, 1.5GiB."),
+    "unpacked": Key(SIZE, "The most that all files may have."),
+    "layers": Key(COUNT, "The most layers."),
+    "age": Key(DAYS, "The most days since the image was made."),
+    "base-age": Key(DAYS, "The most days since its base was made."),
+}
+IGNORE: Final[Mapping[str, Key]] = {
+    "check": Key(CHECK, "The check whose findings are accepted.", required=True),
+    "path": Key(TEXT, "A glob that their paths match; absent: any."),
+    "key": Key(TEXT, "A glob that their keys match, such as a variable's name; absent: any."),
+    "fingerprint": Key(PRINT, "The fingerprint of the one finding that is meant."),
+    "image": Key(TEXT, "A glob that the image's name matches; absent: any."),
+    "reason": Key(TEXT, "Why they are accepted.", required=True),
+    "owner": Key(TEXT, "Who accepted them and answers for it.", required=True),
+    "expires": Key(DAY, "The last day on which this holds (UTC).", required=True),
+}
+DELEGATE: Final[Mapping[str, Key]] = {
+    "checks": Key(CHECKS, "The checks whose findings policies below this one may accept."),
+    "trust": Key(FLAG, "They may say why bases are believed of which this policy says nothing."),
+    "max-days": Key(DAYS, "The most days from now that their exceptions may last."),
+}
+BASES: Final[Mapping[str, Key]] = {
+    "allow": Key(TEXTS, "Globs of the bases that may be used; absent: any."),
+}
+TRUST: Final[Mapping[str, Key]] = {
+    "match": Key(TEXT, "A glob of repositories, repository@digest, or base names.", required=True),
+    "key": Key(TEXT, "The file of the public key that signs them, relative to this file."),
+    "identity": Key(TEXT, "A glob of whom the signing certificate was issued to."),
+    "issuer": Key(TEXT, "Who vouched for that identity, exactly."),
+    "trusted-root": Key(TEXT, "The file of another Sigstore's trusted root."),
+    "digest": Key(DIGEST, "The digest of that file. A policy that settings pin must give it."),
+    "exempt": Key(TEXT, "Why they are believed without a signature."),
+    "owner": Key(TEXT, "Who answers for the exemption."),
+    "expires": Key(DAY, "The last day of the exemption (UTC)."),
+}
+REASONS: Final = {
+    "key": (frozenset({"key"}), frozenset({"digest"})),
+    "identity": (frozenset({"identity", "issuer"}), frozenset({"trusted-root", "digest"})),
+    "exempt": (frozenset({"exempt", "owner", "expires"}), frozenset[str]()),
+}
+"""Why a base may be trusted: the keys that belong to each reason, and those that may."""
+
+TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
+    "": ("What holds for every image.", TOP),
+    "[severity]": ("Severities of checks, by id, in place of their own.", {}),
+    "[budget]": ("How much an image may have.", BUDGET),
+    "[[ignore]]": ("Findings that somebody accepted; one that has expired fails.", IGNORE),
+    "[delegate]": ("What policies below this one may decide themselves.", DELEGATE),
+    "[bases]": ("Which bases may be used.", BASES),
+    "[[bases.trust]]": ("Why bases from registries are believed; the first match counts.", TRUST),
+}
+"""Header → what it is for, and its keys."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a policy."""
+    trust = _object(TRUST)
+    trust["oneOf"] = [_only(needed, possible) for needed, possible in REASONS.values()]
+    bases = _object(BASES)
+    bases["properties"]["trust"] = {"type": "array", "items": trust}
+    properties: dict[str, Any] = {
+        **_object(TOP)["properties"],
+        "severity": {
+            "type": "object",
+            "propertyNames": dict(CHECK.schema),
+            "additionalProperties": dict(LEVEL.schema),
+        },
+        "budget": _object(BUDGET),
+        "ignore": {"type": "array", "items": _object(IGNORE)},
+        "delegate": _object(DELEGATE),
+        "bases": bases,
+    }
+    for header, (about, _) in TABLES.items():
+        name = header.strip("[]")
+        if name in properties:
+            properties[name]["description"] = about
+    trust["description"] = TABLES["[[bases.trust]]"][0]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": NAME,
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _only(needed: frozenset[str], possible: frozenset[str]) -> dict[str, Any]:
+    """Return the schema of a table of ``bases.trust`` that has one reason's keys and no others."""
+    strange = sorted(TRUST.keys() - needed - possible - {"match"})
+    return {
+        "required": sorted(needed),
+        "not": {"anyOf": [{"required": [key]} for key in strange]},
+    }
+
+
+def _object(keys: Mapping[str, Key]) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {**key.kind.schema, "description": key.about} for name, key in keys.items()
+        },
+    }
+    if required := [name for name, key in keys.items() if key.required]:
+        out["required"] = required
+    return out

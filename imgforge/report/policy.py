@@ -1,0 +1,105 @@
+"""The policy that holds and where each bound came from, for a terminal and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from imgforge.policy.bounds import FLAGS, Ignore, Policy, Trust
+from imgforge.policy.downstream import origins, severities
+from imgforge.report.text import plain
+
+
+def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
+    """Return plain ASCII lines in the manner of ``policy.toml``, each with the file that said it.
+
+    ``layers`` are the files that count, the outermost first, and ``held`` is what they make.
+    """
+    value, said = _value(held), origins(layers)
+    bounds = ("severity", "budget")
+    rows = [(key, each) for key, each in value.items() if not isinstance(each, dict | list)]
+    rows += [(f"{t}.{key}", each) for t in bounds for key, each in value[t].items()]
+    lines = [f"files: {', '.join(plain(name) for name, _ in layers) or 'none'}"]
+    lines += [f"{k} = {json.dumps(v)}  # {plain(said.get(k, 'default'))}" for k, v in rows]
+    lines += [f"ignore {plain(str(i))}: {plain(i.said)}" + _ended(i, held) for i in held.exceptions]
+    lines += [f"bases.allow = {json.dumps(globs)}" for globs in value["bases"]["allow"]]
+    lines += [f"bases.trust {_reason(trust)}" for trust in value["bases"]["trust"]]
+    lines += [f"delegate.{key} = {json.dumps(each)}" for key, each in value["delegate"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
+    """Return the same as JSON: ``files``, ``policy`` by the keys of the file, ``origins``."""
+    value = {
+        "files": [name for name, _ in layers],
+        "policy": _value(held),
+        "origins": dict(origins(layers)),
+    }
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _value(held: Policy) -> dict[str, Any]:
+    budget = held.budget
+    limits: Mapping[str, int | None] = {
+        "size": budget.size,
+        "unpacked": budget.unpacked,
+        "layers": budget.layers,
+        "age": budget.age,
+        "base-age": budget.base_age,
+    }
+    delegate: Mapping[str, Any] = {
+        "checks": sorted(held.delegate.checks),
+        "trust": held.delegate.trust,
+        "max-days": held.delegate.max_days,
+    }
+    return {
+        "fail-on": held.fail_on,
+        **{flag.replace("_", "-"): getattr(held, flag) for flag in FLAGS},
+        "severity": severities(held),
+        "budget": {key: limit for key, limit in limits.items() if limit is not None},
+        "ignore": [_ignore(each) for each in held.exceptions],
+        "delegate": {key: each for key, each in delegate.items() if each},
+        "bases": {
+            "allow": [list(globs) for globs in held.bases.allow],
+            "trust": [_trust(each) for each in held.bases.trust],
+        },
+    }
+
+
+def _ignore(ignore: Ignore) -> dict[str, str]:
+    found = {
+        "check": ignore.check,
+        "path": ignore.path,
+        "key": ignore.key,
+        "fingerprint": ignore.fingerprint,
+        "image": ignore.image,
+        "reason": ignore.reason,
+        "owner": ignore.owner,
+        "expires": str(ignore.expires),
+    }
+    return {key: value for key, value in found.items() if value not in {"", "*"}}
+
+
+def _trust(trust: Trust) -> dict[str, str]:
+    found = {
+        "match": trust.match,
+        "key": trust.key,
+        "identity": trust.identity,
+        "issuer": trust.issuer,
+        "trusted-root": trust.trusted_root,
+        "digest": trust.digest,
+        "exempt": trust.exempt,
+        "owner": trust.owner,
+        "expires": trust.expires,
+    }
+    return {key: str(value) for key, value in found.items() if value}
+
+
+def _reason(trust: Mapping[str, str]) -> str:
+    reason = ", ".join(f"{key} {value}" for key, value in trust.items() if key != "match")
+    return plain(f"{trust['match']}: {reason}")
+
+
+def _ended(ignore: Ignore, held: Policy) -> str:
+    return " - EXPIRED" if ignore.expired(held.day) else ""

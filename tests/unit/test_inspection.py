@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import madeimage as made
+import pytest
+
+from imgforge import expectation, inspection
+from imgforge.errors import InvalidInputError
+from imgforge.expectation import Expectation
+from imgforge.oci.layout import Layout
+from imgforge.oci.types import Platform, canonical_json, sha256
+from imgforge.policy import Policy
+
+CONFIG = {"User": "1000:1000", "Entrypoint": ["/app/run"]}
+AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> str:
+    layout = Layout.create(tmp_path / "layout")
+    raw = made.tar(made.file("etc/passwd", made.PASSWD), made.file("app/run", b"x", 0o755))
+    layout.write_index([made.add(layout, [raw], config=CONFIG)])
+    return str(layout.path)
+
+
+def expect(monkeypatch: pytest.MonkeyPatch, found: Mapping[Platform, Expectation]) -> None:
+    """Let a spec say what ``found`` has; compiling one is tested elsewhere."""
+    monkeypatch.setattr(expectation, "load", lambda *_, **__: found)
+
+
+def rules(name: str, spec: Path | None = None) -> set[str]:
+    request = inspection.Request(Policy(), spec=spec)
+    return {f.check for f in inspection.inspect(name, request, print).findings}
+
+
+def test_a_spec_is_compared_with_every_image(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base").mkdir()
+    base = made.facts(tmp_path / "base", [])
+    config = {**CONFIG, "User": "65532:65532"}
+    expect(monkeypatch, {AMD64: Expectation("imgforge.toml", AMD64, config, base, ("app",))})
+    assert "IF080" in rules(layout, spec=Path("imgforge.toml"))
+    assert "IF080" not in rules(layout)
+
+
+def test_a_spec_that_says_nothing_of_a_platform_is_an_error(
+    layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "base").mkdir()
+    base = made.facts(tmp_path / "base", [])
+    expect(monkeypatch, {ARM64: Expectation("imgforge.toml", ARM64, CONFIG, base, ())})
+    with pytest.raises(InvalidInputError, match="says nothing of an image for linux/amd64"):
+        rules(layout, spec=Path("imgforge.toml"))
+
+
+def test_the_digest_of_a_policy_is_its_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_bytes(b"1")
+    two.write_bytes(b"2")
+    assert inspection.digest_of([]) == ""
+    assert inspection.digest_of([one]) == sha256(b"1")
+    both = inspection.digest_of([one, two])
+    assert both == sha256(canonical_json([sha256(b"1"), sha256(b"2")]))
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        inspection.digest_of([tmp_path / "none"])
