@@ -4,7 +4,8 @@
     .venv/bin/python -m bench change    only what is named
 
 Whole processes, the two sides in turn (A B A B …), medians, and the ratio pair by pair: the
-machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd image store.
+machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd image store;
+``checks`` (:mod:`bench.checks`) needs none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bases
+from bench import bases, checks
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -198,6 +199,9 @@ def compression(_: Workplace) -> bool:
     return bases.compression()
 
 
+ALONE = {"checks": checks.run}
+"""What needs neither an engine nor the example."""
+
 BENCHES = {
     "render": render,
     "change": change,
@@ -210,14 +214,18 @@ BENCHES = {
 
 def main() -> int:
     """Run the named benches, or all; exit code 1 if a bound is passed."""
-    names = sys.argv[1:] or list(BENCHES)
+    names = sys.argv[1:] or [*BENCHES, *ALONE]
     os.environ["IMGFORGE_KEY_PASSWORD"] = "bench"  # noqa: S105 - of a key that lives a minute
     os.environ["IMGFORGE_QUIET"] = "1"
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its bytecode
-    with tempfile.TemporaryDirectory(prefix="imgforge-bench-") as folder:
-        place = prepare(Path(folder))
-        print(f"{os.cpu_count()} CPUs, {RUNS} pairs each; left imgforge, right the other\n")
-        held = [BENCHES[name](place) for name in names]
+    if unknown := [name for name in names if name not in BENCHES and name not in ALONE]:
+        sys.exit(f"no such bench: {', '.join(unknown)}; there are {', '.join([*BENCHES, *ALONE])}")
+    held = [ALONE[name]() for name in names if name in ALONE]
+    if shared := [name for name in names if name in BENCHES]:
+        with tempfile.TemporaryDirectory(prefix="imgforge-bench-") as folder:
+            place = prepare(Path(folder))
+            print(f"{os.cpu_count()} CPUs, {RUNS} pairs each; left imgforge, right the other\n")
+            held += [BENCHES[name](place) for name in shared]
     return 0 if all(held) else 1
 
 

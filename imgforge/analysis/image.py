@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from imgforge import malware
 from imgforge.analysis import store
 from imgforge.analysis.config import Settings, read
 from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
 from imgforge.analysis.merge import merge
 from imgforge.analysis.purl import build, distribution
+from imgforge.malware import UNSCANNED, Scanner
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
 from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
 
@@ -32,8 +34,9 @@ def analyse(
     With ``anew`` every layer is read, whatever is known of it; with ``whole`` one that is known is
     at least held against its digest, unless that was done since it last changed.
 
-    Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all;
-    everything wrong with a layer is recorded in the facts.
+    Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all,
+    and what :func:`imgforge.malware.scanner` and its engines raise; everything wrong with a layer
+    is recorded in the facts.
     """
     if image.media_type not in MANIFESTS:
         raise CorruptLayoutError(f"{image.digest} is no image manifest")
@@ -64,10 +67,11 @@ def _layers(
     *,
     whole: bool,
 ) -> tuple[LayerFacts, ...]:
+    scanner = malware.scanner(cache)
     known: dict[str, LayerFacts] = {}
     missing: dict[str, Descriptor] = {}
     for descriptor in descriptors:
-        kept = store.load(answers, descriptor.digest) if answers else None
+        kept = store.load(answers, descriptor.digest, scanner.identity) if answers else None
         if kept is not None:
             known[descriptor.digest] = kept
         else:
@@ -75,7 +79,7 @@ def _layers(
     if whole and answers and not blobs.proven:
         missing |= _broken(blobs, [d for d in descriptors if d.digest in known], answers)
     if missing:
-        known |= _read(blobs, list(missing.values()), cache)
+        known |= _read(blobs, list(missing.values()), cache, scanner)
     return tuple(known[descriptor.digest] for descriptor in descriptors)
 
 
@@ -90,7 +94,9 @@ def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str,
         return {d.digest: d for d, whole in zip(known, found, strict=True) if not whole}
 
 
-def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> dict[str, LayerFacts]:
+def _read(
+    blobs: Blobs, descriptors: list[Descriptor], cache: Path | None, scanner: Scanner
+) -> dict[str, LayerFacts]:
     from concurrent.futures import ThreadPoolExecutor
 
     from imgforge.analysis.layer import read_layer
@@ -103,15 +109,17 @@ def _read(blobs: Blobs, descriptors: list[Descriptor], cache: Path | None) -> di
             with blobs.open_blob(descriptor) as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(0)
-                facts = read_layer(file, size, engine)
+                facts = read_layer(file, size, engine, scanner=scanner)
         except OSError as error:
             detail = f"the blob cannot be read: {error.strerror}"
             if descriptor.media_type in FOREIGN:
                 detail = "it lies elsewhere than the image (a foreign layer) and was not read"
             problem = Problem("digest", "", detail)
             return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
-        if cache is not None and facts.digest == descriptor.digest:
-            store.save(cache, facts)
+        # What a scanner could not look at for want of time it may see the next time.
+        certain = all(hit.rule != UNSCANNED for hit in facts.malware)
+        if cache is not None and certain and facts.digest == descriptor.digest:
+            store.save(cache, facts, scanner.identity)
         return facts
 
     # The largest first: it decides when all are done.

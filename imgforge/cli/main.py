@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import os
 import signal
@@ -19,6 +20,10 @@ BROKEN_PIPE = 141
 MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.EIO}
 """Errors of the system that are the machine's state and no bug of ours."""
 
+ALLOCATIONS = 200_000
+"""Objects made before the collector of cycles looks through them. Facts of images are hundreds of
+thousands of objects and no cycle: looking takes as long as making them."""
+
 GRACE = 5
 """Seconds that cleaning up may take after an interrupt."""
 
@@ -30,6 +35,7 @@ _asked_to_end: list[int] = []
 def main(argv: list[str] | None = None) -> int:
     """Run one command; return the exit code."""
     if argv is None:
+        gc.set_threshold(ALLOCATIONS)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
     arguments = sys.argv[1:] if argv is None else argv

@@ -216,7 +216,7 @@ def test_a_blob_that_is_not_its_digest_is_critical_and_not_kept(tmp_path: Path) 
     facts = analyse(layout, image, cache=cache)
     found = {f.check: f for f in run(facts, Policy())}
     assert found["IF040"].severity == Severity.CRITICAL
-    assert not list(cache.glob("*.json"))
+    assert not list(cache.glob("*.facts"))
 
 
 def test_a_missing_blob_is_critical(tmp_path: Path) -> None:

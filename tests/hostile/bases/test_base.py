@@ -332,7 +332,7 @@ def test_a_layout_that_lies_is_not_compared(run: Run, tmp_path: Path) -> None:
     data = blob.read_bytes()
     blob.unlink()  # the cache holds the same file
     blob.write_bytes(data[:-1])
-    for kept in cache.directory("analysis").glob("*.json"):
+    for kept in cache.directory("analysis").glob("*.facts"):
         kept.unlink()
     assert "cannot be read" in run("diff", out, "demo", code=2)
 

@@ -134,3 +134,31 @@ def test_shipped_lists_what_later_layers_hide(tmp_path: Path) -> None:
     image = made.facts(tmp_path, [made.file("a")], [made.file(".wh.a")])
     assert [(layer, entry.path) for layer, entry in image.shipped()] == [(0, "a")]
     assert paths(image) == []
+
+
+def test_names_that_come_after_a_removal_can_be_removed_too(tmp_path: Path) -> None:
+    image = made.facts(
+        tmp_path,
+        [made.folder("d"), made.folder("d/e"), made.file("d/e/x"), made.file("d/f")],
+        [made.file("d/.wh.e"), made.folder("d/g"), made.file("d/g/y"), made.file("d/h")],
+        [made.file("d/g/.wh..wh..opq"), made.file("d/.wh.h")],
+    )
+    assert paths(image) == ["d", "d/f", "d/g"]
+
+
+def test_an_inode_outlives_its_first_name_and_is_not_its_successors(tmp_path: Path) -> None:
+    image = made.facts(
+        tmp_path,
+        [made.file("a", b"x"), made.hardlink("b", "a", 0o4755), made.file("a", b"yy", 0o600)],
+    )
+    assert (image.files["a"].mode, image.files["a"].size) == (0o600, 2)
+    assert (image.files["b"].mode, image.files["b"].size) == (0o4755, 1)
+
+
+def test_a_directory_that_hides_files_between_others_is_still_a_directory(tmp_path: Path) -> None:
+    image = made.facts(
+        tmp_path,
+        [made.folder("d"), made.file("d/a"), made.symlink("d", "e"), made.file("d/b")],
+    )
+    assert sorted(image.files) == ["d", "e", "e/b"]
+    assert image.files["e/b"].origin == "d/b"
