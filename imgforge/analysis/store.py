@@ -30,19 +30,19 @@ VERSION: Final = 3
 _DIGEST: Final = 32
 _FIELDS: Final = tuple(field.name for field in fields(LayerFacts))
 _DECIDING: Final = ("analysis", "secrets", "malware")
-"""Folders of the package whose code decides what the facts of a layer are."""
+"""Folders of the package whose code and data decide what the facts of a layer are."""
 
 
 @cache
 def rules_digest() -> str:
-    """Return 32 hexadecimal digits that change with everything that decides facts."""
+    """Return 32 hexadecimal digits that change with everything of ours that decides facts."""
     form = (VERSION, marshal.version, sys.implementation.cache_tag)
     data = hashlib.sha256(repr(form).encode())
     root = Path(__file__).parents[1]
     for name in _DECIDING:
         for folder, below, files in os.walk(root / name):
-            below.sort()
-            for file in sorted(f for f in files if f.endswith(".py")):
+            below[:] = sorted(name for name in below if name != "__pycache__")
+            for file in sorted(files):
                 content = Path(folder, file).read_bytes()
                 data.update(f"{folder[len(str(root)) :]}/{file} {len(content)}\n".encode())
                 data.update(content)
