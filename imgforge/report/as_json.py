@@ -115,7 +115,7 @@ def json_schema() -> dict[str, Any]:
     subject = _object(
         "What was judged: an image or a Dockerfile.",
         {
-            "subject": _about(text, "As it was named."),
+            "subject": _about(text, "As it was named; for what was built here, the image's name."),
             "digest": _about(digest, "Of the image's manifest or index."),
             "platforms": {"type": "array", "items": platform},
             "gate": _object(
