@@ -72,6 +72,11 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     what = sources.title(name) if what == HERE else what
     policy = asked.policy.about(sources.title(name))
     if name.kind == DOCKERFILE:
+        if asked.spec is not None:
+            raise InvalidInputError(
+                f"{what} is a Dockerfile, and only images are compared with a spec",
+                hint="check it in a call of its own, without --spec",
+            )
         return subject.of(
             what,
             policy,

@@ -91,9 +91,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         print(FORMATS[given.format](*reports), end="")
     failed = [report.subject for report in reports if not report.passed]
     if failed:
-        raise GateError(f"{', '.join(failed)} did not pass", hint=_explained(given))
+        where = f"what {given.output} lists" if given.output else "what was found"
+        raise GateError(
+            f"{', '.join(failed)} did not pass", hint=f"mend {where}, or let a policy accept it"
+        )
     return 0
-
-
-def _explained(given: argparse.Namespace) -> str:
-    return f"mend what {given.output or 'stdout'} lists, or let a policy accept it"

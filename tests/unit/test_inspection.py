@@ -72,6 +72,12 @@ def test_a_spec_that_says_nothing_of_a_platform_is_an_error(
         rules(layout, spec=Path("imgforge.toml"))
 
 
+def test_a_dockerfile_is_not_compared_with_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(InvalidInputError, match="only images are compared"):
+        rules(str(tmp_path / "Dockerfile"), spec=Path("imgforge.toml"))
+
+
 def test_what_lies_here_is_called_by_its_name(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(layout)
     request = inspection.Request(Policy())

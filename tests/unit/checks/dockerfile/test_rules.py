@@ -467,6 +467,13 @@ def test_what_is_fine_is_not_found(rule: str, text: str) -> None:
     assert rule not in findings
 
 
+@pytest.mark.parametrize(
+    ("text", "verb"), [("RUN sudo a", "uses"), ("RUN apk add sudo", "installs")]
+)
+def test_sudo_is_used_or_only_installed(text: str, verb: str) -> None:
+    assert [f.message for f in found(text)["IF103"]] == [f"RUN in stage 0 {verb} sudo"]
+
+
 def test_every_check_has_faults_and_fine_ones() -> None:
     ids = {check.RULE.id for check in CHECKS}
     assert ids == set(FAULTS) == set(FINE)
