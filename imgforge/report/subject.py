@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -159,7 +160,9 @@ def _merged(images: Sequence[Image], others: Sequence[Finding]) -> tuple[Finding
 
 def _order(fault: Fault) -> tuple[int, str, str, int, str, str]:
     finding = fault.finding
-    place = (finding.path, finding.line, finding.key, finding.message)
+    # Line 2 comes before line 10.
+    message = re.sub(r"[0-9]+", lambda number: number[0].zfill(8), finding.message)
+    place = (finding.path, finding.line, message, finding.key)
     return (-finding.severity, finding.check, *place)
 
 

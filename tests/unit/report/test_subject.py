@@ -130,6 +130,16 @@ def test_lines_of_a_dockerfile_are_in_order() -> None:
     assert [fault.finding.line for fault in found.faults()] == [9, 10]
 
 
+def test_lines_of_a_file_in_an_image_are_in_order() -> None:
+    numbers = {"a": 10, "b": 9, "c": 1}
+    lines = [
+        Finding("IF020", Severity.CRITICAL, "t", f"in line {n}", "r", "a", key=key)
+        for key, n in numbers.items()
+    ]
+    ordered = Report("x", general=tuple(lines)).faults()
+    assert [fault.finding.message for fault in ordered] == ["in line 1", "in line 9", "in line 10"]
+
+
 def test_exceptions_that_nothing_needs_are_reported_once_and_of_no_platform(
     tmp_path: Path,
 ) -> None:
