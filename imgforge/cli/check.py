@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit with 10 if they reach the gate."""
-    from imgforge import inspection, policy
+    from imgforge import inspection, policy, sources
     from imgforge.checks.profiles import PROFILES
     from imgforge.report import FORMATS, text
 
@@ -79,6 +79,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         offline=given.offline,
         anew=given.no_cache,
     )
+    for what in given.what:
+        sources.parse(what)  # a slip in the last name is told before the first is read
     reports = []
     for what in given.what:
         with console.step(f"check {what}") as say:

@@ -48,6 +48,13 @@ def test_several_are_judged_in_one_call(capsys: Capture) -> None:
     assert "good" not in captured.err.split("error:")[1]
 
 
+def test_a_slip_in_one_name_is_told_before_anything_is_read(capsys: Capture) -> None:
+    assert main(["check", layout("good"), "./nothing"]) == 2
+    captured = capsys.readouterr()
+    assert "check good" not in captured.err
+    assert "nothing" in captured.err
+
+
 def test_the_report_goes_into_a_file_at_once(capsys: Capture) -> None:
     Path("found.json").write_text("old")
     assert (
