@@ -15,6 +15,7 @@ from imgforge.checks.finding import Finding
 from imgforge.checks.profiles import Outcome, Profile
 from imgforge.policy import Policy
 
+_SHORT: Final = len("sha256:") + 12
 UNREADABLE: Final = "IF100"
 """The rule that a Dockerfile can be read; where it finds something, no other rule was asked."""
 
@@ -127,7 +128,7 @@ def of(
         print(FORMATS[format](report), end="")
         if not report.passed: raise GateError
     """
-    judged = tuple(_image(facts, findings) for facts, findings in images)
+    judged = _told_apart([_image(facts, findings) for facts, findings in images])
     ran = {check.RULE.id for check in asked} if judged else set()
     if dockerfile is not None and not any(f.check == UNREADABLE for f in dockerfile):
         from imgforge.checks.dockerfile import RULES
@@ -178,6 +179,17 @@ def _image(facts: ImageFacts, findings: Sequence[Finding]) -> Image:
         )
     )
     return Image(str(facts.platform), facts.digest, layers, tuple(findings), frozenset(hidden))
+
+
+def _told_apart(images: Sequence[Image]) -> tuple[Image, ...]:
+    """Add the digest to platforms of which an archive or layout has several images."""
+    seen = [image.platform for image in images]
+    return tuple(
+        dataclasses.replace(image, platform=f"{image.platform}@{image.digest[:_SHORT]}")
+        if seen.count(image.platform) > 1
+        else image
+        for image in images
+    )
 
 
 def _places(layers: Sequence[str], digest: str) -> Iterator[int]:

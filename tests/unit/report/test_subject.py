@@ -58,6 +58,22 @@ def test_what_platforms_share_is_one_fault_and_stays_two_findings() -> None:
     ]
 
 
+def test_images_of_one_platform_are_told_apart(tmp_path: Path) -> None:
+    su = made.file("usr/bin/su", b"x", 0o4755)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    both = [
+        made.facts(tmp_path / "a", APP, config=CONFIG),
+        made.facts(tmp_path / "b", [*APP, su], config=CONFIG),
+    ]
+    found = subject.of("x", Policy(), images=[(f, checks.run(f, Policy())) for f in both])
+    names = [image.platform for image in found.images]
+    assert names == [f"{f.platform}@{f.digest[:19]}" for f in both]
+    [fault] = [f for f in found.faults() if f.finding.check == "IF010"]
+    assert [site.platform for site in fault.sites] == [names[1]]
+    assert f"on {names[1]}]" in FORMATS["text"](found)
+
+
 def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint() -> None:
     mild = dataclasses.replace(madereport.KEY, severity=Severity.LOW)
     assert mild.fingerprint == madereport.KEY.fingerprint
