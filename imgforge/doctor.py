@@ -35,8 +35,10 @@ def examine() -> list[Fact]:
         _cache(),
         _uv(),
         _sources(),
+        _policy(),
         _malware(),
         *_engine(),
+        _program("hadolint", "what it says of Dockerfiles' style is left out", "optional"),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
     ]
 
@@ -77,6 +79,18 @@ def _sources() -> Fact:
     except ImgforgeError as error:
         return Fact("package archive", ok=False, detail=error.message, hint=error.hint or "")
     return Fact("package archive", ok=True, detail=detail)
+
+
+def _policy() -> Fact:
+    from imgforge import policy
+
+    try:
+        names = [name for name, _ in policy.layers(None)]
+        policy.effective(None)
+    except ImgforgeError as error:
+        detail, hint = error.message, error.hint or ""
+        return Fact("policy", ok=False, detail=detail, hint=hint, needed=True)
+    return Fact("policy", ok=True, detail=", ".join(names) or "none is pinned", needed=True)
 
 
 def _malware() -> Fact:

@@ -47,7 +47,8 @@ class Expectation:
     """An image of one platform as a spec and its lock describe it.
 
     ``config`` is the ``config`` object of the image configuration, ``base`` what the base has,
-    ``places`` the paths (no leading ``/``) into which the spec puts files.
+    ``places`` the paths (no leading ``/``) into which the spec puts files, ``tools`` the kinds of
+    programs it asks for.
     """
 
     spec: str
@@ -56,6 +57,7 @@ class Expectation:
     base: ImageFacts
     places: tuple[str, ...]
     locked: tuple[Locked, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 def load(
@@ -92,6 +94,7 @@ def load(
             base=facts,
             places=tuple(copy.destination.strip("/") for copy in plan.runtime.copies),
             locked=tuple(_locked(plan, source.root, platform)),
+            tools=plan.runtime.tools,
         )
     return found
 

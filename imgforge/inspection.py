@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imgforge import cache, sources
 from imgforge.analysis import analyse
@@ -13,7 +13,7 @@ from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
-from imgforge.policy import Level, Policy
+from imgforge.policy import Level, Policy, asked_for
 from imgforge.report import subject
 from imgforge.sources.name import DOCKERFILE
 
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from imgforge.oci.types import Platform
     from imgforge.report.subject import Report
 
+HERE: Final = "."
+"""The folder in which the user is: a report calls what lies there by the image's own name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """How to judge: the same for all that is named in one call.
 
-    ``platforms`` narrows what is judged of an index, ``spec`` is what images are compared with.
+    ``platforms`` narrows what is judged of an index, ``spec`` is what images are compared with:
+    of the programs that the policy allows, they may have what it asks for.
     With ``anew`` no layer's facts are taken from the cache.
     """
 
@@ -65,8 +69,14 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     :func:`imgforge.expectation.load` raise; ImgforgeError if a check fails.
     """
     name = sources.parse(what)
+    what = sources.title(name) if what == HERE else what
     policy = asked.policy.about(sources.title(name))
     if name.kind == DOCKERFILE:
+        if asked.spec is not None:
+            raise InvalidInputError(
+                f"{what} is a Dockerfile, and only images are compared with a spec",
+                hint="check it in a call of its own, without --spec",
+            )
         return subject.of(
             what,
             policy,
@@ -76,6 +86,9 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
         )
     facts_cache = cache.directory("analysis")
     expected = _expected(asked, facts_cache, say)
+    if expected:
+        tools = {tool for each in expected.values() for tool in each.tools}
+        policy = asked_for(policy, tools)
     with sources.open_source(name, say=say, offline=asked.offline) as source:
         images, ran = [], CHECKS
         for image in source.images(asked.platforms, say):

@@ -112,7 +112,7 @@ def _build(
     policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
-    policy = policy.about(plan.name)
+    policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
     _check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.

@@ -10,7 +10,7 @@ COMMANDS = {
     "base": "list, make, publish and compare base images",
     "plan": "print the build plan and which engines can serve it",
     "render": "print the Dockerfile",
-    "check": "judge an image with every check",
+    "check": "judge images and Dockerfiles with every check",
     "explain": "say why a rule matters, with an example and the cure",
     "policy": "show, sign and verify the policy that images are judged by",
     "sbom": "print an image's bill of materials",

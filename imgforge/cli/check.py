@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print the findings; exit with 10 if they reach the gate."""
-    from imgforge import inspection, policy
+    from imgforge import inspection, policy, sources
     from imgforge.checks.profiles import PROFILES
     from imgforge.report import FORMATS, text
 
@@ -79,6 +79,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         offline=given.offline,
         anew=given.no_cache,
     )
+    for what in given.what:
+        sources.parse(what)  # a slip in the last name is told before the first is read
     reports = []
     for what in given.what:
         with console.step(f"check {what}") as say:
@@ -91,9 +93,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         print(FORMATS[given.format](*reports), end="")
     failed = [report.subject for report in reports if not report.passed]
     if failed:
-        raise GateError(f"{', '.join(failed)} did not pass", hint=_explained(given))
+        where = f"what {given.output} lists" if given.output else "what was found"
+        raise GateError(
+            f"{', '.join(failed)} did not pass", hint=f"mend {where}, or let a policy accept it"
+        )
     return 0
-
-
-def _explained(given: argparse.Namespace) -> str:
-    return f"mend what {given.output or 'stdout'} lists, or let a policy accept it"

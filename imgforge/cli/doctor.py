@@ -37,5 +37,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
                 print(f"     hint: {fact.hint}")
     broken = [fact.name for fact in found if fact.needed and not fact.ok]
     if broken:
-        raise ToolMissingError(f"missing: {', '.join(broken)}")
+        raise ToolMissingError(f"not in order: {', '.join(broken)}")
     return 0

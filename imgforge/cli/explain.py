@@ -75,9 +75,18 @@ def _bold() -> bool:
 
 def _unknown(topic: str) -> InvalidInputError:
     import difflib
+    import re
 
+    from imgforge.dockerfile import hadolint
+
+    if re.fullmatch(r"(?:DL|SC)[0-9]{4}", topic, re.IGNORECASE):
+        return InvalidInputError(
+            f"none of our rules does what {topic} does",
+            hint=f"hadolint has it: {hadolint.page(topic.upper())}",
+        )
+    short = re.fullmatch(r"IF([0-9]{1,2})", topic, re.IGNORECASE)
     known = {name.casefold(): name for name in topics()}
-    wanted = topic.casefold()
+    wanted = f"if{short[1]:0>3}" if short else topic.casefold()
     near = difflib.get_close_matches(wanted, known, len(known), 0.5)
     # All ids look alike; those that begin alike are meant.
     near = sorted(near, key=lambda name: (-_alike(name, wanted), name))[:3]

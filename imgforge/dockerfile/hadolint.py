@@ -34,6 +34,12 @@ _CODE: Final = re.compile(r"(?:DL|SC)[0-9]{4}")
 _WIKI: Final = "https://github.com/hadolint/hadolint/wiki/"
 
 
+def page(code: str) -> str:
+    """Return the page that explains one of hadolint's codes, or of ShellCheck's within it."""
+    wiki = _WIKI if code.startswith("DL") else "https://www.shellcheck.net/wiki/"
+    return f"{wiki}{code}"
+
+
 def installed() -> bool:
     """Whether there is a hadolint to be run."""
     return shutil.which(PROGRAM) is not None
@@ -106,13 +112,12 @@ def _finding(item: dict[str, Any], name: str) -> Finding:
     if type(line) is not int or line < 0:
         raise ValueError(f"no line: {str(line)[:100]}")
     text = " ".join(message.split())
-    wiki = _WIKI if code.startswith("DL") else "https://www.shellcheck.net/wiki/"
     return Finding(
         code,
         _LEVELS[level],
         f"hadolint {code}",
         text,
-        f"See {wiki}{code}.",
+        f"See {page(code)}.",
         path=name,
         line=max(1, line),
         key=f"{code}:{text}",

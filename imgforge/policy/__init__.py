@@ -23,6 +23,7 @@ from imgforge.policy.bounds import (
     Policy,
     Trust,
 )
+from imgforge.policy.tools import asked_for
 
 __all__ = [
     "FIRM",
@@ -35,6 +36,7 @@ __all__ = [
     "Level",
     "Policy",
     "Trust",
+    "asked_for",
     "effective",
     "files",
     "layers",

@@ -129,13 +129,17 @@ SIZE = Kind(
 
 TOP: Final[Mapping[str, Key]] = {
     "fail-on": Key(LEVEL, "The least severity that fails the gate; high if nothing is said."),
-    "allow-shell": Key(FLAG, "A shell may be in the image."),
-    "allow-package-manager": Key(FLAG, "A package manager may be in the image."),
+    "allow-shell": Key(FLAG, "A shell may be in the image, if its spec asks."),
+    "allow-package-manager": Key(FLAG, "A package manager may be in the image, if its spec asks."),
     "allow-root": Key(FLAG, "The image may run as root."),
-    "allow-compiler": Key(FLAG, "A compiler may be in the image."),
-    "allow-downloader": Key(FLAG, "A program that downloads (curl, wget) may be in the image."),
-    "allow-sudo": Key(FLAG, "A program that changes the user (sudo, doas) may be in the image."),
-    "allow-ssh": Key(FLAG, "An SSH daemon may be in the image."),
+    "allow-compiler": Key(FLAG, "A compiler may be in the image, if its spec asks."),
+    "allow-downloader": Key(
+        FLAG, "A program that downloads (curl, wget) may be in the image, if its spec asks."
+    ),
+    "allow-sudo": Key(
+        FLAG, "A program that changes the user (sudo, doas) may be in the image, if its spec asks."
+    ),
+    "allow-ssh": Key(FLAG, "An SSH daemon may be in the image, if its spec asks."),
 }
 BUDGET: Final[Mapping[str, Key]] = {
     "size": Key(SIZE, "The most that all layers may have as shipped: bytes, or 200MB, 1.5GiB."),

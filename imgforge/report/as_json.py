@@ -38,7 +38,10 @@ def json_schema() -> dict[str, Any]:
     site = _object(
         "One platform's image that has the finding.",
         {
-            "platform": _about(text, "os/architecture[/variant]"),
+            "platform": _about(
+                text,
+                "os/architecture[/variant]; with @digest, shortened, where several images have it",
+            ),
             "layer": _about(digest, "The layer that ships it."),
             "number": {"type": "integer", "minimum": 1, "description": "Of the layer, from 1."},
             "layers": _about(count, "How many layers the image has."),
@@ -115,7 +118,7 @@ def json_schema() -> dict[str, Any]:
     subject = _object(
         "What was judged: an image or a Dockerfile.",
         {
-            "subject": _about(text, "As it was named."),
+            "subject": _about(text, "As it was named; for what was built here, the image's name."),
             "digest": _about(digest, "Of the image's manifest or index."),
             "platforms": {"type": "array", "items": platform},
             "gate": _object(

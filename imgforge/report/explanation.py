@@ -42,6 +42,7 @@ GROUPS: Final = (
     Group("IF1", "dockerfile", "Dockerfiles"),
 )
 
+_TRIVY: Final = re.compile(r"(?:avd-)?ds-?([0-9]{3,4})")
 _TOOLS: Final = frozenset({"hadolint", "Trivy", "Dockle"})
 _INSTRUCTION: Final = re.compile(r"[A-Z]+ ")
 _WIDTH: Final = 80
@@ -77,9 +78,13 @@ def find(topic: str, rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules that ``topic`` means: an id, a group, or another tool's id of the same.
 
     Letter case does not matter. Another tool's id is one of the references (``DL3002``,
-    ``DS-0002``, ``CIS-DI-0001``). Nothing is found for what is none of these.
+    ``DS-0002`` in all the ways in which Trivy has written it, ``CIS-DI-0001``), and so is a whole
+    reference (``CVE-2021-3156``). Nothing is found for what is none of these.
     """
     wanted = topic.casefold()
+    trivy = _TRIVY.fullmatch(wanted)
+    if trivy is not None:
+        wanted = f"ds-{int(trivy[1]):04}"
     for group in GROUPS:
         if wanted in {group.name, group.start.casefold(), f"{group.start.casefold()}x"}:
             return group.rules(rules)
@@ -89,7 +94,8 @@ def find(topic: str, rules: Sequence[Rule]) -> list[Rule]:
 
 def _others(rule: Rule) -> set[str]:
     words = (reference.split() for reference in rule.references)
-    return {said[-1].casefold() for said in words if said and said[0] in _TOOLS}
+    ids = {said[-1].casefold() for said in words if said and said[0] in _TOOLS}
+    return ids | {reference.casefold() for reference in rule.references}
 
 
 def text(rule: Rule, *, bold: bool = False) -> str:

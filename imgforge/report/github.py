@@ -39,7 +39,7 @@ def render(*reports: Report) -> str:
     ]
     faults.sort(key=lambda pair: -pair[1].finding.severity)
     for command in dict.fromkeys(_COMMANDS.values()):
-        level = [(r, f) for r, f in faults if _COMMANDS[f.finding.severity] == command]
+        level = [(r, f) for r, f in faults if _command(r, f) == command]
         room = MOST - (sum(map(bool, lines)) if command == "error" else 0)
         shown = level if len(level) <= room else level[: max(room - 1, 0)]
         lines += [_line(report, fault) for report, fault in shown]
@@ -59,6 +59,13 @@ def _practices(report: Report) -> str:
     return f"::error title={title}::{_data(f'{report.subject} fails {said}')}\n"
 
 
+def _command(report: Report, fault: Fault) -> str:
+    """Return the level of an annotation: what fails the gate is an error, however mild."""
+    severity = fault.finding.severity
+    fails = severity >= Severity.parse(report.fail_on)
+    return "error" if fails else _COMMANDS[severity]
+
+
 def _line(report: Report, fault: Fault) -> str:
     finding = fault.finding
     title = _property(f"{finding.check} {finding.title} ({finding.severity})")
@@ -66,7 +73,7 @@ def _line(report: Report, fault: Fault) -> str:
     if fault.sites:
         text = f"{report.subject}: {text}"
     at = "" if fault.sites else _place(finding)
-    return f"::{_COMMANDS[finding.severity]} {at}title={title}::{_data(text)}\n"
+    return f"::{_command(report, fault)} {at}title={title}::{_data(text)}\n"
 
 
 def _place(finding: Finding) -> str:

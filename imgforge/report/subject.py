@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ from imgforge.checks.finding import Finding
 from imgforge.checks.profiles import Outcome, Profile
 from imgforge.policy import Policy
 
+_SHORT: Final = len("sha256:") + 12
 UNREADABLE: Final = "IF100"
 """The rule that a Dockerfile can be read; where it finds something, no other rule was asked."""
 
@@ -126,7 +128,7 @@ def of(
         print(FORMATS[format](report), end="")
         if not report.passed: raise GateError
     """
-    judged = tuple(_image(facts, findings) for facts, findings in images)
+    judged = _told_apart([_image(facts, findings) for facts, findings in images])
     ran = {check.RULE.id for check in asked} if judged else set()
     if dockerfile is not None and not any(f.check == UNREADABLE for f in dockerfile):
         from imgforge.checks.dockerfile import RULES
@@ -159,7 +161,9 @@ def _merged(images: Sequence[Image], others: Sequence[Finding]) -> tuple[Finding
 
 def _order(fault: Fault) -> tuple[int, str, str, int, str, str]:
     finding = fault.finding
-    place = (finding.path, finding.line, finding.key, finding.message)
+    # Line 2 comes before line 10.
+    message = re.sub(r"[0-9]+", lambda number: number[0].zfill(8), finding.message)
+    place = (finding.path, finding.line, message, finding.key)
     return (-finding.severity, finding.check, *place)
 
 
@@ -175,6 +179,17 @@ def _image(facts: ImageFacts, findings: Sequence[Finding]) -> Image:
         )
     )
     return Image(str(facts.platform), facts.digest, layers, tuple(findings), frozenset(hidden))
+
+
+def _told_apart(images: Sequence[Image]) -> tuple[Image, ...]:
+    """Add the digest to platforms of which an archive or layout has several images."""
+    seen = [image.platform for image in images]
+    return tuple(
+        dataclasses.replace(image, platform=f"{image.platform}@{image.digest[:_SHORT]}")
+        if seen.count(image.platform) > 1
+        else image
+        for image in images
+    )
 
 
 def _places(layers: Sequence[str], digest: str) -> Iterator[int]:

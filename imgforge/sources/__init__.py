@@ -8,11 +8,13 @@ what comes as a stream is kept in a file without a name until it was read.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from imgforge import files
 from imgforge.errors import InvalidInputError, TransientError
 from imgforge.oci.layout import Blobs, CorruptLayoutError, Layout
 from imgforge.oci.types import INDEXES, Descriptor, Platform
@@ -195,7 +197,20 @@ def _built(path: Path) -> Layout:
 
     folder = path.parent if path.is_file() else path
     inside = folder / DEFAULT
-    return Output(inside if inside.is_dir() else folder).layout()
+    output = Output(inside if inside.is_dir() else folder)
+    if not (folder / files.SPEC).is_file() and not (output.path / "image").is_dir():
+        raise InvalidInputError(
+            f"{folder} is neither a project with {files.SPEC} nor an image", hint=_instead(folder)
+        )
+    return output.layout()
+
+
+def _instead(folder: Path) -> str:
+    """Say what else could be judged in a folder that has no image."""
+    found = sorted(path for path in folder.iterdir() if names.is_dockerfile(path))
+    if found:
+        return f"judge its Dockerfile with: imgforge check {shlex.quote(str(found[0]))}"
+    return names.HINT
 
 
 def _tops(blobs: Blobs, tag: str) -> tuple[Descriptor, ...]:

@@ -106,4 +106,9 @@ def _local(path: Path) -> str:
         return PROJECT
     if path.name == "index.json" and (path.parent / "oci-layout").is_file():
         return LAYOUT
-    return DOCKERFILE if _DOCKERFILE.fullmatch(path.name) else ARCHIVE
+    return DOCKERFILE if is_dockerfile(path) else ARCHIVE
+
+
+def is_dockerfile(path: Path) -> bool:
+    """Whether a file is called as Dockerfiles are."""
+    return _DOCKERFILE.fullmatch(path.name) is not None and path.is_file()

@@ -81,6 +81,21 @@ def test_a_policy_accepts_with_a_reason_until_it_expires(project: Path) -> None:
     assert "IF090" in build(project, "--policy", policy, code=10)
 
 
+def test_a_shell_needs_the_word_of_the_policy_and_of_the_spec(project: Path) -> None:
+    (project / "notes/bin").mkdir()
+    (project / "notes/bin/sh").write_text("#!/usr/bin/python3\n")
+    policy, spec = project / "policy.toml", project / "imgforge.toml"
+    policy.write_text("allow-shell = true\n")
+    assert "IF030" in build(project, "--policy", policy, code=10)
+    spec.write_text(spec.read_text().replace("[run]\n", '[run]\ntools = ["shell"]\n'))
+    assert "IF030" in build(project, code=10)
+    build(project, "--policy", policy)
+    compared = ("check", "--spec", "imgforge.toml", "--policy", policy)
+    imgforge(*compared, cwd=project)
+    spec.write_text(spec.read_text().replace('tools = ["shell"]\n', ""))
+    assert "IF030" in imgforge(*compared, cwd=project, code=10).stdout
+
+
 def test_an_entry_point_that_is_not_there_is_found_before_anything_is_named(project: Path) -> None:
     spec = project / "imgforge.toml"
     spec.write_text(

@@ -46,6 +46,22 @@ def test_a_spec_is_compared_with_every_image(
     assert "IF080" not in rules(layout)
 
 
+@pytest.mark.parametrize("tools", [(), ("shell",)])
+def test_a_shell_is_accepted_if_the_policy_allows_and_the_spec_asks(
+    tools: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    shell = made.file("bin/sh", b"x", 0o755)
+    layout.write_index([made.add(layout, [made.tar(shell)], config=CONFIG)])
+    (tmp_path / "base").mkdir()
+    base = made.facts(tmp_path / "base", [])
+    expected = Expectation("imgforge.toml", AMD64, CONFIG, base, ("bin",), tools=tools)
+    expect(monkeypatch, {AMD64: expected})
+    request = inspection.Request(Policy(allow_shell=True), spec=Path("imgforge.toml"))
+    report = inspection.inspect(str(layout.path), request, print)
+    assert ("IF030" in {f.check for f in report.findings}) is (not tools)
+
+
 def test_a_spec_that_says_nothing_of_a_platform_is_an_error(
     layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +70,19 @@ def test_a_spec_that_says_nothing_of_a_platform_is_an_error(
     expect(monkeypatch, {ARM64: Expectation("imgforge.toml", ARM64, CONFIG, base, ())})
     with pytest.raises(InvalidInputError, match="says nothing of an image for linux/amd64"):
         rules(layout, spec=Path("imgforge.toml"))
+
+
+def test_a_dockerfile_is_not_compared_with_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(InvalidInputError, match="only images are compared"):
+        rules(str(tmp_path / "Dockerfile"), spec=Path("imgforge.toml"))
+
+
+def test_what_lies_here_is_called_by_its_name(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(layout)
+    request = inspection.Request(Policy())
+    assert inspection.inspect(".", request, print).subject == "layout"
+    assert inspection.inspect("../layout", request, print).subject == "../layout"
 
 
 def test_the_digest_of_a_policy_is_its_files(tmp_path: Path) -> None:

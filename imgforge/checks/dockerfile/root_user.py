@@ -40,6 +40,9 @@ CMD ["/app"]
     ),
 )
 
+_UNPRIVILEGED: Final = re.compile(r"(?<![a-z])(?:nonroot|unprivileged)(?![a-z])")
+"""In names of images that are made to run as a user, such as distroless' and nginx's."""
+
 
 def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     """Follow USER through the stages that the last one is made from."""
@@ -53,7 +56,13 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     final = subject.final
     if last is None:
         message = "no USER is set, so it is whoever the base says, and root if that says nothing"
-        yield RULE.finding(message, path=subject.path, line=final.line, key=final.title)
+        severity = Severity.HIGH
+        if _UNPRIVILEGED.search(subject.file.shipped()[0].base):
+            message = "no USER is set, and only the base's name says that it is not root"
+            severity = Severity.MEDIUM
+        yield RULE.finding(
+            message, path=subject.path, line=final.line, key=final.title, severity=severity
+        )
         return
     user = last.args[0].partition(":")[0].strip()
     if user in {"", "root"} or re.fullmatch(r"[+-]?0+", user):

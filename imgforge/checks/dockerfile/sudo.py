@@ -48,13 +48,14 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
     for run in subject.runs:
         for command in run.commands():
             used = set(_SWITCHERS.intersection((command.name, *command.through)))
+            verb = "uses" if used else "installs"
             found = use(command)
             if found is not None and found.installs:
                 wanted = {package.partition("=")[0] for package in found.packages}
                 used |= {"sudo"} & wanted if run.shipped else set()
             if used and not policy.allow_sudo:
                 name = min(used)
-                message = f"{run.step.name} in {run.stage.title} uses {name}"
+                message = f"{run.step.name} in {run.stage.title} {verb} {name}"
                 yield RULE.finding(
                     message,
                     path=subject.path,

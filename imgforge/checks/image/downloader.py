@@ -19,7 +19,8 @@ RULE: Final = Rule(
     " out or look around the network. curl, nc and their like do that in one line; without them"
     " the intruder depends on what the application itself can do.",
     remedy="Download in a build stage or with ADD --checksum, use a health check of the program's"
-    " own, or set allow-downloader.",
+    " own; or allow it: allow-downloader in the policy, and downloader among the tools in the"
+    " spec's [run].",
     example="HEALTHCHECK CMD curl -f http://localhost:8080/     # ships curl\nHEALTHCHECK CMD"
     ' ["/app/server", "--health"]',
     references=("NIST SP 800-190 4.1.2", "CIS Docker Benchmark 4.3", "MITRE ATT&CK T1105"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -31,6 +32,17 @@ RULE: Final = Rule(
     ),
 )
 
+_FIRST: Final = re.compile(r"\s*(?:exec\s+)?([A-Za-z0-9_/][\w./+-]*)(?=[\s;|&]|$)")
+"""The command that a shell starts first, where it is plain to see."""
+
+_BUILT_IN: Final = frozenset(
+    {"break", "builtin", "case", "cd", "command", "continue", "declare", "echo", "eval", "exec"}
+    | {"exit", "export", "false", "for", "function", "hash", "if", "kill", "let", "local", "printf"}
+    | {"pwd", "read", "readonly", "return", "select", "set", "shift", "source", "test", "time"}
+    | {"times", "trap", "true", "type", "ulimit", "umask", "unset", "until", "wait", "while"}
+)
+"""What shells do themselves."""
+
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find images with ports and no check, checks turned off, and checks that cannot start."""
@@ -46,6 +58,10 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
         if kind == "CMD-SHELL":
             shell = (image.config.get("config") or {}).get("Shell") or ["/bin/sh", "-c"]
             command = [str(word) for word in shell] if isinstance(shell, list) else [str(shell)]
-        problem = unstartable(image, identity(image), command[0])
+        who = identity(image)
+        problem = unstartable(image, who, command[0])
+        word = _FIRST.match(image.settings.healthcheck[1]) if kind == "CMD-SHELL" else None
+        if not problem and word is not None and word[1] not in _BUILT_IN:
+            problem = unstartable(image, who, word[1])
         if problem:
             yield RULE.finding(f"the health check cannot be started: {problem}")

@@ -19,7 +19,8 @@ RULE: Final = Rule(
     " any tool in one command, and it tempts people to patch containers instead of images,"
     " so that what runs is no longer what was checked. The application has no use for it"
     " once it is installed.",
-    remedy="Install in a build stage and copy the result, or set allow-package-manager.",
+    remedy="Install in a build stage and copy the result; or allow it: allow-package-manager in the"
+    " policy, and package-manager among the tools in the spec's [run].",
     example="""\
 # Faulty: pip, apt and their caches ship with the application.
 FROM python:3.13

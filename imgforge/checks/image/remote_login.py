@@ -20,7 +20,7 @@ RULE: Final = Rule(
     " and that the platform does not log. Keys in the image are worse: whoever may pull it can"
     " impersonate every container made of it, and an authorized key opens all of them.",
     remedy="Use docker exec or kubectl exec, and remove server, keys and configuration; allow-ssh"
-    " allows a server, never keys.",
+    " in the policy, and ssh among the tools in the spec's [run], allow a server, never keys.",
     example="RUN apt-get install -y openssh-server\nEXPOSE 22\n# nothing instead: docker exec -it"
     " web /bin/tool",
     references=(

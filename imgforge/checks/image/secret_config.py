@@ -41,6 +41,8 @@ RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci
 
 _ASSIGNED: Final = re.compile(r"(?:^|[\s|])([A-Z][A-Z0-9_]{2,60})=(\"[^\"]*\"|'[^']*'|\S*)")
 
+_SETS: Final = re.compile(r"(?:/bin/sh -c #\(nop\) +)?ENV ")
+
 _OPTION: Final = re.compile(r"--?(?:D(?=[a-z]))?([A-Za-z][\w.-]{1,60})(?:=(.*))?", re.DOTALL)
 _ELSEWHERE: Final = ("stdin", "env", "environment")
 """Ends of options that say where the secret comes from."""
@@ -52,7 +54,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
         kind = secret_value(text)
         if kind is not None:
             yield RULE.finding(f"{place} holds a {kind}", key=place)
-    for number, text in enumerate(image.settings.history):
+    for number, text in enumerate(_history(image)):
         for name, value in _ASSIGNED.findall(text):
             if secret_name(name) and not placeholder(value):
                 message = f"history step {number} sets {name}, which is named for a secret"
@@ -64,6 +66,15 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
             if named and not placeholder(value) and secret_value(value) is None:
                 message = f"{place} gives {name}, which is named for a secret"
                 yield RULE.finding(message, key=f"{place}:{name}")
+
+
+def _history(image: ImageFacts) -> list[str]:
+    """Return the steps without the variables that are still set: those have a rule of their own."""
+    variables = sorted(filter(None, image.settings.env), key=len, reverse=True)
+    if not variables:
+        return list(image.settings.history)
+    said = re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, variables))})(?!\S)")
+    return [said.sub("", text) if _SETS.match(text) else text for text in image.settings.history]
 
 
 def _commands(image: ImageFacts) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -84,7 +95,7 @@ def _arguments(words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:
     settings = image.settings
-    for number, text in enumerate(settings.history):
+    for number, text in enumerate(_history(image)):
         yield f"history step {number}", text
     for name, value in sorted(settings.labels.items()):
         yield f"label {name}", f"{name}={value}"

@@ -19,7 +19,8 @@ RULE: Final = Rule(
     " loops and hides. Exploits and worms are written for it, and so are most steps after a"
     " break-in. A program that starts others without a shell needs none, and neither does"
     " its health check.",
-    remedy="Use a base without a shell, or allow it in the policy (allow-shell).",
+    remedy="Use a base without a shell; or allow it: allow-shell in the policy, and shell among the"
+    " tools in the spec's [run].",
     example="""\
 # Faulty: the base for building is the base for running.
 FROM debian:13

@@ -17,7 +17,8 @@ RULE: Final = Rule(
     "The image has sudo, su or their like",
     why="They exist to turn a user into root, and they have done so without leave more than once"
     " (CVE-2021-3156, CVE-2021-4034). A process that starts as its own user has no use for them.",
-    remedy="Set USER instead of switching users inside, or set allow-sudo.",
+    remedy="Set USER instead of switching users inside; or allow it: allow-sudo in the policy, and"
+    " sudo among the tools in the spec's [run].",
     example='ENTRYPOINT ["sudo", "-u", "app", "/app/server"]\n\nUSER 65532:65532\nENTRYPOINT'
     ' ["/app/server"]',
     references=("hadolint DL3004", "Trivy DS-0010", "Dockle DKL-DI-0001", "CVE-2021-3156"),

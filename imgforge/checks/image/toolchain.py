@@ -19,7 +19,8 @@ RULE: Final = Rule(
     why="An intruder compiles what he needs for this very kernel and processor, so nothing has to"
     " be brought along that a scanner would know. A debugger reads the memory of other processes"
     " of the same user, keys and passwords included. Nothing of this is needed to run.",
-    remedy="Compile in a build stage and copy the result, or set allow-compiler.",
+    remedy="Compile in a build stage and copy the result; or allow it: allow-compiler in the"
+    " policy, and compiler among the tools in the spec's [run].",
     example="RUN apt-get install -y gcc && make # one stage: the compiler is shipped\n\nFROM"
     " builder AS build\nRUN make\nFROM runtime\nCOPY --from=build /src/app /app",
     references=("CIS Docker Benchmark 4.3", "NIST SP 800-190 4.1.2", "NIST SP 800-190 4.4.4"),

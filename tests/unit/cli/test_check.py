@@ -48,6 +48,13 @@ def test_several_are_judged_in_one_call(capsys: Capture) -> None:
     assert "good" not in captured.err.split("error:")[1]
 
 
+def test_a_slip_in_one_name_is_told_before_anything_is_read(capsys: Capture) -> None:
+    assert main(["check", layout("good"), "./nothing"]) == 2
+    captured = capsys.readouterr()
+    assert "check good" not in captured.err
+    assert "nothing" in captured.err
+
+
 def test_the_report_goes_into_a_file_at_once(capsys: Capture) -> None:
     Path("found.json").write_text("old")
     assert (
@@ -127,3 +134,14 @@ def test_an_sbom_is_of_any_source_too(capsys: Capture) -> None:
     archive = savedimage.written(Path("good.tar"), savedimage.oci(Layout(Path(layout("good")))))
     assert main(["sbom", archive, "--format", "cyclonedx"]) == 0
     assert json.loads(capsys.readouterr().out)["metadata"]["component"]["name"] == "good.tar"
+
+
+def test_a_folder_without_an_image_is_told_what_else_there_is(capsys: Capture) -> None:
+    assert main(["check"]) == 2
+    assert "neither a project with imgforge.toml nor an image" in capsys.readouterr().err
+    Path("Dockerfile").write_text("FROM scratch\n")
+    assert main(["check"]) == 2
+    assert "imgforge check Dockerfile" in capsys.readouterr().err
+    Path("imgforge.toml").touch()
+    assert main(["check"]) == 2
+    assert "imgforge build" in capsys.readouterr().err

@@ -38,6 +38,22 @@ def test_groups_and_rules_of_other_tools(capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("IF001 ")
 
 
+@pytest.mark.parametrize("topic", ["ds-0002", "DS002", "AVD-DS-0002"])
+def test_trivys_ids_are_known_in_all_their_forms(topic: str, capsys: Capture) -> None:
+    assert main(["explain", topic]) == 0
+    assert capsys.readouterr().out.startswith("IF001 ")
+
+
+def test_what_only_hadolint_has_is_explained_there(capsys: Capture) -> None:
+    assert main(["explain", "dl3015"]) == 2
+    assert "wiki/DL3015" in capsys.readouterr().err
+
+
+def test_a_reference_leads_to_its_rule(capsys: Capture) -> None:
+    assert main(["explain", "CVE-2021-3156"]) == 0
+    assert capsys.readouterr().out.startswith("IF034 ")
+
+
 def test_json(capsys: Capture) -> None:
     assert main(["explain", "--format", "json"]) == 0
     assert [rule["id"] for rule in json.loads(capsys.readouterr().out)] == [r.id for r in RULES]
@@ -55,7 +71,8 @@ def test_profiles(name: str, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("topic", "near"), [("IF01o", "IF010"), ("credental", "credentials"), ("cisx", "cis")]
+    ("topic", "near"),
+    [("IF01o", "IF010"), ("credental", "credentials"), ("cisx", "cis"), ("if30", "IF030")],
 )
 def test_what_is_unknown_is_answered_with_the_nearest(
     topic: str, near: str, capsys: Capture

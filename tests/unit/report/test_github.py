@@ -64,6 +64,13 @@ def test_the_limit_is_for_the_step_not_the_subject() -> None:
     assert "7 more" in shown[-1]
 
 
+def test_what_fails_the_gate_is_an_error_however_mild() -> None:
+    mild = dataclasses.replace(KEY, severity=Severity.LOW)
+    assert lines(madereport.report(mild))[0].startswith("::notice ")
+    strict = dataclasses.replace(madereport.report(mild), fail_on="low")
+    assert lines(strict)[0].startswith("::error ")
+
+
 def test_failed_practices_are_named_and_counted() -> None:
     profile = profiles.PROFILES["cis"]
     outcomes = profiles.judge(profile, [KEY], {"IF020"}, Policy())

@@ -58,6 +58,22 @@ def test_what_platforms_share_is_one_fault_and_stays_two_findings() -> None:
     ]
 
 
+def test_images_of_one_platform_are_told_apart(tmp_path: Path) -> None:
+    su = made.file("usr/bin/su", b"x", 0o4755)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    both = [
+        made.facts(tmp_path / "a", APP, config=CONFIG),
+        made.facts(tmp_path / "b", [*APP, su], config=CONFIG),
+    ]
+    found = subject.of("x", Policy(), images=[(f, checks.run(f, Policy())) for f in both])
+    names = [image.platform for image in found.images]
+    assert names == [f"{f.platform}@{f.digest[:19]}" for f in both]
+    [fault] = [f for f in found.faults() if f.finding.check == "IF010"]
+    assert [site.platform for site in fault.sites] == [names[1]]
+    assert f"on {names[1]}]" in FORMATS["text"](found)
+
+
 def test_a_mild_finding_never_hides_a_worse_one_with_its_fingerprint() -> None:
     mild = dataclasses.replace(madereport.KEY, severity=Severity.LOW)
     assert mild.fingerprint == madereport.KEY.fingerprint
@@ -128,6 +144,16 @@ def test_lines_of_a_dockerfile_are_in_order() -> None:
     lines = [Finding("IF101", Severity.LOW, "t", "m", "r", "Dockerfile", line=n) for n in (10, 9)]
     found = madereport.dockerfile(*lines)
     assert [fault.finding.line for fault in found.faults()] == [9, 10]
+
+
+def test_lines_of_a_file_in_an_image_are_in_order() -> None:
+    numbers = {"a": 10, "b": 9, "c": 1}
+    lines = [
+        Finding("IF020", Severity.CRITICAL, "t", f"in line {n}", "r", "a", key=key)
+        for key, n in numbers.items()
+    ]
+    ordered = Report("x", general=tuple(lines)).faults()
+    assert [fault.finding.message for fault in ordered] == ["in line 1", "in line 9", "in line 10"]
 
 
 def test_exceptions_that_nothing_needs_are_reported_once_and_of_no_platform(

@@ -467,6 +467,28 @@ def test_what_is_fine_is_not_found(rule: str, text: str) -> None:
     assert rule not in findings
 
 
+@pytest.mark.parametrize(
+    ("base", "severity"),
+    [
+        ("gcr.io/distroless/static-debian12:nonroot", Severity.MEDIUM),
+        ("nginxinc/nginx-unprivileged:1.27 AS a\nFROM a", Severity.MEDIUM),
+        ("debian:13 AS nonroot\nFROM nonroot", Severity.HIGH),
+        ("acme/nonrooted:1", Severity.HIGH),
+    ],
+)
+def test_a_base_made_to_run_as_a_user_is_no_root(base: str, severity: Severity) -> None:
+    text = f"FROM {base}\n"
+    assert [f.severity for f in found(text)["IF101"]] == [severity]
+    assert [f.severity for f in found(text + "USER 0\n")["IF101"]] == [Severity.HIGH]
+
+
+@pytest.mark.parametrize(
+    ("text", "verb"), [("RUN sudo a", "uses"), ("RUN apk add sudo", "installs")]
+)
+def test_sudo_is_used_or_only_installed(text: str, verb: str) -> None:
+    assert [f.message for f in found(text)["IF103"]] == [f"RUN in stage 0 {verb} sudo"]
+
+
 def test_every_check_has_faults_and_fine_ones() -> None:
     ids = {check.RULE.id for check in CHECKS}
     assert ids == set(FAULTS) == set(FINE)

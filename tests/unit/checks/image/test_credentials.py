@@ -201,6 +201,15 @@ def test_history_without_secrets(step: str) -> None:
     assert of("IF022", configured(step)) == []
 
 
+def test_a_variable_that_is_still_set_is_said_once() -> None:
+    item = f"API_TOKEN={TOKEN}"
+    step = f"ENV {item} A=1"
+    assert [f.check for f in configured(step, Env=[item])] == ["IF021"]
+    for other in (f"ENV {item}x", f"RUN |1 {item} /bin/sh -c true"):
+        assert of("IF022", configured(other, Env=[item]))
+    assert of("IF022", configured(step, Env=["API_TOKEN=${X}"]))
+
+
 def test_keys_for_tests_in_packages_are_low(tmp_path: Path) -> None:
     key = madesecrets.pem().encode()
     paths = [

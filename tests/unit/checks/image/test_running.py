@@ -87,6 +87,29 @@ def test_health_checks_that_do_not_work(check: object, config: dict[str, Any]) -
     assert (seen.check, seen.severity) == ("IF051", Severity.LOW)
 
 
+@pytest.mark.parametrize(
+    ("command", "works"),
+    [
+        ("curl -f http://localhost/ || exit 1", False),
+        ("exec /usr/bin/gone", False),
+        ("gone;true", False),
+        ("app --health", True),
+        ("  /usr/bin/app|app", True),
+        ("test -f /tmp/ready", True),
+        ("[ -f /tmp/ready ]", True),
+        ("A=1 app", True),
+        ("$PROGRAM --health", True),
+        ("", True),
+    ],
+)
+def test_what_the_shell_of_a_health_check_starts_must_be_there(
+    command: str,
+    works: bool,  # noqa: FBT001 - a table
+) -> None:
+    seen = configured(Healthcheck={"Test": ["CMD-SHELL", command]}, Shell=["/usr/bin/app", "-c"])
+    assert (seen == []) is works
+
+
 def test_health_checks_that_work() -> None:
     ports: dict[str, object] = {"8080/tcp": {}}
     exact = {"Test": ["CMD", "/usr/bin/app", "--health"]}
