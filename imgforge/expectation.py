@@ -66,16 +66,17 @@ def load(
     """Compile the project of ``spec_path`` and read its base, for each platform of the spec.
 
     ``cache`` is where the facts of layers are kept. Raises what :func:`imgforge.compiled.load` and
-    :func:`imgforge.pipeline.ensure_bases` raise; InvalidInputError for a lock file that is broken.
+    :func:`imgforge.bases.needed.layouts_of` raise, InvalidInputError for a broken lock file too.
     """
-    from imgforge import compiled, pipeline
+    from imgforge import compiled
+    from imgforge.bases.needed import layouts_of
     from imgforge.engines.assembly import configuration, same
 
     spec_path = files.locate(spec_path)
     source = compiled.load(spec_path)
     plan = source.plan
     base = plan.runtime.base
-    paths = pipeline.ensure_bases(source, {base}, policy, offline=offline, say=say)
+    paths = layouts_of(source.root, {base}, policy, offline=offline, say=say)
     layout = Layout.open(paths[base.pin])
     held = [
         analyse(layout, image, cache=cache)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import cache, context, freshness
-from imgforge.console import Console, Say
+from imgforge.console import Console
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
-    from imgforge.plan import Base, BuildPlan
+    from imgforge.plan import BuildPlan
     from imgforge.policy import Policy
     from imgforge.report.subject import Report
     from imgforge.signing.signer import Signer
@@ -209,6 +209,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     console: Console,
 ) -> tuple[Built, str, str]:
     from imgforge import engines
+    from imgforge.bases.needed import layouts_of
     from imgforge.engines.protocol import BuildRequest
 
     name, engine, reason = engines.choose(options.engine, plan)
@@ -217,7 +218,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     if name != "native":
         needed |= {stage.base for stage in plan.stages}
     with console.step("bases") as say:
-        layouts = ensure_bases(source, needed, policy, offline=options.offline, say=say)
+        layouts = layouts_of(source.root, needed, policy, offline=options.offline, say=say)
     with console.step(f"build with {name}") as say:
         request = BuildRequest(
             plan=plan,
@@ -231,39 +232,6 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
             offline=options.offline,
         )
         return engine.build(request), name, reason
-
-
-def ensure_bases(
-    source: Compiled, needed: Collection[Base], policy: Policy, *, offline: bool, say: Say
-) -> dict[str, Path]:
-    """Return the layouts by pin, if the policy lets them be used, whatever the lock has of them.
-
-    Where no list bounds bases, one that was made here and is held needs no look into the lock.
-    """
-    from imgforge import bases, files, lock
-    from imgforge.bases import trust
-
-    found: dict[str, Path] = {}
-    for base in needed:
-        if not policy.bases.allow and base.reference == f"imgforge/{base.name}":
-            held = bases.held(base.digest)
-            if held is not None:
-                trust.check_title(base.name, base.digest)
-                found[base.digest] = held
-    lacking = {base.digest for base in needed} - found.keys()
-    if lacking:
-        locked = lock.read(source.root / files.LOCK)
-        pinned = [b for b in (locked.runtime, locked.builder) if b]
-        if policy.bases.allow:
-            # The list is asked of both, whichever of them this engine takes.
-            for each in pinned:
-                trust.permit(each.name, policy, trust.names(each))
-        pinned = [b for b in pinned if b.digest in lacking]
-        for each in pinned:
-            trust.demand(each, policy, offline=offline, say=say)
-        paths = bases.ensure_all(pinned, offline=offline, say=say)
-        found |= {base.digest: path for base, path in zip(pinned, paths, strict=True)}
-    return {base.pin: found[base.digest] for base in needed}
 
 
 def _preload(options: Options) -> None:
