@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -8,12 +9,19 @@ from pathlib import Path
 import madeimage as made
 import madesecrets
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from madesecrets import CONFIG_SAMPLES, SAMPLES, letters
 
 from imgforge.analysis.blob import Limits
-from imgforge.secrets import secret_name, secret_value
+from imgforge.secrets import published, secret_name, secret_value
 from imgforge.secrets.catalogue import RULES
 from imgforge.secrets.engine import candidates
 from imgforge.secrets.find import (
@@ -98,6 +106,53 @@ def test_private_keys_in_their_many_forms() -> None:
         "\n".join(f'"{line}\\n"' for line in key.split("\n")),
     ):
         assert [match.rule.id for match in found(text)] == ["private-key"], text
+
+
+def _keys() -> dict[str, str]:
+    """Return new private keys in every form in which tools write them."""
+    own: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey] = {
+        "rsa": rsa.generate_private_key(65537, 2048),
+        "p256": ec.generate_private_key(ec.SECP256R1()),
+        "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    }
+    forms = {
+        "pkcs8": PrivateFormat.PKCS8,
+        "ssh": PrivateFormat.OpenSSH,
+        "old": PrivateFormat.TraditionalOpenSSL,
+    }
+    locks = {"plain": NoEncryption(), "locked": BestAvailableEncryption(b"correct horse")}
+    made = {
+        f"{form} {kind} {word}": key.private_bytes(Encoding.PEM, forms[form], lock).decode()
+        for form in forms
+        for kind, key in own.items()
+        for word, lock in locks.items()
+        if (form, kind) != ("old", "ed25519") and (form, word) != ("ssh", "locked")
+    }
+    # What RSA keys in PKCS #8 begin with depends on the first bits of their numbers.
+    for start in ("vAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSi", "vQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"):
+        lines = f"MIIE{start}AgEAAoIBAQ{letters(14)}\n{letters(64)}\n"
+        made[start] = f"-----BEGIN PRIVATE{' '}KEY-----\n{lines}"
+    return made
+
+
+KEYS = _keys()
+
+
+@pytest.mark.parametrize("form", KEYS)
+def test_private_keys_that_tools_make_are_found(form: str) -> None:
+    assert [match.rule.id for match in found(KEYS[form])] == ["private-key"]
+
+
+def test_a_key_that_a_library_ships_is_told_by_all_of_its_first_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = letters(64)
+    known = frozenset({hashlib.sha256(line.encode()).hexdigest()[:16]})
+    monkeypatch.setattr(published, "_KEYS", known)
+    assert not published.unpublished(line.encode())
+    assert not published.unpublished(line.encode() + b"abc")
+    assert published.unpublished(line[:63].encode())
+    assert published.unpublished(line[:63].encode() + b"-")
 
 
 QUIET = [
