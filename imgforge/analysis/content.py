@@ -141,9 +141,8 @@ class Contents:
         self._most_members = min(limits.inner_entries, self._members + limits.archive_entries)
         if self._inside:
             self._inside = set()
-        name = path[path.rfind("/") + 1 :]
         kind = kinds.kind(head)
-        marks = self._look(_Place(path, "", name), kind, head, read, 0)
+        marks = self._look(_Place(path, "", path), kind, head, read, 0)
         if marks and executable and kind in _PROGRAMS:
             program = identify(marks, script=kind == kinds.SCRIPT)
             if program:

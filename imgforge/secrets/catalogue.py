@@ -54,6 +54,17 @@ RULES: Final[tuple[Rule, ...]] = (
         bounded=False,
         hint="-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY",
     ),
+    # A whole PEM file in base64, as Kubernetes has it: "PRIVATE KEY-" at one of three alignments.
+    Rule(
+        "encoded-private-key",
+        "private key in base64",
+        rf"LS0tLS1CRUdJTi{_B64}{{0,32}}(?:UFJJVkFURSBLRVkt|BSSVZBVEUgS0VZL|QUklWQVRFIEtFWS)"
+        rf"{_B64}{{60,8000}}={{0,2}}",
+        ("ls0tls1crudjti",),
+        3.5,
+        "encoded",
+        hint="LS0tLS1CRUdJTi",
+    ),
     Rule(
         "age-secret-key",
         "age secret key",
@@ -414,6 +425,38 @@ RULES: Final[tuple[Rule, ...]] = (
         4.0,
         "jwt",
         hint=rf"eyJ{_URL64}{{14,200}}[.]eyJ",
+    ),
+    Rule(
+        "authorization",
+        "credential for an Authorization header",
+        r"(?i:authorization[\"']?\s{0,4}[:=,]\s{0,4}[\"']?(?:bearer|basic|token)\s{1,4})"
+        r"([A-Za-z0-9._~+/-]{20,2000}={0,2})",
+        ("authorization",),
+        3.5,
+        "varied",
+        bounded=False,
+        config_only=True,
+    ),
+    Rule(
+        "curl-login",
+        "login that curl is given",
+        r"curl[^\n|;&]{0,300}?\s(?:-u|--user)[ =]?[\"']?[A-Za-z0-9_.@-]{1,64}:"
+        r"([^\s\"'`<>{}()\x24|\\]{6,100})",
+        ("curl",),
+        2.0,
+        "password",
+        bounded=False,
+        config_only=True,
+    ),
+    Rule(
+        "connection-string",
+        "password in a connection string",
+        r"(?i:[;\"']\s{0,4}(?:password|pwd)\s{0,2}=\s{0,2})([^\s;\"'<>{}()\x24]{6,100})[;\"']",
+        ("password", "pwd"),
+        2.8,
+        "password",
+        bounded=False,
+        config_only=True,
     ),
     Rule(
         "url-password",

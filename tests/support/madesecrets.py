@@ -48,6 +48,7 @@ LOW36, UP36 = LOWER + string.digits, UPPER + string.digits
 
 SAMPLES: dict[str, str] = {
     "private-key": pem(),
+    "encoded-private-key": base64.b64encode(pem("EC ").encode()).decode(),
     "age-secret-key": "AGE-SECRET-KEY-1" + letters(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
     "putty-private-key": "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\n"
     f"Public-Lines: 1\n{letters(64)}\nPrivate-Lines: 1\n{letters(44)}\n",
@@ -128,6 +129,9 @@ CONFIG_SAMPLES: dict[str, str] = {
     "docker-config-auth": json.dumps(
         {"auths": {"r.test": {"auth": base64.b64encode(f"ci:{letters(20)}".encode()).decode()}}}
     ),
+    "authorization": f"Authorization: Bearer {letters(40)}",
+    "curl-login": f"curl -s -u deploy:{letters(16)} https://acme.test/",
+    "connection-string": f'<add x="Server=db;User Id=app;Password={letters(14)};" />',
     "url-password": f"DATABASE=postgres://app:{letters(16)}@db.acme.test:5432/app",
 }
 """One for each rule that applies to configuration only."""

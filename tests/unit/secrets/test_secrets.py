@@ -155,6 +155,14 @@ def test_a_key_that_a_library_ships_is_told_by_all_of_its_first_line(
     assert published.unpublished(line[:63].encode() + b"-")
 
 
+@pytest.mark.parametrize(
+    "before", ["\\n", "\\t", "%3D", "%3d", "\\u003d", '"', "=", "_"], ids=ascii
+)
+def test_escapes_before_a_token_do_not_hide_it(before: str) -> None:
+    assert len(found(f"text {before}{SAMPLES['github-token']} text")) == 1
+    assert not found(f"text {before}a{SAMPLES['github-token']} text")
+
+
 QUIET = [
     "-----BEGIN RSA PRIVATE KEY-----",
     'if line == "-----BEGIN PRIVATE KEY-----":\n    raise ValueError\n' * 3,
@@ -198,6 +206,12 @@ CONFIG_QUIET = [
     "public_key = " + letters(40),
     "checksum: " + letters(40),
     '{"auth": "' + "dXNlcjpwYXNzd29yZA"[:12] + '"}',
+    'headers = {"Authorization": "Bearer ${ACCESS_TOKEN_OF_THE_JOB_1}"}',
+    "Authorization: Bearer access-token-of-the-user",
+    "curl -u $NAME:$PASSWORD1 https://x.test",
+    "<password>${env.PASSWORD1}</password>",
+    'x="Server=a;Password=#{PASSWORD1};"',
+    "getPassword(a, 'b1c2d3e4f5')",
 ]
 
 
@@ -213,6 +227,12 @@ def test_settings_without_secrets_are_quiet(text: str) -> None:
         "export API_TOKEN='a8f3kd92mcls'",
         "  password: s3cr3t-Pa55phrase",
         'client_secret = "9fk2-mmx0-aq81"',
+        '{"a": {"user": "x", "password": "Xk29fjw8s0"}}',
+        "module.exports = {apiKey: 'a8f3kd92mcls', port: 1}",
+        "define( 'DB_PASSWORD', 'Xk29fjw8s0' );",
+        'var dbPassword := "Xk29fjw8s0"',
+        "$config['db_password'] => 'Xk29fjw8s0'",
+        "<server><username>b</username><password>Xk29fjw8s0</password></server>",
     ],
 )
 def test_assignments_in_settings_are_found(text: str) -> None:
@@ -226,6 +246,8 @@ def test_assignments_in_settings_are_found(text: str) -> None:
 )
 def test_names_of_settings(path: str) -> None:
     assert is_config(path)
+    assert is_config("root/.kube/config")
+    assert not is_config("kube/config")
     assert not is_config(path + "/readme.md")
 
 
