@@ -13,7 +13,7 @@ import codecs
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from imgforge.analysis import kinds
+from imgforge.analysis import git, kinds
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.compression import (
     GZIP,
@@ -41,7 +41,9 @@ _CLASS: Final = b"\xca\xfe\xba\xbe"
 _SMALL: Final = 64 << 10
 _BATCH: Final = 512 << 10
 _BETWEEN: Final = b"\n\0\n"
-_OPENED: Final = frozenset({kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED})
+_OPENED: Final = frozenset(
+    {kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED, kinds.GIT_PACK, kinds.GIT_OBJECT}
+)
 _PLAIN: Final = frozenset({kinds.TEXT, kinds.BINARY})
 _TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16})
 _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
@@ -278,6 +280,10 @@ class Contents:
                     self._inner(place.member(member.name), archive.read, depth)
             for problem in archive.problems:
                 self._problem("damaged", place, problem.detail)
+        elif kind == kinds.GIT_OBJECT:
+            self._compressed(place, git.loose(_Joined(head, read).read), depth)
+        elif kind == kinds.GIT_PACK:
+            self._pack(place, _Joined(head, read).read, depth)
         elif kind == kinds.AR:
             self._members_of_ar(place, _Joined(head, read).read, depth)
         else:
@@ -315,6 +321,14 @@ class Contents:
             self._inner(place.member(header[:16].strip().rstrip(b"/")), content.read, depth)
             content.skip()
             read(int(size) % 2)
+
+    def _pack(self, place: _Place, read: Read, depth: int) -> None:
+        try:
+            for name, pieces in git.objects(read):
+                self._counted()
+                self._compressed(place.member(name.encode()), pieces, depth)
+        except CompressionError as error:
+            self._problem("damaged", place, str(error))
 
     def _compressed(self, place: _Place, pieces: Iterator[bytes], depth: int) -> None:
         def spent() -> Iterator[bytes]:
