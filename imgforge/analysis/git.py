@@ -91,17 +91,16 @@ class _Packed:
     def inflated(self) -> Iterator[bytes]:
         """Yield what the zlib stream holds that begins here, and stop right behind it."""
         stream = zlib.decompressobj()
-        data = self._some(_BITE)
         while not stream.eof:
+            data = stream.unconsumed_tail or self._some(_BITE)
             try:
                 piece = stream.decompress(data, PIECE)
             except zlib.error as error:
                 raise CompressionError(f"git object is broken: {error}") from error
             if piece:
                 yield piece
-            elif not data and not stream.eof:
+            elif not data:
                 raise CompressionError("git object is truncated")
-            data = stream.unconsumed_tail or (b"" if stream.eof else self._some(_BITE))
         self._at -= len(stream.unused_data)
         self.offset -= len(stream.unused_data)
 
