@@ -313,6 +313,17 @@ def test_files_that_only_look_like_it(tmp_path: Path) -> None:
     assert found("IF023", tmp_path, *files, made.file("app/.env", b"")) == []
 
 
+def test_a_key_that_is_recognised_is_told_once(tmp_path: Path) -> None:
+    key = made.file("root/.ssh/id_rsa", madesecrets.pem().encode())
+    assert ids(findings(tmp_path, [*APP, key])) == ["IF020"]
+    gone = [made.file("root/.ssh/.wh.id_rsa")]
+    assert ids(findings(tmp_path / "b", [*APP, key], gone)) == ["IF020"]
+    other = made.file("root/.ssh/id_rsa", b"unknown form")
+    assert ids(findings(tmp_path / "c", [*APP, key], [other])) == ["IF020", "IF023"]
+    settings = made.file("app/.env", madesecrets.pem().encode())
+    assert ids(findings(tmp_path / "d", [*APP, settings])) == ["IF020", "IF023"]
+
+
 def test_credential_files_of_packages_are_low(tmp_path: Path) -> None:
     paths = [
         "app/node_modules/a/.npmrc",
