@@ -10,6 +10,7 @@ problem.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
@@ -47,6 +48,9 @@ _OPENED: Final = frozenset(
 _PLAIN: Final = frozenset({kinds.TEXT, kinds.BINARY})
 _TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16})
 _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
+_SHELL: Final = re.compile(rb"#![^\n]{0,80}[/ ](?:ba|da|z|k|a)?sh[ \r\n]")
+"""Scripts that set variables as settings do, whatever they are called."""
+
 _NO_MARKS: Final[frozenset[Mark]] = frozenset()
 _SUFFIXES: Final = (".gz", ".xz", ".bz2", ".zst")
 
@@ -218,7 +222,7 @@ class Contents:
     def _search(
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
-        config = kind in _TEXTS and is_config(place.name)
+        config = kind in _TEXTS and (is_config(place.name) or _SHELL.match(head) is not None)
         if kind in _PLAIN and not config and len(head) < self._small:
             self._wait((place, b""), head)
             return _NO_MARKS

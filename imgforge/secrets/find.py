@@ -26,7 +26,8 @@ _ASSIGNMENT_RULE: Final = Rule(
     "assigned-secret", "secret assigned to a name", "", (), 2.8, bounded=False, config_only=True
 )
 _ASSIGNMENT: Final = re.compile(
-    rb"""(?mx) ^ [ \t]* (?:export[ ]+|-[ ]+|set[ ]+)? ["']? ([A-Za-z_][A-Za-z0-9_.-]{2,63}) ["']?
+    rb"""(?mx) ^ [ \t]* (?:export[ ]+|-[ ]+|(?:set|ENV|ARG)[ ]+)?
+    ["']? ([A-Za-z_][A-Za-z0-9_.-]{2,63}) ["']?
     [ \t]* [=:] [ \t]* (?: "([^"\r\n]{8,300})" | '([^'\r\n]{8,300})' | ([^\s"'#;,]{8,300}) )"""
 )
 _LITERAL: Final = re.compile(
@@ -39,7 +40,7 @@ _XML: Final = re.compile(rb"""(?x) <([A-Za-z_][A-Za-z0-9_.:-]{2,63})> () () ([^\
 _CONFIG_ENDS: Final = (
     *(".env", ".ini", ".cfg", ".conf", ".cnf", ".properties", ".yaml", ".yml", ".toml"),
     *(".tfvars", ".secret", ".secrets", ".credentials", ".netrc", ".npmrc", ".pypirc", ".pgpass"),
-    *(".tfstate", ".sh", ".bash"),
+    *(".tfstate", ".tf", ".sh", ".bash"),
 )
 _CONFIG_NAMES: Final = listed(
     "credentials config.json .dockerconfigjson .dockercfg appsettings.json secrets.json"
@@ -54,6 +55,7 @@ _CONFIG_NAMES: Final = listed(
     " .bashrc .bash_profile .bash_history .bash_aliases .profile .zshrc .zsh_history .ash_history"
     " .sh_history profile bash.bashrc .mysql_history .psql_history .python_history"
 )
+_CONFIG_STARTS: Final = (".env", "appsettings.", "dockerfile", "containerfile")
 _CONFIG_PATHS: Final = (".kube/config", ".git/config")
 
 
@@ -68,7 +70,7 @@ class Match(NamedTuple):
 def is_config(path: str) -> bool:
     """Whether a file of this name holds settings rather than prose or program text."""
     name = path[path.rfind("/") + 1 :].lower()
-    if name.endswith(_CONFIG_ENDS) or name.startswith(".env") or name in _CONFIG_NAMES:
+    if name.endswith(_CONFIG_ENDS) or name.startswith(_CONFIG_STARTS) or name in _CONFIG_NAMES:
         return True
     return path.endswith(_CONFIG_PATHS)
 

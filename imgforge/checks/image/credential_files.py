@@ -73,6 +73,7 @@ _BELOW: Final = {
     ("credentials.db", "gcloud"): "credentials of Google",
     ("access_tokens.db", "gcloud"): "tokens of Google",
     ("config", ".kube"): "a login of Kubernetes",
+    ("master.key", "config"): "the key of what Rails keeps encrypted",
     ("hosts.yml", "gh"): "a token of GitHub",
     ("auth.json", "containers"): "logins of Podman",
     ("auth.json", ".composer"): "logins of Composer",

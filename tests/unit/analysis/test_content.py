@@ -144,6 +144,13 @@ def test_utf16_text_of_windows_programs(tmp_path: Path) -> None:
     assert hit.rule == "github-token"
 
 
+def test_shell_scripts_set_variables_whatever_they_are_called(tmp_path: Path) -> None:
+    text = b"\nexport DB_PASSWORD=Xk29fjw8s0\n"
+    starts = [b"#!/bin/sh", b"#!/usr/bin/env bash", b"#!/bin/dash -e", b"#!/usr/bin/python3"]
+    files = [made.file(f"opt/{index}", start + text) for index, start in enumerate(starts)]
+    assert [hit.path for hit in found(tmp_path, *files).secrets] == ["opt/0", "opt/1", "opt/2"]
+
+
 def test_settings_in_archives_are_settings(tmp_path: Path) -> None:
     text = CONFIG_SAMPLES["url-password"].encode()
     jar = zipped(("app.properties", text), ("Prose.txt", text))

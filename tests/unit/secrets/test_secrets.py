@@ -225,6 +225,7 @@ def test_settings_without_secrets_are_quiet(text: str) -> None:
     [
         "DB_PASSWORD=Xk29fjw8s0",
         "export API_TOKEN='a8f3kd92mcls'",
+        "ENV API_TOKEN=a8f3kd92mcls",
         "  password: s3cr3t-Pa55phrase",
         'client_secret = "9fk2-mmx0-aq81"',
         '{"a": {"user": "x", "password": "Xk29fjw8s0"}}',
@@ -242,7 +243,16 @@ def test_assignments_in_settings_are_found(text: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [".env", "app/.env.production", "a/b.yaml", "x.PROPERTIES", ".npmrc", ".docker/config.json"],
+    [
+        "Dockerfile.prod",
+        "appsettings.Production.json",
+        ".env",
+        "app/.env.production",
+        "a/b.yaml",
+        "x.PROPERTIES",
+        ".npmrc",
+        ".docker/config.json",
+    ],
 )
 def test_names_of_settings(path: str) -> None:
     assert is_config(path)
