@@ -52,6 +52,9 @@ RUN --mount=type=ssh git clone git@example.com:acme/lib.git
 )
 
 _SAMPLES: Final = frozenset({"private-key", "encoded-private-key", "jwt", "gcp-api-key"})
+_SIGNER: Final = "aws-access-key-id"
+"""Documentation shows signed addresses, which name the key but do not hold its secret."""
+
 _CHECKED: Final = frozenset({"github-token", "npm-token"})
 """Of these a stand-in is hardly ever right by chance: they were issued."""
 
@@ -83,6 +86,10 @@ def _published(hit: SecretHit, installed: tuple[str, ...]) -> bool:
     inner = hit.inside.split("!/")[-1]
     if hit.rule == "private-key" and hit.path.endswith(_ARCHIVES) and for_tests(inner):
         return True
-    if hit.rule in _CHECKED or not any(for_tests(p) or documents(p) for p in (hit.path, inner)):
+    document = documents(hit.path) or documents(inner)
+    if hit.rule in _CHECKED or not (document or for_tests(hit.path) or for_tests(inner)):
         return False
-    return distributed(hit.path) or (hit.rule in _SAMPLES and packaged(hit.path, installed))
+    if distributed(hit.path):
+        return True
+    usual = hit.rule in _SAMPLES or (document and hit.rule == _SIGNER)
+    return usual and packaged(hit.path, installed)

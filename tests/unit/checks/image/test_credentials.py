@@ -61,6 +61,7 @@ PUBLISHED = {
     "usr/share/go-1.19/src/debug/elf/testdata/core": "aws-access-key-id",
     "app/node_modules/@mui/material/docs/react.md": "gcp-api-key",
     "app/node_modules/a/README.md": "jwt",
+    "usr/lib/python3.13/site-packages/awscli/examples/ecr/get.rst": "aws-access-key-id",
     "app/node_modules/a/src/key.spec.ts": "private-key",
 }
 OWN = {
@@ -68,6 +69,7 @@ OWN = {
     "app/node_modules/a/README.md": "npm-token",
     "app/node_modules/a/test/conf": "aws-access-key-id",
     "app/node_modules/a/index.js": "gcp-api-key",
+    "app/node_modules/a/CHANGELOG.md": "aws-secret-access-key",
     "app/docs/react.md": "gcp-api-key",
     "usr/share/nginx/html/docs/index.html": "jwt",
     "usr/share/go-1.19/src/crypto/tls/tls.go": "private-key",
