@@ -10,10 +10,11 @@ problem.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from imgforge.analysis import kinds
+from imgforge.analysis import git, kinds
 from imgforge.analysis.blob import Limits
 from imgforge.analysis.compression import (
     GZIP,
@@ -41,10 +42,15 @@ _CLASS: Final = b"\xca\xfe\xba\xbe"
 _SMALL: Final = 64 << 10
 _BATCH: Final = 512 << 10
 _BETWEEN: Final = b"\n\0\n"
-_OPENED: Final = frozenset({kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED})
+_OPENED: Final = frozenset(
+    {kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED, kinds.GIT_PACK, kinds.GIT_OBJECT}
+)
 _PLAIN: Final = frozenset({kinds.TEXT, kinds.BINARY})
 _TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16})
 _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
+_SHELL: Final = re.compile(rb"#![^\n]{0,80}[/ ](?:ba|da|z|k|a)?sh[ \r\n]")
+"""Scripts that set variables as settings do, whatever they are called."""
+
 _NO_MARKS: Final[frozenset[Mark]] = frozenset()
 _SUFFIXES: Final = (".gz", ".xz", ".bz2", ".zst")
 
@@ -141,9 +147,8 @@ class Contents:
         self._most_members = min(limits.inner_entries, self._members + limits.archive_entries)
         if self._inside:
             self._inside = set()
-        name = path[path.rfind("/") + 1 :]
         kind = kinds.kind(head)
-        marks = self._look(_Place(path, "", name), kind, head, read, 0)
+        marks = self._look(_Place(path, "", path), kind, head, read, 0)
         if marks and executable and kind in _PROGRAMS:
             program = identify(marks, script=kind == kinds.SCRIPT)
             if program:
@@ -217,7 +222,7 @@ class Contents:
     def _search(
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
-        config = kind in _TEXTS and is_config(place.name)
+        config = kind in _TEXTS and (is_config(place.name) or _SHELL.match(head) is not None)
         if kind in _PLAIN and not config and len(head) < self._small:
             self._wait((place, b""), head)
             return _NO_MARKS
@@ -279,6 +284,10 @@ class Contents:
                     self._inner(place.member(member.name), archive.read, depth)
             for problem in archive.problems:
                 self._problem("damaged", place, problem.detail)
+        elif kind == kinds.GIT_OBJECT:
+            self._compressed(place, git.loose(_Joined(head, read).read), depth)
+        elif kind == kinds.GIT_PACK:
+            self._pack(place, _Joined(head, read).read, depth)
         elif kind == kinds.AR:
             self._members_of_ar(place, _Joined(head, read).read, depth)
         else:
@@ -316,6 +325,14 @@ class Contents:
             self._inner(place.member(header[:16].strip().rstrip(b"/")), content.read, depth)
             content.skip()
             read(int(size) % 2)
+
+    def _pack(self, place: _Place, read: Read, depth: int) -> None:
+        try:
+            for name, pieces in git.objects(read):
+                self._counted()
+                self._compressed(place.member(name.encode()), pieces, depth)
+        except CompressionError as error:
+            self._problem("damaged", place, str(error))
 
     def _compressed(self, place: _Place, pieces: Iterator[bytes], depth: int) -> None:
         def spent() -> Iterator[bytes]:

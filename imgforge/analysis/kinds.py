@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from imgforge.analysis.compression import GZIP, XZ, ZSTD
+from imgforge.analysis.git import PACK, is_loose
 from imgforge.analysis.tarfields import octal
 
 ELF: Final = "elf"
@@ -14,6 +15,8 @@ ZIP: Final = "zip"
 TAR: Final = "tar"
 AR: Final = "ar"
 COMPRESSED: Final = "compressed"
+GIT_PACK: Final = "git pack"
+GIT_OBJECT: Final = "git object"
 UTF16: Final = "utf-16"
 TEXT: Final = "text"
 WINDOWS: Final = "windows"
@@ -36,6 +39,7 @@ _TWO: Final = {
 _MORE: Final = {
     XZ[:2]: (re.compile(re.escape(XZ)), COMPRESSED),
     b"BZ": (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), COMPRESSED),
+    b"PA": (PACK, GIT_PACK),
     b"!<": (re.compile(rb"!<arch>\ndebian-binary"), AR),
 }
 """Starts that are long or vary, by their first two bytes."""
@@ -60,11 +64,11 @@ def kind(head: bytes) -> str:
             return other
     if _is_tar(head):
         return TAR
+    if is_loose(head):
+        return GIT_OBJECT
     if b"\0" not in head[:_HEAD]:
         return TEXT
-    if encoding(head):
-        return UTF16
-    return WINDOWS if head[:2] == b"MZ" else BINARY
+    return UTF16 if encoding(head) else WINDOWS if head[:2] == b"MZ" else BINARY
 
 
 def encoding(head: bytes) -> str:

@@ -54,6 +54,17 @@ RULES: Final[tuple[Rule, ...]] = (
         bounded=False,
         hint="-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY",
     ),
+    # A whole PEM file in base64, as Kubernetes has it: "PRIVATE KEY-" at one of three alignments.
+    Rule(
+        "encoded-private-key",
+        "private key in base64",
+        rf"LS0tLS1CRUdJTi{_B64}{{0,32}}(?:UFJJVkFURSBLRVkt|BSSVZBVEUgS0VZL|QUklWQVRFIEtFWS)"
+        rf"{_B64}{{60,8000}}={{0,2}}",
+        ("ls0tls1crudjti",),
+        3.5,
+        "encoded",
+        hint="LS0tLS1CRUdJTi",
+    ),
     Rule(
         "age-secret-key",
         "age secret key",
@@ -265,7 +276,26 @@ RULES: Final[tuple[Rule, ...]] = (
         4.0,
     ),
     Rule("mailchimp-key", "Mailchimp API key", "[a-f0-9]{32}-us[0-9]{1,2}", ("-us",), 3.2),
-    Rule("brevo-key", "Brevo API key", "xkeysib-[a-f0-9]{64}-[A-Za-z0-9]{16}", ("xkeysib-",)),
+    Rule(
+        "brevo-key",
+        "Brevo key",
+        "x(?:key|smtp)sib-[a-f0-9]{64}-[A-Za-z0-9]{16}",
+        ("xkeysib-", "xsmtpsib-"),
+    ),
+    Rule(
+        "mailgun-key",
+        "Mailgun API key",
+        r"(?i:mailgun)[^\n]{0,60}[^A-Za-z0-9_-](key-[a-f0-9]{32})",
+        ("mailgun",),
+    ),
+    Rule(
+        "teams-webhook",
+        "Microsoft Teams webhook",
+        "[.]webhook[.]office[.]com/webhookb2/"
+        "([a-f0-9-]{36}@[a-f0-9-]{36}/IncomingWebhook/[a-f0-9]{32}/[a-f0-9-]{36})",
+        (".webhook.office.com/",),
+        bounded=False,
+    ),
     # Payment.
     Rule(
         "stripe-key",
@@ -288,6 +318,10 @@ RULES: Final[tuple[Rule, ...]] = (
         "shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}",
         ("shpat_", "shpca_", "shppa_", "shpss_"),
     ),
+    Rule("duffel-token", "Duffel token", f"duffel_live_{_URL64}{{43}}", ("duffel_live_",), 4.0),
+    Rule("easypost-key", "EasyPost API key", "EZAK[A-Za-z0-9]{54}", ("ezak",), 4.0),
+    Rule("flutterwave-key", "Flutterwave key", "FLWSECK-[a-z0-9]{32,48}-X", ("flwseck-",)),
+    Rule("shippo-token", "Shippo token", "shippo_live_[a-f0-9]{40}", ("shippo_live_",)),
     Rule(
         "braintree-token",
         "Braintree access token",
@@ -311,6 +345,15 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule("huggingface-token", "Hugging Face token", "hf_[A-Za-z]{34}", ("hf_",), 4.0),
     Rule("replicate-token", "Replicate token", "r8_[A-Za-z0-9]{37}", ("r8_",), 4.0),
+    Rule("nvidia-key", "NVIDIA API key", f"nvapi-{_URL64}{{60,70}}", ("nvapi-",), 4.0),
+    Rule("perplexity-key", "Perplexity API key", "pplx-[A-Za-z0-9]{48}", ("pplx-",), 4.0),
+    Rule("xai-key", "xAI API key", "xai-[A-Za-z0-9]{70,90}", ("xai-",), 4.0),
+    Rule(
+        "langsmith-key",
+        "LangSmith API key",
+        "lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}",
+        ("lsv2_",),
+    ),
     Rule("groq-key", "Groq API key", "gsk_[A-Za-z0-9]{52}", ("gsk_",), 4.0),
     # Infrastructure.
     Rule(
@@ -398,6 +441,34 @@ RULES: Final[tuple[Rule, ...]] = (
         ("tskey-",),
         3.8,
     ),
+    Rule(
+        "1password-token",
+        "1Password service account token",
+        f"ops_eyJ{_B64}{{250,2000}}={{0,3}}",
+        ("ops_eyj",),
+        4.0,
+        hint="ops_eyJ",
+    ),
+    Rule("clojars-token", "Clojars token", "CLOJARS_[A-Za-z0-9]{60}", ("clojars_",), 3.8),
+    Rule("figma-token", "Figma token", f"figd_{_URL64}{{40}}", ("figd_",), 4.0),
+    Rule("frameio-token", "Frame.io token", f"fio-u-{_URL64}{{64}}", ("fio-u-",), 4.0),
+    Rule(
+        "harness-token",
+        "Harness token",
+        rf"[ps]at[.]{_URL64}{{22}}[.][0-9a-f]{{24}}[.][A-Za-z0-9]{{20}}",
+        ("pat.", "sat."),
+        4.0,
+    ),
+    Rule("infracost-key", "Infracost API key", "ico-[A-Za-z0-9]{32}", ("ico-",), 4.0),
+    Rule("octopus-key", "Octopus Deploy API key", "API-[A-Z0-9]{26}", ("api-",), 3.8),
+    Rule("prefect-key", "Prefect API key", "pn[ub]_[A-Za-z0-9]{36}", ("pnu_", "pnb_"), 4.0),
+    Rule("readme-key", "ReadMe API key", "rdme_[a-z0-9]{70}", ("rdme_",), 3.8),
+    Rule(
+        "sourcegraph-token",
+        "Sourcegraph token",
+        "sgp_(?:(?:[a-f0-9]{16}|local)_)?[a-f0-9]{40}",
+        ("sgp_",),
+    ),
     Rule("sonar-token", "SonarQube token", "sq[apu]_[a-f0-9]{40}", ("sqa_", "sqp_", "squ_")),
     Rule(
         "buildkite-token",
@@ -414,6 +485,38 @@ RULES: Final[tuple[Rule, ...]] = (
         4.0,
         "jwt",
         hint=rf"eyJ{_URL64}{{14,200}}[.]eyJ",
+    ),
+    Rule(
+        "authorization",
+        "credential for an Authorization header",
+        r"(?i:authorization[\"']?\s{0,4}[:=,]\s{0,4}[\"']?(?:bearer|basic|token)\s{1,4})"
+        r"([A-Za-z0-9._~+/-]{20,2000}={0,2})",
+        ("authorization",),
+        3.5,
+        "varied",
+        bounded=False,
+        config_only=True,
+    ),
+    Rule(
+        "curl-login",
+        "login that curl is given",
+        r"curl[^\n|;&]{0,60}?\s(?:-u|--user)[ =]?[\"']?[A-Za-z0-9_.@-]{1,64}:"
+        r"([^\s\"'`<>{}()\x24|\\]{6,100})",
+        ("curl",),
+        2.0,
+        "password",
+        bounded=False,
+        config_only=True,
+    ),
+    Rule(
+        "connection-string",
+        "password in a connection string",
+        r"(?i:[;\"']\s{0,4}(?:password|pwd)\s{0,2}=\s{0,2})([^\s;\"'<>{}()\x24]{6,100})[;\"']",
+        ("password", "pwd"),
+        2.8,
+        "password",
+        bounded=False,
+        config_only=True,
     ),
     Rule(
         "url-password",

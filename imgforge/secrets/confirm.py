@@ -18,6 +18,10 @@ _SAMPLE: Final = re.compile(
     rb"(?i)example|sample|dummy|placeholder|redacted|your[-_]|change[-_]?me|fake[-_]|xxxxx|"
     rb"0123456789|1234567890|abcdefgh|bcdefghij|deadbeef|foobar|(.)\1{7}"
 )
+_SSH: Final = b"b3BlbnNzaC1rZXktdjEA"
+"""How every key of OpenSSH begins: its magic. Lengths follow, which are mostly zeros: a run."""
+
+_PEM: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY-----\s+([A-Za-z0-9+/]{40,76})")
 _CLAIM: Final = re.compile(r"(?i)^(?:iss|sub|aud|exp|nbf|iat|jti|azp)$|user|role|mail|scope|id$")
 _KNOWN: Final = frozenset({"1234567890", "John Doe", "Jane Doe"})
 _COMMON: Final = re.compile(
@@ -28,7 +32,8 @@ _COMMON: Final = re.compile(
 
 def sample(secret: bytes) -> bool:
     """Whether this is an obvious stand-in from documentation."""
-    return _SAMPLE.search(secret) is not None
+    found = _SAMPLE.search(secret)
+    return found is not None and not (found[1] == b"A" and secret.startswith(_SSH))
 
 
 def crc32_base62(secret: bytes) -> bool:
@@ -83,11 +88,25 @@ def password(secret: bytes) -> bool:
     )
 
 
+def encoded(secret: bytes) -> bool:
+    """Accept base64 that begins as a private key's file does, and not with one of everybody's."""
+    text = base64.b64decode(secret[: len(secret) // 4 * 4] + b"====")
+    found = _PEM.match(text)
+    return found is not None and unpublished(found[1])
+
+
+def varied(secret: bytes) -> bool:
+    """Accept what has digits and letters, as tokens have and names of them have not."""
+    return any(48 <= byte <= 57 for byte in secret) and not secret.isdigit()  # noqa: PLR2004
+
+
 CHECKS: Final[dict[str, Callable[[bytes], bool]]] = {
     "aws-key": aws_key,
     "basic-auth": basic_auth,
     "crc32-base62": crc32_base62,
+    "encoded": encoded,
     "jwt": jwt,
     "password": password,
     "unpublished": unpublished,
+    "varied": varied,
 }

@@ -26,17 +26,37 @@ _ASSIGNMENT_RULE: Final = Rule(
     "assigned-secret", "secret assigned to a name", "", (), 2.8, bounded=False, config_only=True
 )
 _ASSIGNMENT: Final = re.compile(
-    rb"""(?mx) ^ [ \t]* (?:export[ ]+|-[ ]+|set[ ]+)? ["']? ([A-Za-z_][A-Za-z0-9_.-]{2,63}) ["']?
+    rb"""(?mx) ^ [ \t]* (?:export[ ]+|-[ ]+|(?:set|ENV|ARG)[ ]+)?
+    ["']? ([A-Za-z_][A-Za-z0-9_.-]{2,63}) ["']?
     [ \t]* [=:] [ \t]* (?: "([^"\r\n]{8,300})" | '([^'\r\n]{8,300})' | ([^\s"'#;,]{8,300}) )"""
 )
+_LITERAL: Final = re.compile(
+    rb"""(?x) (?<![A-Za-z0-9_.-]) ["']? ([A-Za-z_][A-Za-z0-9_.-]{2,63}) ["']? \]? [ \t]*
+    (?: [:=]=? | => | , ) [ \t]* (?: "([^"\r\n]{8,300})" | '([^'\r\n]{8,300})' )"""
+)
+"""An assignment of a string anywhere in a line: in program text, and in JSON of one line."""
+
+_XML: Final = re.compile(rb"""(?x) <([A-Za-z_][A-Za-z0-9_.:-]{2,63})> () () ([^\s<>]{8,300}) </""")
 _CONFIG_ENDS: Final = (
     *(".env", ".ini", ".cfg", ".conf", ".cnf", ".properties", ".yaml", ".yml", ".toml"),
     *(".tfvars", ".secret", ".secrets", ".credentials", ".netrc", ".npmrc", ".pypirc", ".pgpass"),
+    *(".tfstate", ".tf", ".sh", ".bash"),
 )
 _CONFIG_NAMES: Final = listed(
     "credentials config.json .dockerconfigjson .dockercfg appsettings.json secrets.json"
-    " settings.json application.json .git-credentials .my.cnf .envrc environment"
+    " settings.json application.json .git-credentials .my.cnf .envrc environment kubeconfig"
+    " auth.json credentials.json nuget.config .gitconfig .yarnrc .curlrc .wgetrc _netrc"
+    # Program text that holds settings.
+    " settings.py local_settings.py settings_local.py production.py config.py secrets.py"
+    " credentials.py config.js config.ts config.mjs config.cjs secrets.js config.php wp-config.php"
+    " database.php settings.php parameters.php config.rb secrets.rb config.go web.config app.config"
+    " settings.xml server.xml context.xml tomcat-users.xml standalone.xml persistence.xml"
+    # What shells run and remember.
+    " .bashrc .bash_profile .bash_history .bash_aliases .profile .zshrc .zsh_history .ash_history"
+    " .sh_history profile bash.bashrc .mysql_history .psql_history .python_history"
 )
+_CONFIG_STARTS: Final = (".env", "appsettings.", "dockerfile", "containerfile")
+_CONFIG_PATHS: Final = (".kube/config", ".git/config")
 
 
 class Match(NamedTuple):
@@ -50,7 +70,9 @@ class Match(NamedTuple):
 def is_config(path: str) -> bool:
     """Whether a file of this name holds settings rather than prose or program text."""
     name = path[path.rfind("/") + 1 :].lower()
-    return name.endswith(_CONFIG_ENDS) or name.startswith(".env") or name in _CONFIG_NAMES
+    if name.endswith(_CONFIG_ENDS) or name.startswith(_CONFIG_STARTS) or name in _CONFIG_NAMES:
+        return True
+    return path.endswith(_CONFIG_PATHS)
 
 
 def find(
@@ -95,6 +117,8 @@ def redacted(match: Match) -> str:
     return f"{head if fixed else ''}... ({len(match.secret)} characters)"
 
 
+# What stands before is no letter, unless that ends an escape: of JSON, of a program, of a URL.
+_BEFORE: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 FILE_RULES: Final = tuple(rule for rule in RULES if not rule.config_only)
 _CONFIG_RULES: Final = tuple(rule for rule in RULES if rule.config_only)
 
@@ -106,7 +130,7 @@ def _keywords(rule: Rule) -> tuple[bytes, ...]:
 
 @cache
 def _compiled(rule: Rule) -> re.Pattern[bytes]:
-    edges = ("(?<![A-Za-z0-9])(?:", ")(?![A-Za-z0-9])") if rule.bounded else ("(?:", ")")
+    edges = (f"{_BEFORE}(?:", ")(?![A-Za-z0-9])") if rule.bounded else ("(?:", ")")
     return re.compile(rule.pattern.join(edges).encode())
 
 
@@ -120,13 +144,23 @@ def _matches(rule: Rule, data: bytes) -> Iterator[Match]:
 
 
 def _assignments(data: bytes) -> Iterator[Match]:
-    for found in _ASSIGNMENT.finditer(data):
-        if not secret_name(found[1].decode()):
-            continue
-        secret = found[2] or found[3] or found[4]
-        if placeholder(secret.decode(errors="replace")) or sample(secret) or not _dense(secret):
-            continue
-        yield Match(_ASSIGNMENT_RULE, found.start(), secret)
+    seen: set[int] = set()
+    for pattern in (_ASSIGNMENT, _LITERAL, _XML):
+        for found in pattern.finditer(data):
+            if not secret_name(found[1].decode()):
+                continue
+            group = next(number for number in range(2, pattern.groups + 1) if found[number])
+            secret, start = found[group], found.start(group)
+            if start in seen or not _serious(secret):
+                continue
+            seen.add(start)
+            yield Match(_ASSIGNMENT_RULE, found.start(1), secret)
+
+
+def _serious(secret: bytes) -> bool:
+    """Whether an assigned text may be a secret."""
+    text = secret.decode(errors="replace")
+    return not placeholder(text) and not sample(secret) and _dense(secret)
 
 
 def _dense(secret: bytes) -> bool:

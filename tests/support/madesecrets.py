@@ -46,8 +46,15 @@ HEX, LOWER, UPPER = "0123456789abcdef", string.ascii_lowercase, string.ascii_upp
 BASE32 = UPPER + "234567"
 LOW36, UP36 = LOWER + string.digits, UPPER + string.digits
 
+
+def uuid() -> str:
+    """Return what has the form of a UUID."""
+    return "-".join(letters(count, HEX) for count in (8, 4, 4, 4, 12))
+
+
 SAMPLES: dict[str, str] = {
     "private-key": pem(),
+    "encoded-private-key": base64.b64encode(pem("EC ").encode()).decode(),
     "age-secret-key": "AGE-SECRET-KEY-1" + letters(58, "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"),
     "putty-private-key": "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: me\n"
     f"Public-Lines: 1\n{letters(64)}\nPrivate-Lines: 1\n{letters(44)}\n",
@@ -86,6 +93,27 @@ SAMPLES: dict[str, str] = {
     "sendgrid-key": "SG" + f".{letters(22)}.{letters(43)}",
     "mailchimp-key": letters(32, HEX) + "-us12",
     "brevo-key": f"xkeysib-{letters(64, HEX)}-{letters(16)}",
+    "mailgun-key": f'mailgun_key = "key-{letters(32, HEX)}"',
+    "teams-webhook": "https://acme.webhook.office.com/webhookb2/"
+    f"{uuid()}@{uuid()}/IncomingWebhook/{letters(32, HEX)}/{uuid()}",
+    "nvidia-key": "nvapi-" + letters(64),
+    "perplexity-key": "pplx-" + letters(48),
+    "xai-key": "xai-" + letters(80),
+    "langsmith-key": f"lsv2_pt_{letters(32, HEX)}_{letters(10, HEX)}",
+    "duffel-token": "duffel_live_" + letters(43),
+    "easypost-key": "EZAK" + letters(54),
+    "flutterwave-key": f"FLWSECK-{letters(32, LOW36)}-X",
+    "shippo-token": "shippo_live_" + letters(40, HEX),
+    "1password-token": "ops_eyJ" + letters(300),
+    "clojars-token": "CLOJARS_" + letters(60, LOW36),
+    "figma-token": "figd_" + letters(40),
+    "frameio-token": "fio-u-" + letters(64),
+    "harness-token": f"pat.{letters(22)}.{letters(24, HEX)}.{letters(20)}",
+    "infracost-key": "ico-" + letters(32),
+    "octopus-key": "API-" + letters(26, UP36),
+    "prefect-key": "pnu_" + letters(36),
+    "readme-key": "rdme_" + letters(70, LOW36),
+    "sourcegraph-token": "sgp_" + letters(40, HEX),
     "stripe-key": "sk_" + "live_" + letters(24),
     "stripe-webhook": "whs" + "ec_" + letters(32),
     "square-token": "sq0" + "atp-" + letters(22),
@@ -128,6 +156,9 @@ CONFIG_SAMPLES: dict[str, str] = {
     "docker-config-auth": json.dumps(
         {"auths": {"r.test": {"auth": base64.b64encode(f"ci:{letters(20)}".encode()).decode()}}}
     ),
+    "authorization": f"Authorization: Bearer {letters(40)}",
+    "curl-login": f"curl -s -u deploy:{letters(16)} https://acme.test/",
+    "connection-string": f'<add x="Server=db;User Id=app;Password={letters(14)};" />',
     "url-password": f"DATABASE=postgres://app:{letters(16)}@db.acme.test:5432/app",
 }
 """One for each rule that applies to configuration only."""

@@ -73,6 +73,7 @@ _BELOW: Final = {
     ("credentials.db", "gcloud"): "credentials of Google",
     ("access_tokens.db", "gcloud"): "tokens of Google",
     ("config", ".kube"): "a login of Kubernetes",
+    ("master.key", "config"): "the key of what Rails keeps encrypted",
     ("hosts.yml", "gh"): "a token of GitHub",
     ("auth.json", "containers"): "logins of Podman",
     ("auth.json", ".composer"): "logins of Composer",
@@ -91,6 +92,8 @@ _ENDS: Final = {
     ".tfstate": "the state of Terraform",
     ".tfstate.backup": "the state of Terraform",
 }
+_KEYS: Final = frozenset({"private-key", "putty-private-key"})
+_KEY: Final = "a private key of"
 _SUFFIXES: Final = tuple(_ENDS)
 _EXTENSIONS: Final = frozenset(end[end.rfind(".") :] for end in _ENDS)
 _SIMPLE: Final = frozenset(_NAMES) | {name for name, _ in _BELOW}
@@ -111,15 +114,24 @@ _PUBLIC: Final = re.compile(
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
     """Find them in the final file system and in lower layers; empty ones and templates are fine.
 
-    In the tree of a package manager they came from a public archive, which makes them low.
+    In the tree of a package manager they came from a public archive, which makes them low. A key
+    that was recognised by its content is IF020's: one fault is told once.
     """
     installed = sites(image)
+    keys = {
+        (index, hit.path)
+        for index, layer in enumerate(image.layers)
+        for hit in layer.secrets
+        if hit.rule in _KEYS and not hit.inside
+    }
     names = {*(_SIMPLE & image.names), *image.ending(*_EXTENSIONS)}
     names.update(name for name in image.names if name.startswith(".env"))
     names.update(name for name in image.ending(".json") if _SERVICE.fullmatch(name))
     for name in names:
         for path in image.named(name):
             fact, kind = image.files[path], _kind(path, name)
+            if kind.startswith(_KEY) and (fact.layer, path) in keys:
+                continue
             if kind and fact.kind == FILE and fact.size:
                 severity = Severity.LOW if _published(path, installed) else None
                 layer = image.layers[fact.layer].digest
@@ -128,6 +140,8 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     for index, entry in image.hidden:
         name = entry.path[entry.path.rfind("/") + 1 :]
         if entry.size and _suspect(name) and (kind := _kind(entry.path, name)):
+            if kind.startswith(_KEY) and (index, entry.path) in keys:
+                continue
             severity = Severity.LOW if _published(entry.path, installed) else None
             message = f"/{entry.path} is named as {kind}{still_shipped(image, index)}"
             layer, key = image.layers[index].digest, f"layer{index}"

@@ -11,9 +11,18 @@ _TREES: Final = re.compile(
     r"/(?:node_modules|site-packages|dist-packages|gems|go/pkg/mod|\.cargo/registry|\.m2/repository"
     r"|composer/vendor|usr/local/go|usr/lib/go[^/]*|python[23]\.[0-9]+|pypy[0-9.]+)/"
 )
+_DISTRIBUTED: Final = re.compile(
+    r"usr/(?:share/(?:doc|man|info|go-[0-9.]+|nodejs|perl5?|php|ruby[^/]*|rubygems[^/]*|java|python3)"
+    r"|lib/(?:go-[0-9.]+|ruby|python3))/"
+)
 _TESTS: Final = re.compile(
-    r"(?:^|/)(?:test|tests|testing|testdata|test_data|test-data|fixtures|__tests__|spec|test-fixtures"
-    r"|testfiles|test_certs|test-certs|test-resources)/"
+    r"(?:^|/)(?:(?:test|tests|testing|testdata|test_data|test-data|fixtures|__tests__|spec"
+    r"|test-fixtures|testfiles|test_certs|test-certs|test-resources)/"
+    r"|[^/]+_test\.go$|test_[^/]+\.py$|[^/]+\.(?:test|spec)\.[cm]?[jt]sx?$)"
+)
+_DOCUMENTS: Final = re.compile(
+    r"(?i)(?:^|/)(?:(?:docs?|examples?|man|info)/|(?:readme|changelog|changes|history|news)[^/]*$"
+    r"|[^/]+\.(?:md|mdx|rst|markdown)$)"
 )
 
 
@@ -28,6 +37,16 @@ def packaged(path: str, installed: tuple[str, ...]) -> bool:
     return _TREES.search(f"/{path}") is not None or path.startswith(installed)
 
 
+def distributed(path: str) -> bool:
+    """Whether ``path`` lies where only a distribution's packages put files, never a build."""
+    return _DISTRIBUTED.match(path) is not None
+
+
 def for_tests(path: str) -> bool:
-    """Whether a directory of ``path`` is called as those with tests are."""
+    """Whether a directory of ``path``, or the file, is called as those with tests are."""
     return _TESTS.search(path) is not None
+
+
+def documents(path: str) -> bool:
+    """Whether ``path`` is that of documentation."""
+    return _DOCUMENTS.search(path) is not None

@@ -1,8 +1,9 @@
 """IF020: credentials in files of any layer.
 
-A private key below a directory with tests of a public package is reported as low: it came from a
-public archive, so everybody has it and it protects nothing. It is not left out, because a package
-of one's own may be the exception.
+What stands in the tests or the documentation of a public package came from a public archive, so
+everybody has it and it protects nothing. Where a distribution alone puts files that makes any
+credential low whose form has no checksum; elsewhere only what documentation and tests are full of,
+such as private keys, because a package of one's own may be the exception. Nothing is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,13 @@ from typing import Final
 from imgforge.analysis.facts import ImageFacts, SecretHit
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.layers import still_shipped
-from imgforge.checks.image.packaged import for_tests, packaged, sites
+from imgforge.checks.image.packaged import (
+    distributed,
+    documents,
+    for_tests,
+    packaged,
+    sites,
+)
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -44,6 +51,13 @@ RUN --mount=type=ssh git clone git@example.com:acme/lib.git
     ),
 )
 
+_SAMPLES: Final = frozenset({"private-key", "encoded-private-key", "jwt", "gcp-api-key"})
+_SIGNER: Final = "aws-access-key-id"
+"""Documentation shows signed addresses, which name the key but do not hold its secret."""
+
+_CHECKED: Final = frozenset({"github-token", "npm-token"})
+"""Of these a stand-in is hardly ever right by chance: they were issued."""
+
 _ARCHIVES: Final = (".jar", ".war", ".ear", ".whl", ".egg", ".gem", ".crate", ".tgz")
 
 
@@ -55,9 +69,10 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
     for index, layer in enumerate(image.layers):
         for hit in layer.secrets:
             visible, published = image.is_visible(index, hit.path), _published(hit, installed)
-            message = f"{hit.title} in /{hit.place}, line {hit.line}: {hit.sample}"
+            line = f", line {hit.line}" if hit.line else ", in its packed bytes"
+            message = f"{hit.title} in /{hit.place}{line}: {hit.sample}"
             message += "" if visible else still_shipped(image, index)
-            message += " (a test key published with its package)" if published else ""
+            message += " (everybody has it: published with a package)" if published else ""
             severity = Severity.LOW if published else None
             inside = f"{hit.inside}:" if hit.inside else ""
             key = f"{inside}{hit.rule}:{hit.sample}" + ("" if visible else f":layer{index}")
@@ -67,10 +82,14 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
 
 
 def _published(hit: SecretHit, installed: tuple[str, ...]) -> bool:
-    """Whether a key is test material of a package, installed or an archive of its own."""
-    if hit.rule != "private-key":
-        return False
-    inner = hit.inside.split("!/")
-    if hit.inside and hit.path.endswith(_ARCHIVES) and for_tests(inner[-1]):
+    """Whether it is of the tests or the documentation of a package, installed or an archive."""
+    inner = hit.inside.split("!/")[-1]
+    if hit.rule == "private-key" and hit.path.endswith(_ARCHIVES) and for_tests(inner):
         return True
-    return packaged(hit.path, installed) and for_tests(hit.path)
+    document = documents(hit.path) or documents(inner)
+    if hit.rule in _CHECKED or not (document or for_tests(hit.path) or for_tests(inner)):
+        return False
+    if distributed(hit.path):
+        return True
+    usual = hit.rule in _SAMPLES or (document and hit.rule == _SIGNER)
+    return usual and packaged(hit.path, installed)

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +59,23 @@ def old(tar: bytes) -> bytes:
     return bytes(header) + tar[512:]
 
 
+def git_object(data: bytes) -> bytes:
+    return zlib.compress(b"blob %d\0" % len(data) + data)
+
+
+def git_pack(*objects: tuple[int, bytes, bytes]) -> bytes:
+    """Write a pack: of each object its type, what stands before the stream, and its content."""
+    out = b"PACK" + struct.pack(">II", 2, len(objects))
+    for kind, before, data in objects:
+        size = len(data)
+        byte, size = kind << 4 | size & 15, size >> 4
+        while size:
+            out += bytes([byte | 0x80])
+            byte, size = size & 0x7F, size >> 7
+        out += bytes([byte]) + before + zlib.compress(data)
+    return out + hashlib.sha1(out, usedforsecurity=False).digest()
+
+
 WRAPPERS: dict[str, tuple[list[Callable[[bytes], bytes]], str]] = {
     "gzip": ([gzip.compress], ""),
     "two gzip members": ([lambda data: gzip.compress(b"first\n") + gzip.compress(data)], ""),
@@ -77,6 +97,11 @@ WRAPPERS: dict[str, tuple[list[Callable[[bytes], bytes]], str]] = {
         [tarred, lzma.compress, lambda data: deb(("debian-binary", b"2.0\n"), ("d.xz", data))],
         "d.xz!/etc/key",
     ),
+    "git object": ([git_object], ""),
+    "git pack": ([lambda data: git_pack((3, b"", data), (3, b"", b"more"))], "c"),
+    "delta by offset": ([lambda data: git_pack((6, b"\x81\2", data), (1, b"", b"x"))], "c"),
+    "delta by name": ([lambda data: git_pack((7, bytes(20), data), (2, b"", b"x"))], "c"),
+    "jar in a pack": ([lambda d: git_pack((3, b"", zipped(("in", d))))], "c!/in"),
     "six deep": ([gzip.compress, tarred, *[gzip.compress] * 4], "etc/key"),
 }
 
@@ -119,6 +144,13 @@ def test_utf16_text_of_windows_programs(tmp_path: Path) -> None:
     assert hit.rule == "github-token"
 
 
+def test_shell_scripts_set_variables_whatever_they_are_called(tmp_path: Path) -> None:
+    text = b"\nexport DB_PASSWORD=Xk29fjw8s0\n"
+    starts = [b"#!/bin/sh", b"#!/usr/bin/env bash", b"#!/bin/dash -e", b"#!/usr/bin/python3"]
+    files = [made.file(f"opt/{index}", start + text) for index, start in enumerate(starts)]
+    assert [hit.path for hit in found(tmp_path, *files).secrets] == ["opt/0", "opt/1", "opt/2"]
+
+
 def test_settings_in_archives_are_settings(tmp_path: Path) -> None:
     text = CONFIG_SAMPLES["url-password"].encode()
     jar = zipped(("app.properties", text), ("Prose.txt", text))
@@ -149,6 +181,12 @@ DAMAGED: dict[str, tuple[bytes, str, str]] = {
     "truncated tar": (made.tar(made.file("x", bytes(2000)))[:1000], "damaged", "truncated"),
     "truncated zip": (zipped(("a", SECRET))[:-9], "damaged", "no end"),
     "broken deb": (deb(("debian-binary", b"2.0\n")) + b"?" * 60, "damaged", "header"),
+    "truncated git object": (git_object(SECRET)[:-9], "damaged", "truncated"),
+    "broken git object": (git_object(SECRET)[:-1] + b"\xff", "damaged", "broken"),
+    "truncated git pack": (git_pack((3, b"", b"x"), (3, b"", b"y"))[:-30], "damaged", "truncated"),
+    "endless git number": (git_pack((6, b"\xff" * 5000, b""))[:5000], "damaged", "truncated"),
+    "unknown git object": (git_pack((5, b"", SECRET)), "damaged", "type 5"),
+    "git pack of many": (git_pack((3, b"", b"x"))[:8] + b"\xff" * 99, "damaged", "truncated"),
     "unknown method": (zipped(("a", SECRET), method=14), "unread", "method 14"),
     "seven deep": (nested(SECRET, [gzip.compress] * 7), "unread", "over 6 deep"),
     "xz of a huge window": (
@@ -272,6 +310,13 @@ def test_busybox_is_no_other_shell() -> None:
         (b"MZ is how this text begins", kinds.TEXT),
         (b"BZh is too", kinds.TEXT),
         (b"!<arch>\nlibc.a", kinds.TEXT),
+        (b"PACKAGE=x", kinds.TEXT),
+        (git_pack(), kinds.GIT_PACK),
+        (git_object(b"x"), kinds.GIT_OBJECT),
+        (b"x^ is a power", kinds.TEXT),
+        (b"x\x9c", kinds.TEXT),
+        (zlib.compress(b"blob of text"), kinds.BINARY),
+        (zlib.compress(bytes(99)), kinds.BINARY),
         (b"\0" * 600, kinds.BINARY),
         (b"a\0" * 300, kinds.UTF16),
         (b"\0a" * 300, kinds.UTF16),

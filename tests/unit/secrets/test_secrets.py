@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -8,12 +9,19 @@ from pathlib import Path
 import madeimage as made
 import madesecrets
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from madesecrets import CONFIG_SAMPLES, SAMPLES, letters
 
 from imgforge.analysis.blob import Limits
-from imgforge.secrets import secret_name, secret_value
+from imgforge.secrets import published, secret_name, secret_value
 from imgforge.secrets.catalogue import RULES
 from imgforge.secrets.engine import candidates
 from imgforge.secrets.find import (
@@ -100,6 +108,61 @@ def test_private_keys_in_their_many_forms() -> None:
         assert [match.rule.id for match in found(text)] == ["private-key"], text
 
 
+def _keys() -> dict[str, str]:
+    """Return new private keys in every form in which tools write them."""
+    own: dict[str, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey] = {
+        "rsa": rsa.generate_private_key(65537, 2048),
+        "p256": ec.generate_private_key(ec.SECP256R1()),
+        "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    }
+    forms = {
+        "pkcs8": PrivateFormat.PKCS8,
+        "ssh": PrivateFormat.OpenSSH,
+        "old": PrivateFormat.TraditionalOpenSSL,
+    }
+    locks = {"plain": NoEncryption(), "locked": BestAvailableEncryption(b"correct horse")}
+    made = {
+        f"{form} {kind} {word}": key.private_bytes(Encoding.PEM, forms[form], lock).decode()
+        for form in forms
+        for kind, key in own.items()
+        for word, lock in locks.items()
+        if (form, kind) != ("old", "ed25519") and (form, word) != ("ssh", "locked")
+    }
+    # What RSA keys in PKCS #8 begin with depends on the first bits of their numbers.
+    for start in ("vAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSi", "vQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"):
+        lines = f"MIIE{start}AgEAAoIBAQ{letters(14)}\n{letters(64)}\n"
+        made[start] = f"-----BEGIN PRIVATE{' '}KEY-----\n{lines}"
+    return made
+
+
+KEYS = _keys()
+
+
+@pytest.mark.parametrize("form", KEYS)
+def test_private_keys_that_tools_make_are_found(form: str) -> None:
+    assert [match.rule.id for match in found(KEYS[form])] == ["private-key"]
+
+
+def test_a_key_that_a_library_ships_is_told_by_all_of_its_first_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = letters(64)
+    known = frozenset({hashlib.sha256(line.encode()).hexdigest()[:16]})
+    monkeypatch.setattr(published, "_KEYS", known)
+    assert not published.unpublished(line.encode())
+    assert not published.unpublished(line.encode() + b"abc")
+    assert published.unpublished(line[:63].encode())
+    assert published.unpublished(line[:63].encode() + b"-")
+
+
+@pytest.mark.parametrize(
+    "before", ["\\n", "\\t", "%3D", "%3d", "\\u003d", '"', "=", "_"], ids=ascii
+)
+def test_escapes_before_a_token_do_not_hide_it(before: str) -> None:
+    assert len(found(f"text {before}{SAMPLES['github-token']} text")) == 1
+    assert not found(f"text {before}a{SAMPLES['github-token']} text")
+
+
 QUIET = [
     "-----BEGIN RSA PRIVATE KEY-----",
     'if line == "-----BEGIN PRIVATE KEY-----":\n    raise ValueError\n' * 3,
@@ -143,6 +206,12 @@ CONFIG_QUIET = [
     "public_key = " + letters(40),
     "checksum: " + letters(40),
     '{"auth": "' + "dXNlcjpwYXNzd29yZA"[:12] + '"}',
+    'headers = {"Authorization": "Bearer ${ACCESS_TOKEN_OF_THE_JOB_1}"}',
+    "Authorization: Bearer access-token-of-the-user",
+    "curl -u $NAME:$PASSWORD1 https://x.test",
+    "<password>${env.PASSWORD1}</password>",
+    'x="Server=a;Password=#{PASSWORD1};"',
+    "getPassword(a, 'b1c2d3e4f5')",
 ]
 
 
@@ -156,8 +225,15 @@ def test_settings_without_secrets_are_quiet(text: str) -> None:
     [
         "DB_PASSWORD=Xk29fjw8s0",
         "export API_TOKEN='a8f3kd92mcls'",
+        "ENV API_TOKEN=a8f3kd92mcls",
         "  password: s3cr3t-Pa55phrase",
         'client_secret = "9fk2-mmx0-aq81"',
+        '{"a": {"user": "x", "password": "Xk29fjw8s0"}}',
+        "module.exports = {apiKey: 'a8f3kd92mcls', port: 1}",
+        "define( 'DB_PASSWORD', 'Xk29fjw8s0' );",
+        'var dbPassword := "Xk29fjw8s0"',
+        "$config['db_password'] => 'Xk29fjw8s0'",
+        "<server><username>b</username><password>Xk29fjw8s0</password></server>",
     ],
 )
 def test_assignments_in_settings_are_found(text: str) -> None:
@@ -167,10 +243,21 @@ def test_assignments_in_settings_are_found(text: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [".env", "app/.env.production", "a/b.yaml", "x.PROPERTIES", ".npmrc", ".docker/config.json"],
+    [
+        "Dockerfile.prod",
+        "appsettings.Production.json",
+        ".env",
+        "app/.env.production",
+        "a/b.yaml",
+        "x.PROPERTIES",
+        ".npmrc",
+        ".docker/config.json",
+    ],
 )
 def test_names_of_settings(path: str) -> None:
     assert is_config(path)
+    assert is_config("root/.kube/config")
+    assert not is_config("kube/config")
     assert not is_config(path + "/readme.md")
 
 

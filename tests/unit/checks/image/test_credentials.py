@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,49 @@ def test_published_test_keys_are_low(tmp_path: Path) -> None:
     assert own.severity == Severity.CRITICAL
     [source] = findings(tmp_path / "c", [*APP, members[0], made.file("app/lib/t/server.key", key)])
     assert source.severity == Severity.CRITICAL
+
+
+PUBLISHED = {
+    "usr/share/doc/python3-jwt/changelog": "jwt",
+    "usr/share/go-1.19/src/crypto/tls/example_test.go": "private-key",
+    "usr/share/go-1.19/src/debug/elf/testdata/core": "aws-access-key-id",
+    "app/node_modules/@mui/material/docs/react.md": "gcp-api-key",
+    "app/node_modules/a/README.md": "jwt",
+    "usr/lib/python3.13/site-packages/awscli/examples/ecr/get.rst": "aws-access-key-id",
+    "app/node_modules/a/src/key.spec.ts": "private-key",
+}
+OWN = {
+    "usr/share/doc/acme/notes": "github-token",
+    "app/node_modules/a/README.md": "npm-token",
+    "app/node_modules/a/test/conf": "aws-access-key-id",
+    "app/node_modules/a/index.js": "gcp-api-key",
+    "app/node_modules/a/CHANGELOG.md": "aws-secret-access-key",
+    "app/docs/react.md": "gcp-api-key",
+    "usr/share/nginx/html/docs/index.html": "jwt",
+    "usr/share/go-1.19/src/crypto/tls/tls.go": "private-key",
+    "usr/local/share/doc/key": "private-key",
+}
+
+
+@pytest.mark.parametrize("path", PUBLISHED)
+def test_what_packages_publish_in_tests_and_documents_is_low(tmp_path: Path, path: str) -> None:
+    file = made.file(path, f"a {SAMPLES[PUBLISHED[path]]} b".encode())
+    [seen] = findings(tmp_path, [*APP, file])
+    assert (seen.check, seen.severity) == ("IF020", Severity.LOW)
+    assert "everybody has it" in seen.message
+
+
+@pytest.mark.parametrize("path", OWN)
+def test_what_may_be_ones_own_is_critical(tmp_path: Path, path: str) -> None:
+    file = made.file(path, f"a {SAMPLES[OWN[path]]} b".encode())
+    seen = [f for f in findings(tmp_path, [*APP, file]) if f.check == "IF020"]
+    assert [f.severity for f in seen] == [Severity.CRITICAL]
+
+
+def test_packed_bytes_have_no_line(tmp_path: Path) -> None:
+    packed = gzip.compress(b"nothing") + b"\n" + SAMPLES["github-token"].encode()
+    seen = [f for f in findings(tmp_path, [*APP, made.file("x", packed)]) if f.check == "IF020"]
+    assert [f.message.split(": ")[0] for f in seen] == ["GitHub token in /x, in its packed bytes"]
 
 
 TOKEN = SAMPLES["github-token"]
@@ -278,6 +322,17 @@ def test_files_that_only_look_like_it(tmp_path: Path) -> None:
     ]
     files = [made.file(path, b"x y") for path in paths]
     assert found("IF023", tmp_path, *files, made.file("app/.env", b"")) == []
+
+
+def test_a_key_that_is_recognised_is_told_once(tmp_path: Path) -> None:
+    key = made.file("root/.ssh/id_rsa", madesecrets.pem().encode())
+    assert ids(findings(tmp_path, [*APP, key])) == ["IF020"]
+    gone = [made.file("root/.ssh/.wh.id_rsa")]
+    assert ids(findings(tmp_path / "b", [*APP, key], gone)) == ["IF020"]
+    other = made.file("root/.ssh/id_rsa", b"unknown form")
+    assert ids(findings(tmp_path / "c", [*APP, key], [other])) == ["IF020", "IF023"]
+    settings = made.file("app/.env", madesecrets.pem().encode())
+    assert ids(findings(tmp_path / "d", [*APP, settings])) == ["IF020", "IF023"]
 
 
 def test_credential_files_of_packages_are_low(tmp_path: Path) -> None:
