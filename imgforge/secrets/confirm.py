@@ -18,6 +18,8 @@ _SAMPLE: Final = re.compile(
     rb"(?i)example|sample|dummy|placeholder|redacted|your[-_]|change[-_]?me|fake[-_]|xxxxx|"
     rb"0123456789|1234567890|abcdefgh|bcdefghij|deadbeef|foobar|(.)\1{7}"
 )
+_OPENSSH: Final = b"b3BlbnNzaC1rZXktdjEA"
+"""What every one of its keys starts with, in base64: the name of the format."""
 _CLAIM: Final = re.compile(r"(?i)^(?:iss|sub|aud|exp|nbf|iat|jti|azp)$|user|role|mail|scope|id$")
 _KNOWN: Final = frozenset({"1234567890", "John Doe", "Jane Doe"})
 _COMMON: Final = re.compile(
@@ -27,8 +29,11 @@ _COMMON: Final = re.compile(
 
 
 def sample(secret: bytes) -> bool:
-    """Whether this is an obvious stand-in from documentation."""
-    return _SAMPLE.search(secret) is not None
+    """Whether this is an obvious stand-in from documentation.
+
+    OpenSSH's keys begin with lengths, and so with a row of the same letter.
+    """
+    return not secret.startswith(_OPENSSH) and _SAMPLE.search(secret) is not None
 
 
 def crc32_base62(secret: bytes) -> bool:

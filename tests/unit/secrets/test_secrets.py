@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
@@ -98,6 +99,16 @@ def test_private_keys_in_their_many_forms() -> None:
         "\n".join(f'"{line}\\n"' for line in key.split("\n")),
     ):
         assert [match.rule.id for match in found(text)] == ["private-key"], text
+
+
+def test_private_keys_as_openssh_writes_them() -> None:
+    head = (
+        b"openssh-key-v1\0\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1\0\0\0\x33\0\0\0\x0bssh-ed25519"
+    )
+    coded = base64.b64encode(head + letters(240).encode()).decode()
+    for body in (coded, "\n".join(coded[at : at + 70] for at in range(0, len(coded), 70))):
+        text = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n"
+        assert [match.rule.id for match in found(text)] == ["private-key"]
 
 
 QUIET = [
