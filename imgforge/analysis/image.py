@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from imgforge import malware
 from imgforge.analysis import store
@@ -15,6 +16,8 @@ from imgforge.analysis.purl import build, distribution
 from imgforge.malware import UNSCANNED, Scanner
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
 from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
+
+_DECIDING: Final = ("etc/passwd", "etc/group", "etc/shadow", "etc/ld.so.preload")
 
 
 def analyse(
@@ -55,6 +58,7 @@ def analyse(
         files=files,
         problems=(*problems, *between),
     )
+    object.__setattr__(facts, "problems", (*facts.problems, *_unread(facts)))
     object.__setattr__(facts, "packages", tuple(_packages(facts)))
     return facts
 
@@ -161,6 +165,15 @@ def _against(
         if layer.diff_id and wanted and layer.diff_id != wanted:
             detail = f"the layer decompresses to {layer.diff_id}, not {wanted}"
             yield index, Problem("diff-id", "", detail)
+
+
+def _unread(image: ImageFacts) -> Iterator[tuple[int, Problem]]:
+    """Find files that decide who is who, and whose text lies where nobody reads it."""
+    for path in _DECIDING:
+        fact = image.lookup(path)
+        if fact is not None and fact.size and image.text(path) is None:
+            detail = "it is too large or a link elsewhere, so what it says was not judged"
+            yield fact.layer, Problem("unread", path, detail)
 
 
 def _packages(image: ImageFacts) -> Iterator[Package]:
