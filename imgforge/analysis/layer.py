@@ -93,6 +93,9 @@ class _Layer:
             link = member.link.decode(errors="surrogateescape")
             if member.kind == HARDLINK:
                 link = self._inside(link, raw, "hard link to")
+            if path in CAPTURED:
+                # What was under this name before is gone, whatever comes now.
+                self.captured.pop(path, None)
             if member.kind in {CHARACTER, BLOCK}:
                 self.problems.append(Problem("device", path, "a device node"))
             if member.size:
