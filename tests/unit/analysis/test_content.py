@@ -292,3 +292,47 @@ def test_reading_is_in_order_whatever_the_reader_gives() -> None:
     contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9, executable=False)
     contents.flush()
     assert [hit.offset for hit in contents.secrets] == [100_006]
+
+
+FRONTS = [ELF, b"\x89PNG\r\n\x1a\n\0", b"MZ\0", b"hello\n", b"\xff\xfeh\0i\0", b"#!/bin/sh\n"]
+
+
+@pytest.mark.parametrize("front", FRONTS, ids=lambda front: repr(front[:4]))
+@pytest.mark.parametrize("comment", [b"", b"said last"])
+def test_a_zip_behind_anything_is_opened(front: bytes, comment: bytes, tmp_path: Path) -> None:
+    packed = bytearray(zipped(("key.txt", b"x " * 200 + SECRET)))
+    packed[-2:] = len(comment).to_bytes(2, "little")
+    facts = found(tmp_path, made.file("logo", front * 40 + packed + comment))
+    assert [hit.inside for hit in facts.secrets] == ["key.txt"]
+
+
+def test_a_zip_behind_settings_hides_nothing_in_them(tmp_path: Path) -> None:
+    front = b"password = hunter7Xk9qq1\n"
+    for i, text in enumerate((front, front.decode().encode("utf-16"))):
+        data = text * 2 + zipped(("a.txt", b"x"))
+        facts = found(tmp_path, made.file(f"{i}/app.ini", data))
+        assert {hit.rule for hit in facts.secrets} == {"assigned-secret"}
+
+
+def test_a_zero_byte_does_not_make_settings_binary(tmp_path: Path) -> None:
+    facts = found(tmp_path, made.file("app/.env", b"DB_PASSWORD=hunter7Xk9qq1\n\0"))
+    assert [hit.rule for hit in facts.secrets] == ["assigned-secret"]
+
+
+def test_what_only_looks_like_the_end_of_a_zip_is_none(tmp_path: Path) -> None:
+    end = b"PK\5\6" + bytes(18)
+    data = [ELF + b"PK\3\4PK\1\2PK\5\6" + bytes(100), ELF + end, ELF * 99 + end[:-10]]
+    facts = found(tmp_path, *(made.file(f"{i}", d, 0o755) for i, d in enumerate(data)))
+    assert facts.problems == ()
+
+
+def test_a_zip_that_begins_far_inside_a_file_is_told(tmp_path: Path) -> None:
+    data = ELF.ljust(3000, b"\1") + zipped(("key.txt", SECRET))
+    facts = found(tmp_path, made.file("tool", data), limits=Limits(window=2000, inner_window=500))
+    assert [problem.kind for problem in facts.problems] == ["unread"]
+
+
+@pytest.mark.parametrize("codec", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf32_text_is_searched(codec: str, tmp_path: Path) -> None:
+    facts = found(tmp_path, made.file("notes", SECRET.decode().encode(codec)))
+    assert [hit.rule for hit in facts.secrets] == ["github-token"]
