@@ -241,7 +241,7 @@ class Archive:
         long_link: bytes | None,
     ) -> Member:
         letter = block[156]
-        name = _name(block)
+        name = member_name(block)
         link = block[157:257].split(b"\0", 1)[0] if block[157] else b""
         size = number(block[124:136], "size")
         uid, gid = number(block[108:116], "uid"), number(block[116:124], "gid")
@@ -336,7 +336,8 @@ def _decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
     return decimal(text, f"a pax header's {key.decode()}") if text else default
 
 
-def _name(block: bytes) -> bytes:
+def member_name(block: bytes) -> bytes:
+    """Return the name that a header has by itself, its prefix included."""
     name = block[:100].split(b"\0", 1)[0]
     if not block[345]:
         return name
