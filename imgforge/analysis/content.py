@@ -135,7 +135,7 @@ class Contents:
         # What was found inside the file at hand: its packed form may show the same.
         self._inside: set[tuple[str, bytes]] = set()
 
-    def file(self, path: str, head: bytes, read: Read, size: int, *, executable: bool) -> None:
+    def file(self, path: str, head: bytes, read: Read, size: int) -> None:
         """Look into a file of ``size`` bytes that begins with ``head``; ``read`` gives the rest.
 
         ``head`` is shorter than the window only if it is all.
@@ -150,7 +150,7 @@ class Contents:
         name = path[path.rfind("/") + 1 :]
         kind = kinds.kind(head)
         marks = self._look(_Place(path, "", name), kind, head, read, 0)
-        if marks and executable and kind in _PROGRAMS:
+        if marks and kind in _PROGRAMS:
             program = identify(marks, script=kind == kinds.SCRIPT)
             if program:
                 self.programs[path] = program

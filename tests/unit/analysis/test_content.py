@@ -246,11 +246,13 @@ def test_programs_are_known_by_their_strings(signature: int, tmp_path: Path) -> 
         tmp_path,
         made.file("app/helper", data, 0o755),
         made.file("not/executable", data, 0o644),
+        made.file("replaced", data, 0o755),
+        made.file("replaced", b"x", 0o755),
         made.file("prose.txt", b"about " + data, 0o755),
         made.file("part", head + b"\n".join(texts[1:]), 0o755),
         made.file("large", head + bytes(9 << 20) + b"\n".join(texts), 0o755),
     )
-    assert facts.programs == {"app/helper": name, "large": name}
+    assert facts.programs == dict.fromkeys(["app/helper", "not/executable", "large"], name)
 
 
 def test_bash_of_this_machine_is_bash(tmp_path: Path) -> None:
@@ -289,7 +291,7 @@ def test_reading_is_in_order_whatever_the_reader_gives() -> None:
     contents = Contents(candidates(None), Limits(window=4096, inner_window=4096))
     data = gzip.compress(bytes(100_000) + SECRET)
     stream = io.BytesIO(data)
-    contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9, executable=False)
+    contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9)
     contents.flush()
     assert [hit.offset for hit in contents.secrets] == [100_006]
 

@@ -291,7 +291,8 @@ def test_secrets_in_any_field_of_the_configuration(place: str, text: str) -> Non
     elif place in {"author", "container_config"}:
         seen = configured(fields={place: {"Env": [text]} if "_" in place else text})
     else:
-        seen = configured(**{place: {text: {}} if place == "Volumes" else ["sh", text]})
+        config: dict[str, Any] = {place: {text: {}} if place == "Volumes" else ["sh", text]}
+        seen = configured(**config)
     assert len(of("IF022", seen)) == 1
     assert text not in repr(of("IF022", seen))
 
