@@ -113,7 +113,7 @@ def _rest(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     process, history = config.get("config") or {}, config.get("history") or []
     fields = [(key, value) for key, value in config.items() if key not in _PARTS]
     fields += [(f"config.{key}", value) for key, value in process.items() if key not in _TOLD]
-    fields += [(f"history.{key}", v) for step in history for key, v in step.items()]
+    fields += [(f"history.{key}", v) for step in history for key, v in (step or {}).items()]
     for name, value in fields:
         if name not in _STEPS:
             yield _named("the field", name), "\n".join((name, *_strings(value)))

@@ -302,3 +302,7 @@ def test_a_secret_that_is_the_name_of_a_field_is_not_shown() -> None:
     for seen in (configured(Labels={**LABELS, token: "x"}), configured(fields={token: "x"})):
         assert len(of("IF022", seen)) == 1
         assert token not in repr(seen)
+
+
+def test_a_step_of_the_history_that_is_null_is_none() -> None:
+    assert of("IF022", configured(fields={"history": [None]})) == []
