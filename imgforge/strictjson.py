@@ -7,6 +7,7 @@ signature cover one reading and a decision rest on another (RFC 8259, section 4;
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 
@@ -26,6 +27,18 @@ def load_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one error for bad input
     return value
+
+
+def exact(value: Iterable[str], known: Iterable[str]) -> None:
+    """ValueError if a key is one of ``known`` in another case.
+
+    Go's decoder, which runtimes use, takes ``Layers`` for ``layers``, the long s for an s, and the
+    last of them all.
+    """
+    folded = {name.casefold(): name for name in known}
+    for key in value:
+        if folded.get(key.casefold(), key) != key:
+            raise ValueError(f"{key!a} is spelt in another case")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

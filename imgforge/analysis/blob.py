@@ -33,7 +33,8 @@ class Limits:
     """What one layer may ask of us; numbers are bytes unless they say otherwise.
 
     A layer may grow to ``raw_floor`` plus ``raw_ratio`` times its blob's size (deflate cannot
-    exceed 1032) but never over ``raw``. ``header`` bounds one PAX header or long name, ``window``
+    exceed 1032) but never over ``raw``. ``names`` bounds all names and
+    links together, ``header`` one PAX header or long name, ``window``
     what is held of one file, ``captured`` the metadata files that are read whole, ``holes`` the
     zeros that are made for the holes of one sparse file.
 
@@ -49,6 +50,7 @@ class Limits:
     raw: int = 64 << 30
     raw_floor: int = 1 << 30
     raw_ratio: int = 200
+    names: int = 256 << 20
     header: int = 1 << 20
     window: int = 4 << 20
     captured: int = 64 << 20

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from imgforge import strictjson
 from imgforge.oci.layout import CorruptLayoutError
 from imgforge.oci.types import Platform, is_digest
 
@@ -51,11 +52,14 @@ def read(config: Mapping[str, Any]) -> Settings:
     health = reader.mapping(process.get("Healthcheck"), "config.Healthcheck")
     reader.keys(process, _PROCESS, "config.")
     reader.keys(rootfs, _ROOTFS, "rootfs.")
+    reader.keys(health, _HEALTH, "config.Healthcheck.")
     history = config.get("history")
     if history is not None and not isinstance(history, list):
         reader.wrong("history", "a list")
         history = None
     steps = [reader.mapping(step, f"history[{i}]") for i, step in enumerate(history or [])]
+    for i, step in enumerate(steps):
+        reader.keys(step, _STEP, f"history[{i}].")
     diff_ids = reader.strings(rootfs.get("diff_ids"), "rootfs.diff_ids")
     if not all(map(is_digest, diff_ids)):
         reader.wrong("rootfs.diff_ids", "a list of sha256 digests")
@@ -121,9 +125,10 @@ class _Reader:
         return value
 
     def keys(self, value: Mapping[str, Any], known: frozenset[str], place: str) -> None:
-        for key in value:
-            if key not in known and key.lower() in {name.lower() for name in known}:
-                self.problems.append(f"{place}{key} is spelt in another case")
+        try:
+            strictjson.exact(value, known)
+        except ValueError as error:
+            self.problems.append(f"{place}{error}")
 
 
 def _encodable(value: str) -> bool:
@@ -135,6 +140,8 @@ def _encodable(value: str) -> bool:
 
 
 _TOP: Final = frozenset({"architecture", "config", "history", "os", "rootfs", "variant"})
+_STEP: Final = frozenset({"created", "created_by", "author", "comment", "empty_layer"})
+_HEALTH: Final = frozenset({"Test", "Interval", "Timeout", "StartPeriod", "Retries"})
 _ROOTFS: Final = frozenset({"diff_ids", "type"})
 _PROCESS: Final = frozenset(
     {"Cmd", "Entrypoint", "Env", "ExposedPorts", "Healthcheck", "Labels", "OnBuild", "Shell"}

@@ -31,7 +31,7 @@ from imgforge.analysis.compression import (
 from imgforge.analysis.facts import FILE, MalwareHit, Problem, SecretHit
 from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
-from imgforge.analysis.zip import Whole, Zip, regular
+from imgforge.analysis.zip import Whole, Zip, appended, regular
 from imgforge.secrets.catalogue import Rule
 from imgforge.secrets.find import LONGEST, Candidates, Match, find, is_config, redacted
 
@@ -39,6 +39,11 @@ _EDGE: Final = 64
 _CLASS: Final = b"\xca\xfe\xba\xbe"
 """Java's classes: by far the most common of what is in archives, and always the same to do."""
 
+_MARKS: Final = (
+    *(codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+    *(codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+)
+_KEPT: Final = 128 << 10
 _SMALL: Final = 64 << 10
 _BATCH: Final = 512 << 10
 _BETWEEN: Final = b"\n\0\n"
@@ -46,7 +51,8 @@ _OPENED: Final = frozenset(
     {kinds.ZIP, kinds.TAR, kinds.AR, kinds.COMPRESSED, kinds.GIT_PACK, kinds.GIT_OBJECT}
 )
 _PLAIN: Final = frozenset({kinds.TEXT, kinds.BINARY})
-_TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16})
+_TEXTS: Final = frozenset({kinds.TEXT, kinds.SCRIPT, kinds.UTF16, kinds.BINARY})
+"""What may hold settings: a zero byte at the end of a text makes it binary, and no less read."""
 _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
 _SHELL: Final = re.compile(rb"#![^\n]{0,80}[/ ](?:ba|da|z|k|a)?sh[ \r\n]")
 """Scripts that set variables as settings do, whatever they are called."""
@@ -135,7 +141,7 @@ class Contents:
         # What was found inside the file at hand: its packed form may show the same.
         self._inside: set[tuple[str, bytes]] = set()
 
-    def file(self, path: str, head: bytes, read: Read, size: int, *, executable: bool) -> None:
+    def file(self, path: str, head: bytes, read: Read, size: int) -> None:
         """Look into a file of ``size`` bytes that begins with ``head``; ``read`` gives the rest.
 
         ``head`` is shorter than the window only if it is all.
@@ -149,7 +155,7 @@ class Contents:
             self._inside = set()
         kind = kinds.kind(head)
         marks = self._look(_Place(path, "", path), kind, head, read, 0)
-        if marks and executable and kind in _PROGRAMS:
+        if marks and kind in _PROGRAMS:
             program = identify(marks, script=kind == kinds.SCRIPT)
             if program:
                 self.programs[path] = program
@@ -223,15 +229,24 @@ class Contents:
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
         config = kind in _TEXTS and (is_config(place.name) or _SHELL.match(head) is not None)
+        whole = len(head) < (self.limits.inner_window if depth else self.limits.window)
+        if whole and kind not in _OPENED and appended(head, whole=True):
+            if kind in {kinds.WINDOWS, kinds.UTF16}:
+                self._wide(place, kind, head, config=config)
+            return self._archive(place, kind, head, read, depth)
         if kind in _PLAIN and not config and len(head) < self._small:
             self._wait((place, b""), head)
             return _NO_MARKS
         if kind in _OPENED or (kind == kinds.SCRIPT and b"PK\x03\x04" in head):
             return self._archive(place, kind, head, read, depth)
         search = _Search(self, place, config=config)
+        end = _Tail(head)
+        if not whole:
+            read = _tapped(read, end.feed)
         if kind == kinds.UTF16:
             decode = codecs.getincrementaldecoder(kinds.encoding(head))("replace").decode
-            head = head.removeprefix(codecs.BOM_UTF16_LE).removeprefix(codecs.BOM_UTF16_BE)
+            mark = max((m for m in _MARKS if head.startswith(m)), key=len, default=b"")
+            head = head[len(mark) :]
             search.all(
                 decode(data).encode(errors="replace") for data in _Joined(head, read).pieces()
             )
@@ -242,14 +257,26 @@ class Contents:
             wide.end()
         else:
             search.all(_Joined(head, read).pieces())
+        if not whole and appended(end.data, whole=False):
+            self._problem("unread", place, "a zip begins inside it, and it is too large to open")
         return search.marks
+
+    def _wide(self, place: _Place, kind: str, head: bytes, *, config: bool) -> None:
+        """Search a whole file for text of wide characters only."""
+        search = _Search(self, place, config=config)
+        if kind == kinds.UTF16:
+            text = head.decode(kinds.encoding(head), "replace").removeprefix("\ufeff")
+            search.end(text.encode(errors="replace"))
+        else:
+            search.feed_wide(head)
+            search.end()
 
     def _archive(
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
         """Search an archive as it is, and what is in it."""
         found: list[tuple[Match, int]] = []
-        config = kind == kinds.SCRIPT and is_config(place.name)
+        config = kind in _TEXTS and is_config(place.name)
         raw = _Search(self, place, config=config, keep=found.append)
         raw.feed(head)
         tapped = _tapped(read, raw.feed)
@@ -457,6 +484,17 @@ class _Joined:
             self._head = b""
         while piece := self._more(PIECE):
             yield piece
+
+
+class _Tail:
+    """The last bytes of a stream."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data[-_KEPT:]
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece."""
+        self.data = data[-_KEPT:] if len(data) >= _KEPT else (self.data + data)[-_KEPT:]
 
 
 class _Cut:

@@ -148,10 +148,10 @@ class LayerFacts:
     """One layer. ``digest`` and ``size`` are those of the bytes that were read.
 
     ``captured`` holds the text of the few files that checks read (``etc/passwd``, ``etc/group``;
-    ``etc/shadow`` without its hashes), ``interpreters`` the ``#!`` line of executable scripts,
-    ``programs`` what executables are by their content whatever they are called (``busybox``,
-    ``bash``), ``removed`` the paths of whiteouts, ``opaque`` the directories with an opaque
-    whiteout.
+    ``etc/shadow`` without its hashes), ``interpreters`` the ``#!`` line of scripts, ``programs``
+    what programs are by their content whatever they are called (``busybox``, ``bash``): also of
+    files that nobody may execute, for a hard link may change that. ``removed`` are the paths of
+    whiteouts, ``opaque`` the directories with an opaque whiteout.
     """
 
     digest: str
@@ -247,12 +247,14 @@ class ImageFacts:
 
     @cached_property
     def identified(self) -> Sequence[tuple[FileFact, str]]:
-        """Every visible file that is known by its content, and what it is."""
+        """Every visible executable that is known by its content, and what it is."""
         if not any(layer.programs for layer in self.layers):
             return ()
         known = [layer.programs for layer in self.layers]
         return [
-            (f, known[f.layer][f.origin]) for f in self.files.values() if f.origin in known[f.layer]
+            (f, known[f.layer][f.origin])
+            for f in self.files.values()
+            if f.origin in known[f.layer] and f.mode & 0o111
         ]
 
     @cached_property

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from imgforge import malware
 from imgforge.analysis import store
@@ -15,6 +16,14 @@ from imgforge.analysis.purl import build, distribution
 from imgforge.malware import UNSCANNED, Scanner
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
 from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
+
+_DECIDING: Final = ("etc/passwd", "etc/group", "etc/shadow", "etc/ld.so.preload")
+
+LAYERS: Final = 1_000
+"""Layers of an image; no runtime mounts as many."""
+
+ENTRIES: Final = 4_000_000
+"""Entries of all layers together, which are held in memory."""
 
 
 def analyse(
@@ -43,6 +52,8 @@ def analyse(
     config_descriptor, *descriptors = references(blobs.read_json(image))
     config = blobs.read_json(config_descriptor)
     settings = read(config)
+    if len(descriptors) > LAYERS:
+        raise CorruptLayoutError(f"{image.digest} has over {LAYERS} layers")
     layers = _layers(blobs, descriptors, None if anew else cache, cache, whole=whole)
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
@@ -55,6 +66,7 @@ def analyse(
         files=files,
         problems=(*problems, *between),
     )
+    object.__setattr__(facts, "problems", (*facts.problems, *_unread(facts)))
     object.__setattr__(facts, "packages", tuple(_packages(facts)))
     return facts
 
@@ -80,7 +92,15 @@ def _layers(
         missing |= _broken(blobs, [d for d in descriptors if d.digest in known], answers)
     if missing:
         known |= _read(blobs, list(missing.values()), cache, scanner)
-    return tuple(known[descriptor.digest] for descriptor in descriptors)
+    found = tuple(known[descriptor.digest] for descriptor in descriptors)
+    _bounded(found)
+    return found
+
+
+def _bounded(layers: Iterable[LayerFacts]) -> None:
+    """CorruptLayoutError if these have more entries than an image may have."""
+    if sum(len(layer.entries) for layer in layers) > ENTRIES:
+        raise CorruptLayoutError(f"the layers have over {ENTRIES} entries together")
 
 
 def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str, Descriptor]:
@@ -102,7 +122,7 @@ def _read(
     from imgforge.analysis.layer import read_layer
     from imgforge.secrets.engine import candidates
 
-    engine = candidates(cache)
+    engine, done = candidates(cache), list[LayerFacts]()
 
     def one(descriptor: Descriptor) -> LayerFacts:
         try:
@@ -118,6 +138,8 @@ def _read(
             return LayerFacts(descriptor.digest, "", 0, problems=(problem,))
         # What a scanner could not look at for want of time it may see the next time.
         certain = all(hit.rule != UNSCANNED for hit in facts.malware)
+        done.append(facts)
+        _bounded(tuple(done))
         if cache is not None and certain and facts.digest == descriptor.digest:
             store.save(cache, facts, scanner.identity)
         return facts
@@ -161,6 +183,15 @@ def _against(
         if layer.diff_id and wanted and layer.diff_id != wanted:
             detail = f"the layer decompresses to {layer.diff_id}, not {wanted}"
             yield index, Problem("diff-id", "", detail)
+
+
+def _unread(image: ImageFacts) -> Iterator[tuple[int, Problem]]:
+    """Find files that decide who is who, and whose text lies where nobody reads it."""
+    for path in _DECIDING:
+        fact = image.lookup(path)
+        if fact is not None and fact.size and image.text(path) is None:
+            detail = "it is too large or a link elsewhere, so what it says was not judged"
+            yield fact.layer, Problem("unread", path, detail)
 
 
 def _packages(image: ImageFacts) -> Iterator[Package]:

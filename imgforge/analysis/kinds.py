@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Final
 
@@ -47,6 +48,9 @@ _MORE: Final = {
 _HEAD: Final = 8000
 """Bytes without a zero that make a text, as git judges."""
 
+_WIDE: Final = {"utf-32-le": codecs.BOM_UTF32_LE, "utf-32-be": codecs.BOM_UTF32_BE}
+_LEAST: Final = 8
+"""Characters from which on zeros tell something."""
 _SAMPLE: Final = 512
 _CHECKSUM: Final = re.compile(rb"[ 0]?[0-7]{4,6}[\0 ]{1,2}")
 _MOST: Final = 0.9
@@ -72,14 +76,24 @@ def kind(head: bytes) -> str:
 
 
 def encoding(head: bytes) -> str:
-    """Return the codec of UTF-16 text, with a byte order mark or without; empty if it is none.
+    """Return the codec of UTF-16 or UTF-32 text; empty if it is none. A mark of order may begin it.
 
     Without one, text in which nearly every second byte is zero, and hardly any other, is taken
     for UTF-16: of whatever script, what could be a credential is of letters and digits.
     """
+    for codec, mark in _WIDE.items():
+        if head.startswith(mark):
+            return codec
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16-le" if head[0] == 0xFF else "utf-16-be"  # noqa: PLR2004 - the mark
     sample = head[:_SAMPLE]
+    zeros = [sample[at::4].count(0) for at in range(4)]
+    quarter = len(sample) // 4
+    if quarter >= _LEAST and min(zeros[1:3]) >= quarter * _MOST:
+        if zeros[3] >= quarter * _MOST and zeros[0] <= quarter * _FEW:
+            return "utf-32-le"
+        if zeros[0] >= quarter * _MOST and zeros[3] <= quarter * _FEW:
+            return "utf-32-be"
     half = len(sample) // 2
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if odd >= half * _MOST and even <= half * _FEW:

@@ -93,6 +93,9 @@ class _Layer:
             link = member.link.decode(errors="surrogateescape")
             if member.kind == HARDLINK:
                 link = self._inside(link, raw, "hard link to")
+            # What was under this name before is gone, whatever comes now.
+            for known in (self.captured, self.interpreters, self._contents.programs):
+                known.pop(path, None)
             if member.kind in {CHARACTER, BLOCK}:
                 self.problems.append(Problem("device", path, "a device node"))
             if member.size:
@@ -159,13 +162,11 @@ class _Layer:
         if path in CAPTURED and len(data) <= _CAPTURE:
             text = data.decode(errors="surrogateescape")
             self.captured[path] = _without_hashes(text) if path == "etc/shadow" else text
-        if member.mode & 0o111 and data.startswith(b"#!"):
+        if data.startswith(b"#!"):
             line = _INTERPRETER.match(data)
             if line is not None:
                 self.interpreters[path] = line[1].decode(errors="surrogateescape").strip()
-        self._contents.file(
-            path, data, self._archive.read, member.size, executable=bool(member.mode & 0o111)
-        )
+        self._contents.file(path, data, self._archive.read, member.size)
 
 
 def _without_hashes(shadow: str) -> str:

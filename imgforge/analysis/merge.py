@@ -22,24 +22,37 @@ from imgforge.analysis.facts import (
     Problem,
 )
 
+STEPS: Final = 50_000_000
+"""Components of paths that are looked up one by one: those of unusual images by the thousand."""
+
+MADE: Final = 64 << 20
+"""Characters of the paths of all directories that have no entry: each may be long."""
+
 
 def merge(
     layers: Sequence[LayerFacts],
 ) -> tuple[dict[str, FileFact], list[tuple[int, Problem]]]:
     """Return the files by path, and the problems that only show between layers, by layer index."""
     tree = _Tree()
-    for index, layer in enumerate(layers):
-        tree.layer = index
-        for path in layer.opaque:
-            tree.clear(path)
-        for path in layer.removed:
-            tree.remove(path)
-        tree.place_all(layer.entries)
+    try:
+        for index, layer in enumerate(layers):
+            tree.layer = index
+            for path in layer.opaque:
+                tree.clear(path)
+            for path in layer.removed:
+                tree.remove(path)
+            tree.place_all(layer.entries)
+    except _SpentError as error:
+        tree.problems.append((tree.layer, Problem("malformed", "", str(error))))
     return tree.facts(), tree.problems
 
 
 class _LostError(Exception):
     pass
+
+
+class _SpentError(Exception):
+    """What is left cannot be placed within bounds."""
 
 
 class _Inode:
@@ -64,6 +77,7 @@ class _Tree:
         self._files: dict[str, FileFact] = {}
         self._shared: dict[str, _Inode] = {}
         self._children: dict[str, set[str]] | None = None
+        self._steps = self._made = 0
 
     def facts(self) -> dict[str, FileFact]:
         for path, node in self._shared.items():
@@ -200,6 +214,9 @@ class _Tree:
         pending = folder.split("/")[::-1]
         while pending:
             part = pending.pop()
+            self._steps += 1
+            if self._steps > STEPS:
+                raise _SpentError("its files lie behind too many links")
             if part in {"", "."}:
                 continue
             if part == "..":
@@ -210,8 +227,7 @@ class _Tree:
             if fact is None:
                 if not make:
                     raise _LostError(f"{here} does not exist")
-                fact = self._fact(here, _IMPLICIT._replace(path=here))
-                self._put(here, fact)
+                fact = self._imply(here)
             if fact.kind == DIRECTORY:
                 at = here
             elif fact.kind != SYMLINK:
@@ -223,6 +239,15 @@ class _Tree:
                 pending += fact.link.split("/")[::-1]
                 at = "" if fact.link.startswith("/") else at
         return at
+
+    def _imply(self, path: str) -> FileFact:
+        """Make a directory that has no entry."""
+        self._made += len(path)
+        if self._made > MADE:
+            raise _SpentError("it has too many directories of which nothing is said")
+        fact = self._fact(path, _IMPLICIT._replace(path=path))
+        self._put(path, fact)
+        return fact
 
     def _problem(self, path: str, detail: str) -> None:
         self.problems.append((self.layer, Problem("malformed", path, detail)))

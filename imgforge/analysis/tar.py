@@ -38,7 +38,18 @@ _KINDS: Final = {
     0x36: FIFO,
 }
 _PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK, _SPARSE = b"xgLKS"
+_REDIRECTIONS: Final = ("redirect", "metacopy")
 _CAPABILITY: Final = b"SCHILY.xattr.security.capability"
+_MASKS: Final = frozenset(
+    f"SCHILY.xattr.{name}".encode()
+    for name in (
+        *(f"{space}.overlay.{what}" for space in ("trusted", "user") for what in _REDIRECTIONS),
+        "user.containers.override_stat",
+    )
+)
+"""By these the kernel's overlayfs takes content from elsewhere, and fuse-overlayfs the mode."""
+_LONGEST: Final = 4095
+"""Bytes of a path or of a link's target on Linux (path_resolution(7))."""
 _HEADERS: Final = frozenset((_PAX, _PAX_GLOBAL, _LONG_NAME, _LONG_LINK))
 
 
@@ -74,7 +85,7 @@ class Archive:
         self._left = 0
         self._padding = 0
         self._parts: Iterator[Part] | None = None
-        self._hole = self._run = 0
+        self._hole = self._run = self._named = 0
         self.problems: list[Problem] = []
 
     def __iter__(self) -> Iterator[Member]:
@@ -212,6 +223,10 @@ class Archive:
                 long_link = data.split(b"\0", 1)[0]
             else:
                 self._global(records(data))
+                if pax or long_name is not None or long_link is not None:
+                    # Go forgets what came before a global header, other readers keep it.
+                    self._problem("a global header stands between a member and its headers")
+                    pax, long_name, long_link = {}, None, None
 
     def _global(self, records: dict[bytes, bytes]) -> None:
         # Go ignores global headers, other readers apply them: two readers, two file systems.
@@ -226,7 +241,7 @@ class Archive:
         long_link: bytes | None,
     ) -> Member:
         letter = block[156]
-        name = _name(block)
+        name = member_name(block)
         link = block[157:257].split(b"\0", 1)[0] if block[157] else b""
         size = number(block[124:136], "size")
         uid, gid = number(block[108:116], "uid"), number(block[116:124], "gid")
@@ -236,15 +251,15 @@ class Archive:
             size = _decimal(pax, b"size", size)
             uid, gid = _decimal(pax, b"uid", uid), _decimal(pax, b"gid", gid)
             capability = pax.get(_CAPABILITY, b"").hex()
-        name = name if long_name is None else long_name
-        link = link if long_link is None else long_link
+        name, link = long_name or name, long_link or link
         kind, version = _kind(letter, name), sparse.version(pax)
         if version:
             name = pax.get(sparse.NAME) or name
         if min(size, uid, gid) < 0:
             raise MalformedError(f"{_shown(name)} has a negative size or owner")
-        if b"\0" in name or b"\0" in link:
-            raise MalformedError(f"{_shown(name)} has a zero byte in its name or link")
+        self._bound(name, link)
+        if not _MASKS.isdisjoint(pax):
+            self._problem(f"{_shown(name)} has an attribute by which it is shown as another file")
         if kind != FILE:
             size = 0
         self._left, self._padding = size, -size % _SIZE
@@ -258,6 +273,15 @@ class Archive:
         mode = number(block[100:108], "mode") & 0o7777
         holes = self._parts is not None
         return Member(name, kind, mode, uid, gid, size, link, capability, holes)
+
+    def _bound(self, name: bytes, link: bytes) -> None:
+        if b"\0" in name or b"\0" in link:
+            raise MalformedError(f"{_shown(name)} has a zero byte in its name or link")
+        if max(len(name), len(link)) > _LONGEST:
+            raise MalformedError(f"{_shown(name)} has a name or link longer than any can be")
+        self._named += len(name) + len(link)
+        if self._named > self._limits.names:
+            raise MalformedError(f"its names have over {self._limits.names} bytes")
 
     def _gnu_sparse(self, block: bytes) -> int:
         """Read the map of an old GNU sparse file, which ends before its content; its size."""
@@ -312,7 +336,8 @@ def _decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
     return decimal(text, f"a pax header's {key.decode()}") if text else default
 
 
-def _name(block: bytes) -> bytes:
+def member_name(block: bytes) -> bytes:
+    """Return the name that a header has by itself, its prefix included."""
     name = block[:100].split(b"\0", 1)[0]
     if not block[345]:
         return name

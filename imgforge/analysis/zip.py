@@ -43,6 +43,9 @@ what is left over is copied."""
 _NONE: Final = 2
 """Bytes of deflate that stand for nothing."""
 
+_TAIL: Final = (64 << 10) + 22
+"""Bytes from the end within which a zip has to say that it ends."""
+
 NO_END: Final = ("damaged", "zip: it has no end")
 _FAR: Final = 1 << 20
 """Bytes searched for the end of a stored member whose length is unknown."""
@@ -399,6 +402,23 @@ def regular(data: bytes) -> list[Part] | None:
         found.append(part)
         place = part.next
     return found if place == offset and at == end else None
+
+
+def appended(data: bytes, *, whole: bool) -> bool:
+    """Whether a zip ends at the end of ``data``: readers go by that, whatever is before it.
+
+    If ``data`` is not ``whole`` but the end of a file, its directory may begin before it.
+    """
+    if 0 not in data:  # lengths have some, and most texts none: this is much quicker
+        return False
+    at = data.rfind(_END, max(0, len(data) - _TAIL))
+    if at < 0 or at + _END_FIELDS.size > len(data):
+        return False
+    length = int.from_bytes(data[at + 12 : at + 16], "little")
+    if length <= at:
+        return data.startswith((_CENTRAL, _END64), at - length) and length > 0
+    _, comment = _END_FIELDS.unpack_from(data, at)
+    return at + _END_FIELDS.size + comment == len(data) and (length == _HUGE or not whole)
 
 
 def _part(data: bytes, name: bytes, said: tuple[int, int, int, int, int]) -> Part | None:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from imgforge import strictjson
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import (
     EMPTY,
@@ -83,9 +84,9 @@ class Blobs(ABC):
     def read_json(self, descriptor: Descriptor) -> dict[str, Any]:
         """Return a JSON object blob, checked like :meth:`read`."""
         try:
-            value = json.loads(self.read(descriptor))
-        except (ValueError, RecursionError) as error:
-            raise CorruptLayoutError(f"blob {descriptor.digest} is not JSON") from error
+            value = strictjson.loads(self.read(descriptor))
+        except ValueError as error:
+            raise CorruptLayoutError(f"blob {descriptor.digest} is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise CorruptLayoutError(f"blob {descriptor.digest} is not a JSON object")
         return value
@@ -138,9 +139,9 @@ class Blobs(ABC):
         if len(data) > MAX_MANIFEST:
             raise CorruptLayoutError(f"index.json in {self.place} is over {MAX_MANIFEST} bytes")
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise CorruptLayoutError(f"index.json in {self.place} is not JSON") from error
+            value = strictjson.loads(data)
+        except ValueError as error:
+            raise CorruptLayoutError(f"index.json in {self.place} is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise CorruptLayoutError(f"index.json in {self.place} is not an image index")
         return value
@@ -150,6 +151,7 @@ class Blobs(ABC):
         if not isinstance(items, list):
             raise CorruptLayoutError(f"{place} in {self.place} lists no manifests")
         try:
+            strictjson.exact(value, ("manifests",))
             return [Descriptor.from_json(item) for item in items]
         except ValueError as error:
             raise CorruptLayoutError(f"{place} in {self.place}: {error}") from error
@@ -346,6 +348,7 @@ def references(manifest: dict[str, Any]) -> list[Descriptor]:
     if not isinstance(layers, list):
         raise CorruptLayoutError("an image manifest has no list of layers")
     try:
+        strictjson.exact(manifest, ("config", "layers"))
         return [Descriptor.from_json(d) for d in (manifest.get("config"), *layers)]
     except ValueError as error:
         raise CorruptLayoutError(f"an image manifest is malformed: {error}") from error

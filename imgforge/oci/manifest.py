@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from imgforge import strictjson
 from imgforge.oci.types import INDEXES, MANIFESTS
 
 MAX_IMAGES = 512
 """Manifests under one index."""
+
+_KEYS: Final = frozenset(
+    {"schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "fsLayers"}
+    | {"subject", "annotations"}
+)
 
 
 def media_type(data: bytes, header: str | None) -> str:
@@ -15,6 +22,7 @@ def media_type(data: bytes, header: str | None) -> str:
     A document that can be read as both is refused (GHSA-77vh-xpmg-72qh, CVE-2021-41190).
     """
     value = strictjson.load_object(data)
+    strictjson.exact(value, _KEYS)
     sent = (header or "").partition(";")[0].strip().lower()
     media = value.get("mediaType", sent)
     if not isinstance(media, str) or media not in MANIFESTS | INDEXES:

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgforge import strictjson
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -34,6 +36,8 @@ EMPTY_JSON = b"{}"
 MAX_MANIFEST = 4 << 20
 """Bytes; the size that registries must accept (distribution-spec) and the most we read."""
 
+_DESCRIPTOR = ("mediaType", "digest", "size", "annotations", "platform", "artifactType", "urls")
+_PLATFORM = ("os", "architecture", "variant")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -93,6 +97,7 @@ class Descriptor:
         """Check and read one descriptor; raise ValueError naming what is wrong."""
         if not isinstance(value, dict):
             raise ValueError("a descriptor is not an object")  # noqa: TRY004 - one error for bad input
+        strictjson.exact(value, _DESCRIPTOR)
         media, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
         if not isinstance(media, str) or not is_digest(digest):
             raise ValueError(f"descriptor has mediaType {media!r} and digest {digest!r}")
@@ -104,6 +109,7 @@ class Descriptor:
         plat = value.get("platform")
         platform = None
         if isinstance(plat, dict):
+            strictjson.exact(plat, _PLATFORM)
             platform = Platform(
                 str(plat.get("os", "")),
                 str(plat.get("architecture", "")),

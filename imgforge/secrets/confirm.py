@@ -18,8 +18,8 @@ _SAMPLE: Final = re.compile(
     rb"(?i)example|sample|dummy|placeholder|redacted|your[-_]|change[-_]?me|fake[-_]|xxxxx|"
     rb"0123456789|1234567890|abcdefgh|bcdefghij|deadbeef|foobar|(.)\1{7}"
 )
-_SSH: Final = b"b3BlbnNzaC1rZXktdjEA"
-"""How every key of OpenSSH begins: its magic. Lengths follow, which are mostly zeros: a run."""
+_OPENSSH: Final = b"b3BlbnNzaC1rZXktdjEA"
+"""What every one of its keys starts with, in base64: the name of the format."""
 
 _PEM: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY-----\s+([A-Za-z0-9+/]{40,76})")
 _CLAIM: Final = re.compile(r"(?i)^(?:iss|sub|aud|exp|nbf|iat|jti|azp)$|user|role|mail|scope|id$")
@@ -31,9 +31,11 @@ _COMMON: Final = re.compile(
 
 
 def sample(secret: bytes) -> bool:
-    """Whether this is an obvious stand-in from documentation."""
-    found = _SAMPLE.search(secret)
-    return found is not None and not (found[1] == b"A" and secret.startswith(_SSH))
+    """Whether this is an obvious stand-in from documentation.
+
+    OpenSSH's keys begin with lengths, and so with a row of the same letter.
+    """
+    return not secret.startswith(_OPENSSH) and _SAMPLE.search(secret) is not None
 
 
 def crc32_base62(secret: bytes) -> bool:

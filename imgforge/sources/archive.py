@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -181,11 +180,15 @@ def saved(members: Members) -> list[Saved]:
     value = _read_json(members, _MANIFEST)
     if not isinstance(value, list) or not value:
         raise CorruptLayoutError(f"{members.place}: {_MANIFEST} names no image")
-    return [_saved(entry, members.place) for entry in value]
+    try:
+        return [_saved(entry, members.place) for entry in value]
+    except ValueError as error:
+        raise CorruptLayoutError(f"{members.place}: {_MANIFEST} is malformed: {error}") from error
 
 
 def _saved(entry: object, place: str) -> Saved:
     value = entry if isinstance(entry, dict) else {}
+    strictjson.exact(value, ("Config", "Layers", "RepoTags"))
     config, layers, names = value.get("Config"), value.get("Layers"), value.get("RepoTags")
     names = [] if names is None else names
     if not isinstance(config, str) or not _are_texts(layers) or not _are_texts(names):
@@ -237,9 +240,9 @@ def _blob(digest: str) -> str:
 
 def _read_json(members: Members, name: str) -> Any:  # noqa: ANN401 - decoded JSON of unknown shape
     try:
-        return json.loads(_read(members, name))
-    except (ValueError, RecursionError) as error:
-        raise CorruptLayoutError(f"{members.place}: {name} is not JSON") from error
+        return strictjson.loads(_read(members, name))
+    except ValueError as error:
+        raise CorruptLayoutError(f"{members.place}: {name} is not JSON: {error}") from error
 
 
 def _read(members: Members, name: str) -> bytes:

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Final
 
+from imgforge.analysis.tar import member_name
+from imgforge.analysis.tarfields import MalformedError
 from imgforge.oci.layout import CorruptLayoutError
 
 MOST: Final = 100_000
@@ -31,7 +33,7 @@ _NAMES: Final = frozenset({tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 _LINK: Final = frozenset({tarfile.SYMTYPE, tarfile.LNKTYPE})
 _EMPTY: Final = _LINK | {tarfile.DIRTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE}
 """Of these nothing follows, whatever size they claim (as Go's archive/tar reads them)."""
-_PAX: Final = frozenset({tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE})
+_PAX: Final = frozenset({tarfile.XHDTYPE})
 
 
 class Slice(io.RawIOBase):
@@ -129,7 +131,11 @@ class Members:
             if info.type in _NAMES | _PAX | {tarfile.XGLTYPE}:
                 size = info.size
                 self._bound(at, size, "an extended header")
-                given |= self._extended(info, start)
+                more = self._extended(info, start)
+                # Of several headers Go takes other ones, and forgets all at a global one.
+                if given and (given.keys() & more.keys() or info.type not in _NAMES):
+                    raise self._broken(at, "extended headers contradict each other")
+                given |= more
             else:
                 name = given.get("path", info.name)
                 size = 0 if info.type in _EMPTY else _size(given, info.size)
@@ -160,21 +166,33 @@ class Members:
 
     def _header(self, block: bytes, at: int) -> tarfile.TarInfo:
         try:
-            return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except (tarfile.HeaderError, ValueError) as error:
             if at == 0:
                 raise CorruptLayoutError(
                     f"{self.place} is no tar archive", hint="plain, gzip and zstd are read"
                 ) from error
             raise self._broken(at, f"a header is malformed ({error})") from error
+        try:
+            name = _text(member_name(block))
+        except MalformedError as error:
+            raise self._broken(at, f"a header is malformed ({error})") from error
+        if info.type == tarfile.SOLARIS_XHDTYPE or name.rstrip("/") != info.name.rstrip("/"):
+            raise self._broken(at, f"readers disagree about the member {name[:200]!a}")
+        return info
 
     def _extended(self, info: tarfile.TarInfo, at: int) -> Mapping[str, str]:
         """Return what a header says of the member after it."""
         data = self._content(at, info.size)
         if info.type in _NAMES:
             key = "path" if info.type == tarfile.GNUTYPE_LONGNAME else "linkpath"
-            return {key: _text(data.split(b"\0", 1)[0])}
-        records = self._records(data, at)
+            records = {key: _text(data.split(b"\0", 1)[0])}
+        else:
+            records = self._records(data, at)
+        if "" in {records.get("path"), records.get("linkpath")}:
+            raise self._broken(at, "an extended header has an empty name")
+        if info.type in _NAMES:
+            return records
         if info.type in _PAX:
             return records
         if not records.keys() <= {"comment"}:

@@ -17,7 +17,11 @@ from imgforge.oci.manifest import MAX_IMAGES, media_type
 from imgforge.oci.selection import select
 from imgforge.oci.types import CONFIG, INDEXES, MANIFESTS, Descriptor, Platform
 
-_CONFIGS: Final = frozenset({CONFIG, "application/vnd.docker.container.image.v1+json"})
+_CONFIGS: Final = frozenset(
+    {CONFIG, "application/vnd.docker.container.image.v1+json"}
+    | {"application/octet-stream", "application/json", "text/html", ""}
+)
+"""The latter ones Docker takes for an image's too (moby, distribution: defaultImageTypes)."""
 _STATEMENT: Final = "application/vnd.in-toto+json"
 _OLD: Final = "application/vnd.docker.distribution.manifest.v1+"
 _PIECE: Final = 1 << 20

@@ -38,3 +38,10 @@ def test_an_object_is_demanded() -> None:
     assert strictjson.load_object(b"{}") == {}
     with pytest.raises(ValueError, match="not a JSON object"):
         strictjson.load_object(b"[]")
+
+
+@pytest.mark.parametrize("key", ["Layers", "LAYERS", "layer\u017f"])
+def test_known_keys_in_another_case_are_refused(key: str) -> None:
+    strictjson.exact(["layers", "other", "Other"], ["layers"])
+    with pytest.raises(ValueError, match="another case"):
+        strictjson.exact(["layers", key], ["layers"])

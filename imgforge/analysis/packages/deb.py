@@ -77,20 +77,19 @@ def read(path: str, data: bytes) -> list[Package]:
 def paragraphs(text: str) -> Iterator[dict[str, str]]:
     """Read a control file: field names in lower case, continuation lines joined by newlines."""
     for paragraph in re.split(r"\n(?:[ \t]*\n)+", text.replace("\r\n", "\n")):
-        fields: dict[str, str] = {}
-        last = ""
+        fields: dict[str, list[str]] = {}
+        last: list[str] | None = None
         for line in paragraph.split("\n"):
             if line[:1] in {" ", "\t"}:
-                if last:
-                    fields[last] += "\n" + line.strip()
+                if last is not None:
+                    last.append(line.strip())
             elif line and not line.startswith("#"):
                 key, colon, value = line.partition(":")
                 if not colon:
                     raise ValueError(f"no field in the line {line[:80]!r}")
-                last = key.strip().lower()
-                fields[last] = value.strip()
+                last = fields[key.strip().lower()] = [value.strip()]
         if fields:
-            yield fields
+            yield {key: "\n".join(lines) for key, lines in fields.items()}
 
 
 def _licence(path: str, text: str) -> list[Package]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.image.identity import may_be_root, number
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -65,8 +66,9 @@ def check(subject: Subject, policy: Policy) -> Iterator[Finding]:
         )
         return
     user = last.args[0].partition(":")[0].strip()
-    if user in {"", "root"} or re.fullmatch(r"[+-]?0+", user):
-        message = f"USER {last.args[0]} is root"
+    if user in {"", "root"} or may_be_root(number(user)):
+        out = number(user or "0") and " to some runtimes: the number is out of range"
+        message = f"USER {last.args[0]} is root{out or ''}"
         yield RULE.finding(message, path=subject.path, line=last.line, key=final.title)
     elif "$" in user:
         message = f"USER {last.args[0]} has no value that is known, and may be root"

@@ -35,7 +35,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     history = image.config.get("history") or [{}]
     for what, moment, days in (
         ("image", image.config.get("created"), policy.budget.age),
-        ("base", history[0].get("created") or "", policy.budget.base_age),
+        ("base", (history[0] or {}).get("created") or "", policy.budget.base_age),
     ):
         if days is None:
             continue

@@ -46,7 +46,7 @@ class Step:
 def steps(image: ImageFacts) -> Iterator[Step]:
     """Yield the steps whose instruction can be told."""
     for number, step in enumerate(image.config.get("history") or ()):
-        text = str(step.get("created_by") or "")[:_LONGEST].strip()
+        text = str((step or {}).get("created_by") or "")[:_LONGEST].strip()
         text = text.removesuffix("# buildkit").rstrip()
         if _NO_OPERATION in text[:40]:
             text = text.split(_NO_OPERATION, 1)[1].strip()

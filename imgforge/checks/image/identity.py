@@ -13,8 +13,11 @@ from typing import Final
 
 from imgforge.analysis.facts import SYMLINK, FileFact, ImageFacts
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,10}")
-_PASSWD_FIELDS: Final = 4
+_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,1000}")
+_LARGEST: Final = (1 << 63) - 1
+_IDS: Final = 1 << 31
+"""Runtimes take ids below this; older ones cut higher ones to 32 bits (CVE-2024-40635)."""
+_UID, _GID = 2, 3
 _GROUP_FIELDS: Final = 4
 _OTHERS: Final = 0o002
 _GROUP: Final = 0o020
@@ -43,7 +46,13 @@ class Account:
 
 def number(text: str) -> int | None:
     """Read a numeric user or group as Go's Atoi does; None if it is a name."""
-    return int(text) if _NUMBER.fullmatch(text) else None
+    value = int(text) if _NUMBER.fullmatch(text) else None
+    return None if value is None or abs(value) > _LARGEST else value
+
+
+def may_be_root(uid: int | None) -> bool:
+    """Whether some runtime takes a user of this number for root."""
+    return uid is not None and not 0 < uid < _IDS
 
 
 def identity(image: ImageFacts) -> Identity:
@@ -111,8 +120,8 @@ def may_replace(image: ImageFacts, who: Identity, path: str) -> bool:
 
 def _accounts(text: str) -> list[Account]:
     found = []
-    for line in text.splitlines():
-        fields = line.split(":")
+    for line in text.split("\n"):
+        fields = line.strip().split(":")
         uid = number(fields[2]) if len(fields) >= _GROUP_FIELDS else None
         if uid is not None and not line.startswith("#"):
             found.append(Account(fields[0], fields[1], uid))
@@ -120,17 +129,24 @@ def _accounts(text: str) -> list[Account]:
 
 
 def _passwd(image: ImageFacts) -> Iterator[tuple[str, int, int]]:
-    for line in (image.text("etc/passwd") or "").splitlines():
-        fields = line.split(":")
-        if len(fields) >= _PASSWD_FIELDS:
-            uid, gid = number(fields[2]), number(fields[3])
-            if uid is not None and gid is not None:
-                yield fields[0], uid, gid
+    for fields in _lines(image, "etc/passwd"):
+        yield fields[0], _id(fields, _UID), _id(fields, _GID)
 
 
 def _groups(image: ImageFacts) -> Iterator[tuple[str, int, list[str]]]:
-    for line in (image.text("etc/group") or "").splitlines():
-        fields = line.split(":")
-        gid = number(fields[2]) if len(fields) >= _GROUP_FIELDS else None
-        if gid is not None:
-            yield fields[0], gid, fields[3].split(",")
+    for fields in _lines(image, "etc/group"):
+        members = fields[_GID].split(",") if len(fields) >= _GROUP_FIELDS else []
+        yield fields[0], _id(fields, _UID), members
+
+
+def _lines(image: ImageFacts, path: str) -> Iterator[list[str]]:
+    """Yield the fields of each line as moby/sys/user splits them, which skips empty lines only."""
+    for line in (image.text(path) or "").split("\n"):
+        text = line.strip()
+        if text:
+            yield text.split(":")
+
+
+def _id(fields: list[str], index: int) -> int:
+    """Return a number as moby/sys/user has it: 0 for what is absent or none."""
+    return number(fields[index]) or 0 if index < len(fields) else 0

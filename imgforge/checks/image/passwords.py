@@ -56,7 +56,7 @@ def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG0
 
 
 def _passwords(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        fields = line.split(":")
+    for line in text.split("\n"):
+        fields = line.strip().split(":")
         if len(fields) > _FIELDS and fields[0]:
             yield fields[0], fields[1]

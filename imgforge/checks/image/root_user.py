@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.image.identity import identity
+from imgforge.checks.image.identity import identity, may_be_root
 from imgforge.checks.rule import Rule
 from imgforge.policy import Policy
 
@@ -44,9 +44,14 @@ ENTRYPOINT ["/app/server"]
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
-    """Find an empty user, uid 0 in any spelling, and names that passwd maps to uid 0."""
-    if policy.allow_root or identity(image).uid != 0:
+    """Find an empty user, uid 0 in any spelling, and names that passwd maps to uid 0.
+
+    Out of range counts too: some runtimes cut a number to 32 bits, and may have 0 left.
+    """
+    uid = identity(image).uid
+    if policy.allow_root or not may_be_root(uid):
         return
     user = image.settings.user
-    message = f"User {user!r} is uid 0" if user else "no user is configured, so it is root"
+    meaning = "is out of range, and root to some runtimes" if uid else "is uid 0"
+    message = f"User {user!r} {meaning}" if user else "no user is configured, so it is root"
     yield RULE.finding(message)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
@@ -49,23 +49,35 @@ _ELSEWHERE: Final = ("stdin", "env", "environment")
 
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG001 - one signature
-    """Find them in history (build arguments too), labels, command and health check."""
-    for place, text in _texts(image):
+    """Find them in history (build arguments too), labels, commands, and every other field."""
+    rest = tuple(_rest(image.config))
+    for place, text in (*_texts(image), *rest):
         kind = secret_value(text)
         if kind is not None:
             yield RULE.finding(f"{place} holds a {kind}", key=place)
     for number, text in enumerate(_history(image)):
-        for name, value in _ASSIGNED.findall(text):
-            if secret_name(name) and not placeholder(value):
-                message = f"history step {number} sets {name}, which is named for a secret"
-                yield RULE.finding(message, key=f"history:{name}")
+        yield from _assigned(f"history step {number}", "history", text)
+    for place, text in rest:
+        yield from _assigned(place, place, text)
     for place, words in _commands(image):
-        for name, value in _arguments(words):
-            named = secret_name(name) and not name.endswith(_ELSEWHERE)
-            # What is known by its value has been said already.
-            if named and not placeholder(value) and secret_value(value) is None:
-                message = f"{place} gives {name}, which is named for a secret"
-                yield RULE.finding(message, key=f"{place}:{name}")
+        yield from _assigned(place, f"{place} sets", "\n".join(words))
+        yield from _given(place, words)
+
+
+def _assigned(place: str, key: str, text: str) -> Iterator[Finding]:
+    for name, value in _ASSIGNED.findall(text):
+        if secret_name(name) and not placeholder(value):
+            message = f"{place} sets {name}, which is named for a secret"
+            yield RULE.finding(message, key=f"{key}:{name}")
+
+
+def _given(place: str, words: tuple[str, ...]) -> Iterator[Finding]:
+    for name, value in _arguments(words):
+        named = secret_name(name) and not name.endswith(_ELSEWHERE)
+        # What is known by its value has been said already.
+        if named and not placeholder(value) and secret_value(value) is None:
+            message = f"{place} gives {name}, which is named for a secret"
+            yield RULE.finding(message, key=f"{place}:{name}")
 
 
 def _history(image: ImageFacts) -> list[str]:
@@ -98,7 +110,43 @@ def _texts(image: ImageFacts) -> Iterator[tuple[str, str]]:
     for number, text in enumerate(_history(image)):
         yield f"history step {number}", text
     for name, value in sorted(settings.labels.items()):
-        yield f"label {name}", f"{name}={value}"
+        yield _named("label", name), f"{name}={value}"
     yield "the entrypoint", "\n".join(settings.entrypoint)
     yield "the command", "\n".join(settings.cmd)
     yield "the health check", "\n".join(settings.healthcheck)
+
+
+def _rest(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of every field that no other look is taken at, unknown ones included.
+
+    Docker's ``container_config`` has an environment of its own.
+    """
+    process, history = config.get("config") or {}, config.get("history") or []
+    fields = [(key, value) for key, value in config.items() if key not in _PARTS]
+    fields += [(f"config.{key}", value) for key, value in process.items() if key not in _TOLD]
+    fields += [(f"history.{key}", v) for step in history for key, v in (step or {}).items()]
+    for name, value in fields:
+        if name not in _STEPS:
+            yield _named("the field", name), "\n".join((name, *_strings(value)))
+
+
+def _strings(value: object) -> Iterator[str]:
+    pending = [value]
+    while pending:
+        here = pending.pop()
+        if isinstance(here, str):
+            yield here
+        elif isinstance(here, Mapping):
+            pending += [*here, *here.values()]
+        elif isinstance(here, list):
+            pending += here
+
+
+def _named(what: str, name: str) -> str:
+    """Say which, but not if its name is a secret."""
+    return what if secret_value(name) else f"{what} {name}"
+
+
+_PARTS: Final = frozenset({"config", "history", "rootfs"})
+_TOLD: Final = frozenset({"Env", "Labels", "Entrypoint", "Cmd", "Healthcheck"})
+_STEPS: Final = frozenset({"history.created_by", "history.comment", "history.created"})

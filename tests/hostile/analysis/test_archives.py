@@ -35,7 +35,7 @@ def looked(data: bytes, limits: Limits | None = None) -> Contents:
     contents = Contents(candidates(None), limits or Limits())
     stream = io.BytesIO(data)
     head = stream.read(contents.limits.window)
-    contents.file("x", head, stream.read, len(data), executable=True)
+    contents.file("x", head, stream.read, len(data))
     contents.flush()
     assert {problem.kind for problem in contents.problems} <= KINDS
     return contents

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import tarfile
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,16 @@ def header(**fields: bytes) -> bytes:
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
+
+
+def pax(kind: bytes = b"x", **records: bytes) -> bytes:
+    """Return an extended header of these records, all shorter than 10 kB."""
+    data = b""
+    for key, value in records.items():
+        record = b" %s=%s\n" % (key.encode(), value)
+        digits = next(n for n in range(1, 6) if len(str(len(record) + n)) == n)
+        data += b"%d" % (len(record) + digits) + record
+    return header(kind=kind, size=b"%011o\0" % len(data)) + data + bytes(-len(data) % 512)
 
 
 END = bytes(1024)
@@ -81,6 +92,23 @@ MALFORMED = {
     "global header that renames": (
         header(kind=b"g", size=b"00000000012\0") + b"10 path=x\n" + bytes(502) + RAW,
         "global header",
+    ),
+    "global header between a size and its member": (
+        pax(size=b"1024")
+        + pax(b"g", comment=b"c")
+        + header(size=b"00000000000\0")
+        + made.tar(made.file("su", b"", 0o4755)),
+        "between",
+    ),
+    "path longer than any": (pax(path=b"a/" * 2048) + RAW, "longer"),
+    "link longer than any": (pax(linkpath=b"a" * 4096) + RAW, "longer"),
+    "overlay's redirection": (
+        made.tar(made.file("a", pax_headers={"SCHILY.xattr.trusted.overlay.redirect": "/x"})),
+        "another file",
+    ),
+    "mode in an attribute": (
+        made.tar(made.file("a", pax_headers={"SCHILY.xattr.user.containers.override_stat": "0"})),
+        "another file",
     ),
     "not a tar at all": (b"#!/bin/sh\n" * 100, "checksum"),
 }
@@ -179,6 +207,45 @@ def test_cyclic_links_end(tmp_path: Path) -> None:
     assert {problem.detail for _, problem in image.problems} == {"symbolic links form a loop"}
 
 
+def test_an_empty_long_name_is_none_as_in_go(tmp_path: Path) -> None:
+    raw = header(kind=b"L", size=b"00000000001\0") + bytes(512) + RAW
+    assert [entry.path for entry in made.layer(tmp_path, raw).entries] == ["a", "b/c"]
+
+
+def test_many_directories_that_are_only_implied_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgforge.analysis.merge.MADE", 5_000)
+    image = made.facts(tmp_path, [made.file(f"{i}/{'a/' * 20}x") for i in range(20)])
+    assert [p.detail for _, p in image.problems if "directories" in p.detail]
+    assert len(image.files) < 400
+
+
+def test_chains_of_links_do_not_cost_hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgforge.analysis.merge.STEPS", 10_000)
+    links = [made.symlink(f"l{i + 1}", f"l{i}/{'../d/' * 99}") for i in range(30)]
+    members = [made.folder("d"), made.symlink("l0", "d"), *links]
+    image = made.facts(tmp_path, [*members, *(made.file(f"l30/{i}") for i in range(20))])
+    assert [p.detail for _, p in image.problems] == ["its files lie behind too many links"]
+
+
+@pytest.mark.parametrize("name", ["LAYERS", "ENTRIES"])
+def test_too_many_layers_or_entries_are_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"imgforge.analysis.image.{name}", 2)
+    one = [made.file("a"), made.file("b")]
+    assert made.facts(tmp_path, one).files
+    with pytest.raises(InvalidInputError, match="over 2"):
+        made.facts(tmp_path / "x", one, [*one, made.file("c")], one)
+
+
+def test_names_have_a_limit_together(tmp_path: Path) -> None:
+    raw = made.tar(*(made.file(f"{i:0100}") for i in range(20)))
+    facts = made.layer(tmp_path, raw, Limits(names=1000))
+    assert "names" in facts.problems[0].detail
+
+
 def test_hard_links_to_nothing_are_problems(tmp_path: Path) -> None:
     image = made.facts(tmp_path, [made.hardlink("x", "x"), made.hardlink("y", "gone")])
     assert [problem.kind for _, problem in image.problems] == ["malformed", "malformed"]
@@ -243,6 +310,9 @@ def test_a_wrong_diff_id_or_count_is_critical(tmp_path: Path) -> None:
         {"config": {"Env": ["A=b", 1]}},
         {"config": {"Labels": {"a": 1}}},
         {"config": {"user": "0", "User": "65532"}},
+        {"config": {"U\u017fer": "0", "User": "65532"}},
+        {"config": {"Healthcheck": {"test": ["CMD", "x"]}}},
+        {"history": [{"Created_by": "x"}]},
         {"config": {"Entrypoint": {"a": 1}}},
         {"config": {"Cmd": [["sh"]]}},
         {"config": {"User": "\ud800"}},
@@ -294,3 +364,21 @@ def test_memory_stays_small_on_a_large_file(tmp_path: Path) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 << 20
+
+
+def test_a_configuration_of_two_meanings_is_refused(tmp_path: Path) -> None:
+    # Go merges the two: the process is who the one says, with the environment of the other.
+    layout = Layout.create(tmp_path / "layout")
+    twice = b'{"os":"linux","config":{"Env":["A=b"]},"config":{"User":"1"},"rootfs":{}}'
+    blob = layout.add(twice, "application/vnd.oci.image.config.v1+json")
+    manifest = {"schemaVersion": 2, "config": blob.to_json(), "layers": []}
+    with pytest.raises(InvalidInputError, match="repeats a key"):
+        analyse(layout, layout.add_json(manifest, "application/vnd.oci.image.manifest.v1+json"))
+
+
+def test_a_package_record_of_many_lines_is_read_in_no_time(tmp_path: Path) -> None:
+    record = b"Package: a\nVersion: 1\n" + b" x\n" * 2_000_000
+    begun = time.monotonic()
+    facts = made.layer(tmp_path, made.tar(made.file("var/lib/dpkg/status", record)))
+    assert [package.name for package in facts.packages] == ["a"]
+    assert time.monotonic() - begun < 30

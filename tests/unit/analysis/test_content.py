@@ -284,11 +284,13 @@ def test_programs_are_known_by_their_strings(signature: int, tmp_path: Path) -> 
         tmp_path,
         made.file("app/helper", data, 0o755),
         made.file("not/executable", data, 0o644),
+        made.file("replaced", data, 0o755),
+        made.file("replaced", b"x", 0o755),
         made.file("prose.txt", b"about " + data, 0o755),
         made.file("part", head + b"\n".join(texts[1:]), 0o755),
         made.file("large", head + bytes(9 << 20) + b"\n".join(texts), 0o755),
     )
-    assert facts.programs == {"app/helper": name, "large": name}
+    assert facts.programs == dict.fromkeys(["app/helper", "not/executable", "large"], name)
 
 
 def test_bash_of_this_machine_is_bash(tmp_path: Path) -> None:
@@ -334,6 +336,50 @@ def test_reading_is_in_order_whatever_the_reader_gives() -> None:
     contents = Contents(candidates(None), Limits(window=4096, inner_window=4096))
     data = gzip.compress(bytes(100_000) + SECRET)
     stream = io.BytesIO(data)
-    contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9, executable=False)
+    contents.file("x", stream.read(100), lambda n: stream.read(min(n, 7)), 9)
     contents.flush()
     assert [hit.offset for hit in contents.secrets] == [100_006]
+
+
+FRONTS = [ELF, b"\x89PNG\r\n\x1a\n\0", b"MZ\0", b"hello\n", b"\xff\xfeh\0i\0", b"#!/bin/sh\n"]
+
+
+@pytest.mark.parametrize("front", FRONTS, ids=lambda front: repr(front[:4]))
+@pytest.mark.parametrize("comment", [b"", b"said last"])
+def test_a_zip_behind_anything_is_opened(front: bytes, comment: bytes, tmp_path: Path) -> None:
+    packed = bytearray(zipped(("key.txt", b"x " * 200 + SECRET)))
+    packed[-2:] = len(comment).to_bytes(2, "little")
+    facts = found(tmp_path, made.file("logo", front * 40 + packed + comment))
+    assert [hit.inside for hit in facts.secrets] == ["key.txt"]
+
+
+def test_a_zip_behind_settings_hides_nothing_in_them(tmp_path: Path) -> None:
+    front = b"password = hunter7Xk9qq1\n"
+    for i, text in enumerate((front, front.decode().encode("utf-16"))):
+        data = text * 2 + zipped(("a.txt", b"x"))
+        facts = found(tmp_path, made.file(f"{i}/app.ini", data))
+        assert {hit.rule for hit in facts.secrets} == {"assigned-secret"}
+
+
+def test_a_zero_byte_does_not_make_settings_binary(tmp_path: Path) -> None:
+    facts = found(tmp_path, made.file("app/.env", b"DB_PASSWORD=hunter7Xk9qq1\n\0"))
+    assert [hit.rule for hit in facts.secrets] == ["assigned-secret"]
+
+
+def test_what_only_looks_like_the_end_of_a_zip_is_none(tmp_path: Path) -> None:
+    end = b"PK\5\6" + bytes(18)
+    data = [ELF + b"PK\3\4PK\1\2PK\5\6" + bytes(100), ELF + end, ELF * 99 + end[:-10]]
+    facts = found(tmp_path, *(made.file(f"{i}", d, 0o755) for i, d in enumerate(data)))
+    assert facts.problems == ()
+
+
+def test_a_zip_that_begins_far_inside_a_file_is_told(tmp_path: Path) -> None:
+    data = ELF.ljust(3000, b"\1") + zipped(("key.txt", SECRET))
+    facts = found(tmp_path, made.file("tool", data), limits=Limits(window=2000, inner_window=500))
+    assert [problem.kind for problem in facts.problems] == ["unread"]
+
+
+@pytest.mark.parametrize("codec", ["utf-32", "utf-32-le", "utf-32-be"])
+def test_utf32_text_is_searched(codec: str, tmp_path: Path) -> None:
+    facts = found(tmp_path, made.file("notes", SECRET.decode().encode(codec)))
+    assert [hit.rule for hit in facts.secrets] == ["github-token"]

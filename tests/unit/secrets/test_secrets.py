@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 import subprocess
@@ -161,6 +162,16 @@ def test_a_key_that_a_library_ships_is_told_by_all_of_its_first_line(
 def test_escapes_before_a_token_do_not_hide_it(before: str) -> None:
     assert len(found(f"text {before}{SAMPLES['github-token']} text")) == 1
     assert not found(f"text {before}a{SAMPLES['github-token']} text")
+
+
+def test_private_keys_as_openssh_writes_them() -> None:
+    head = (
+        b"openssh-key-v1\0\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1\0\0\0\x33\0\0\0\x0bssh-ed25519"
+    )
+    coded = base64.b64encode(head + letters(240).encode()).decode()
+    for body in (coded, "\n".join(coded[at : at + 70] for at in range(0, len(coded), 70))):
+        text = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{body}\n-----END OPENSSH PRIVATE KEY-----\n"
+        assert [match.rule.id for match in found(text)] == ["private-key"]
 
 
 QUIET = [

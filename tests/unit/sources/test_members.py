@@ -183,3 +183,39 @@ def test_slices_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
         assert part.read() == bytes(range(25, 30))
         assert (part.seek(2), part.seek(1, os.SEEK_CUR), part.tell()) == (2, 3, 3)
     assert not wrong
+
+
+def header(kind: bytes, data: bytes = b"", *, magic: bytes = b"", prefix: bytes = b"") -> bytes:
+    block = bytearray(made.tar(made.file("manifest.json", data))[:512])
+    block[156:157] = kind
+    block[257 : 257 + len(magic)] = magic
+    block[345 : 345 + len(prefix)] = prefix
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + data + bytes(-len(data) % 512)
+
+
+PATH, COMMENT = b"9 path=x\n", b"13 comment=x\n"
+TIMES = b"00000000000\0"
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (header(b"x", PATH) + header(b"g", COMMENT), "contradict"),
+        (header(b"x", PATH) + header(b"x", COMMENT), "contradict"),
+        (header(b"L", b"x\0") + header(b"x", PATH), "contradict"),
+        (header(b"L", b"x\0") + header(b"L", b"y\0"), "contradict"),
+        (header(b"L", b"\0"), "empty name"),
+        (header(b"x", b"8 path=\n"), "empty name"),
+        (header(b"X", PATH), "disagree"),
+        (header(b"0", magic=b"ustar  \0", prefix=TIMES), "disagree"),
+        (header(b"0", magic=b"\0" * 8, prefix=b"blobs"), "disagree"),
+        (header(b"0", magic=b"ustar  \0", prefix=b"blobs"), "malformed"),
+    ],
+)
+def test_names_that_readers_take_differently_are_refused(
+    before: bytes, said: str, opened: Open
+) -> None:
+    with pytest.raises(CorruptLayoutError, match=said):
+        opened(before + made.tar(made.file("manifest.json", b"[]")))

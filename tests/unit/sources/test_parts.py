@@ -96,6 +96,12 @@ def test_an_image_cannot_pass_for_an_attestation(layout: Layout) -> None:
     assert found == [one.digest, hidden.digest, mixed.digest]
 
 
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/json", "text/html", ""])
+def test_what_docker_would_run_is_an_image(kind: str, layout: Layout) -> None:
+    hidden = attestation(layout, add(layout), layer=LAYER_TAR, config=kind)
+    assert hidden.digest in images(layout, index(layout, add(layout), hidden))
+
+
 @pytest.mark.parametrize("kind", ["attestation", "artifact"])
 def test_nothing_but_evidence_is_no_image(kind: str, layout: Layout) -> None:
     one = add(layout)

@@ -93,6 +93,7 @@ FAULTS = {
         "USER root",
         "USER 0",
         "USER 000:5",
+        "USER 4294967296",
         "ARG U=0\nUSER $U",
         "USER $U",
         "USER 5\nUSER +0",

@@ -18,6 +18,10 @@ from imgforge.policy import Policy
         ("000", ["IF001"]),
         ("0:1000", ["IF001"]),
         ("+0", ["IF001"]),
+        ("0" * 30, ["IF001"]),
+        ("4294967296", ["IF001", "IF003"]),
+        ("-4294967296", ["IF001", "IF003"]),
+        ("2147483648", ["IF001", "IF003"]),
         ("root", ["IF001", "IF002"]),
         ("app", ["IF002"]),
         ("app:extra", ["IF002", "IF002"]),
@@ -39,6 +43,28 @@ def test_a_name_that_passwd_maps_to_root(tmp_path: Path) -> None:
     assert "IF001" in ids(findings(tmp_path, [*APP, passwd], User="admin"))
     later = [made.file("etc/passwd", b"app:x:0:0::/:\n")]
     assert "IF001" in ids(findings(tmp_path / "b", APP, later, User="app"))
+
+
+@pytest.mark.parametrize(
+    "line", ["app", "app:x:none:7::/:", "  app:x:0:0::/:", "x:x:5:5:\u2028app:x:9:9::/:\napp:x:0:0"]
+)
+def test_lines_that_runtimes_read_otherwise(line: str, tmp_path: Path) -> None:
+    later = [made.file("etc/passwd", f"{line}\n".encode())]
+    assert "IF001" in ids(findings(tmp_path, APP, later, User="app"))
+
+
+@pytest.mark.parametrize("path", ["passwd", "group", "shadow", "ld.so.preload"])
+def test_accounts_that_lie_where_nobody_reads_them(path: str, tmp_path: Path) -> None:
+    evil = made.file("opt/evil", b"app:x:0:0::/:\n")
+    for i, member in enumerate(
+        (
+            made.symlink(f"etc/{path}", "../opt/evil"),
+            made.hardlink(f"etc/{path}", "opt/evil"),
+            made.file(f"etc/{path}", b"app:x:0:0::/:\n".ljust(2 << 20, b"#")),
+        )
+    ):
+        seen = findings(tmp_path / str(i), [*APP, evil, member], User="app")
+        assert [f.path for f in of("IF044", seen)] == [f"etc/{path}"]
 
 
 def test_an_unknown_user_is_worse_than_a_named_one(tmp_path: Path) -> None:

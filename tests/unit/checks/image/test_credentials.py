@@ -343,3 +343,30 @@ def test_credential_files_of_packages_are_low(tmp_path: Path) -> None:
     ]
     seen = found("IF023", tmp_path, *(made.file(path) for path in paths))
     assert [(f.path, f.severity) for f in seen] == [(path, Severity.LOW) for path in paths]
+
+
+@pytest.mark.parametrize("text", [SAMPLES["github-token"], "ENV DB_PASSWORD=hunter7Xk9qq1"])
+@pytest.mark.parametrize(
+    "place", ["OnBuild", "Shell", "Volumes", "Unknown", "author", "container_config", "step", "Cmd"]
+)
+def test_secrets_in_any_field_of_the_configuration(place: str, text: str) -> None:
+    if place == "step":
+        seen = configured(fields={"history": [{"created_by": "x", "author": text}]})
+    elif place in {"author", "container_config"}:
+        seen = configured(fields={place: {"Env": [text]} if "_" in place else text})
+    else:
+        config: dict[str, Any] = {place: {text: {}} if place == "Volumes" else ["sh", text]}
+        seen = configured(**config)
+    assert len(of("IF022", seen)) == 1
+    assert text not in repr(of("IF022", seen))
+
+
+def test_a_secret_that_is_the_name_of_a_field_is_not_shown() -> None:
+    token = SAMPLES["github-token"]
+    for seen in (configured(Labels={**LABELS, token: "x"}), configured(fields={token: "x"})):
+        assert len(of("IF022", seen)) == 1
+        assert token not in repr(seen)
+
+
+def test_a_step_of_the_history_that_is_null_is_none() -> None:
+    assert of("IF022", configured(fields={"history": [None]})) == []

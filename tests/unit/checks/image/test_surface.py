@@ -50,6 +50,13 @@ def test_shells_by_content(tmp_path: Path) -> None:
     assert run(other, Policy(allow_shell=True, day=POLICY.day)) == []
 
 
+def test_a_shell_that_only_a_link_makes_executable(tmp_path: Path) -> None:
+    shell = made.file("opt/tool", Path("/bin/bash").read_bytes(), 0o644)
+    assert findings(tmp_path, [*APP, shell]) == []
+    seen = findings(tmp_path / "b", [*APP, shell], [made.hardlink("opt/x", "opt/tool", 0o755)])
+    assert {(f.check, f.path) for f in seen} == {("IF030", "opt/tool"), ("IF030", "opt/x")}
+
+
 @pytest.mark.parametrize(
     ("identity", "check"),
     [
