@@ -62,7 +62,7 @@ class Limits:
     inner_entries: int = 2_000_000
     inner_window: int = 1 << 20
     archive_entries: int = 500_000
-    whole: int = 12 << 20
+    whole: int = 24 << 20
     depth: int = 6
     complaints: int = 1_000
 

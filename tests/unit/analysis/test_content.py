@@ -4,7 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -200,6 +200,9 @@ class Scanner:
         passing = self.open()
         passing.feed(data)
         return passing.end()
+
+    def suspects(self, files: Sequence[bytes], joined: bytes) -> Sequence[int]:
+        return range(len(files)) if b"EVIL" in joined else ()
 
     def open(self) -> Passing:
         return Passing()
