@@ -90,6 +90,7 @@ def unpack(layers: Sequence[Path]) -> Use:
         "--extract",
         "--gzip",
         "--no-same-owner",
+        _RENAMED,
         "--directory",
         root,
         "--file",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -26,6 +25,9 @@ from imgforge.analysis.facts import Problem
 
 AHEAD: Final = 4
 """Pieces that are decompressed ahead of their reader."""
+
+SMALL: Final = 1 << 20
+"""Bytes of a blob for which a thread is not worth its while: loading what runs it takes as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ def ahead(source: Iterator[bytes]) -> Iterator[bytes]:
 
     Decompression and hashing release the interpreter's lock, so they overlap with parsing.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as pool:
         pending = deque(pool.submit(next, source, None) for _ in range(AHEAD))
         while (piece := pending.popleft().result()) is not None:

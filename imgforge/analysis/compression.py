@@ -29,7 +29,8 @@ _BITE: Final = 1 << 10
 """Compressed bytes given to zstd at once."""
 
 _STEP: Final = 16 << 10
-"""Compressed bytes given at once after a first member: what one leaves over is copied."""
+"""Compressed bytes given at once where a further member begins, then twice as many each time: what
+a member leaves over is copied, and may be no more than it is long itself."""
 
 RAW: Final = -15
 WRAPPED: Final = 31
@@ -58,7 +59,7 @@ def inflater(bits: int) -> tuple[Callable[[], Any], type[Exception]]:
 def gunzip(read: Read, most: int) -> Iterator[bytes]:
     """Yield what gzip members hold; CompressionError if not whole, or over ``most`` members."""
     new, failure = inflater(WRAPPED)
-    data, stream, members = read(READ), new(), 1
+    data, stream, members, step = read(READ), new(), 1, READ
     while True:
         try:
             piece = stream.decompress(data, PIECE)
@@ -73,11 +74,11 @@ def gunzip(read: Read, most: int) -> Iterator[bytes]:
             members += 1
             if members > most:
                 raise CompressionError(f"gzip stream has over {most} members")
-            stream = new()
+            stream, step = new(), _STEP
             continue
         data = stream.unconsumed_tail
         if not data and len(piece) < PIECE:
-            data = read(READ if members == 1 else _STEP)
+            data, step = read(step), min(2 * step, READ)
             if not data:
                 raise CompressionError("gzip stream is truncated")
 

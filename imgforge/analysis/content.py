@@ -96,6 +96,9 @@ class Scanner(Protocol):
     def scan(self, data: bytes) -> Sequence[Malware]:
         """Judge a whole file."""
 
+    def suspects(self, files: Sequence[bytes], joined: bytes) -> Sequence[int]:
+        """Return which of these whole files have to be judged; ``joined`` has all their bytes."""
+
     def open(self) -> Passing:
         """Judge a file that is not held whole."""
 
@@ -176,12 +179,14 @@ class Contents:
     def flush(self) -> None:
         """Search the small files that wait; at the end of a layer it must be called."""
         batch, self._batch, self._batched = self._batch, [], 0
-        if any(
-            isinstance(found, Rule) for found in self.candidates(_BETWEEN.join(b[1] for b in batch))
-        ):
-            for (place, member), data in batch:
-                where = place.member(member) if member else place
-                _Search(self, where, config=False).end(data)
+        files = [data for _, data in batch]
+        joined = _BETWEEN.join(files)
+        if any(isinstance(found, Rule) for found in self.candidates(joined)):
+            for place, data in batch:
+                _Search(self, _named(place), config=False).end(data)
+        if self._scanner is not None:
+            for index in self._scanner.suspects(files, joined):
+                self._infected(_named(batch[index][0]), self._scanner.scan(files[index]))
 
     def _wait(self, place: tuple[_Place, bytes], data: bytes) -> None:
         """Search a small file later; its place is that of an archive and the name in it."""
@@ -202,6 +207,10 @@ class Contents:
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
         """Search one file, and return the marks of programs in it."""
+        small = kind in _PLAIN and len(head) < self._small and not is_config(place.name)
+        if small and not appended(head, whole=True):
+            self._wait((place, b""), head)
+            return _NO_MARKS
         if self._scanner is None:
             return self._search(place, kind, head, read, depth)
         if len(head) < (self.limits.inner_window if depth else self.limits.window):
@@ -234,9 +243,6 @@ class Contents:
             if kind in {kinds.WINDOWS, kinds.UTF16}:
                 self._wide(place, kind, head, config=config)
             return self._archive(place, kind, head, read, depth)
-        if kind in _PLAIN and not config and len(head) < self._small:
-            self._wait((place, b""), head)
-            return _NO_MARKS
         if kind in _OPENED or (kind == kinds.SCRIPT and b"PK\x03\x04" in head):
             return self._archive(place, kind, head, read, depth)
         search = _Search(self, place, config=config)
@@ -323,7 +329,7 @@ class Contents:
     def _zip(self, place: _Place, head: bytes, read: Read, depth: int) -> None:
         limits = self.limits
         if len(head) >= (limits.inner_window if depth > 1 else limits.window):
-            head += read(limits.whole - len(head))
+            head = _Joined(head, read).read(limits.whole)
         parts = regular(head) if len(head) < limits.whole else None
         archive: Zip | Whole = (
             Zip(head, read, limits.inner_window, self._spend)
@@ -332,10 +338,11 @@ class Contents:
         )
         for name, start in archive:
             self._counted()
-            if start.startswith(_CLASS) and len(start) < self._small and self._scanner is None:
+            kind = kinds.BINARY if start.startswith(_CLASS) else kinds.kind(start)
+            if kind == kinds.BINARY and len(start) < self._small:
                 self._wait((place, name), start)
             elif start:
-                self._look(place.member(name), kinds.kind(start), start, archive.read, depth)
+                self._look(place.member(name), kind, start, archive.read, depth)
         for problem, detail in archive.problems:
             self._problem(problem, place, detail)
 
@@ -471,7 +478,8 @@ class _Joined:
         parts = [self._head[:count]]
         self._head = self._head[count:]
         count -= len(parts[0])
-        while count and (piece := self._more(count)):
+        # In pieces: whatever watches on the way may copy what it is shown.
+        while count and (piece := self._more(min(count, PIECE))):
             parts.append(piece[:count])
             self._head = piece[count:]
             count -= len(parts[-1])
@@ -541,6 +549,11 @@ def _tapped(read: Read, sink: Callable[[bytes], None]) -> Read:
         return data
 
     return tapped
+
+
+def _named(place: tuple[_Place, bytes]) -> _Place:
+    """Return the place of a file that waited."""
+    return place[0].member(place[1]) if place[1] else place[0]
 
 
 def _nothing(_: int) -> bytes:

@@ -105,9 +105,12 @@ def _bounded(layers: Iterable[LayerFacts]) -> None:
 
 def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str, Descriptor]:
     """Return those of ``known`` whose bytes are others here: facts of the right ones are no use."""
-    from concurrent.futures import ThreadPoolExecutor
+    from imgforge.analysis.whole import is_noted, is_whole
 
-    from imgforge.analysis.whole import is_whole
+    known = [descriptor for descriptor in known if not is_noted(blobs, descriptor, cache)]
+    if not known:
+        return {}  # without threads, whose library takes longer to load than a small layer to read
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         found = pool.map(lambda descriptor: is_whole(blobs, descriptor, cache), known)
@@ -117,8 +120,6 @@ def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str,
 def _read(
     blobs: Blobs, descriptors: list[Descriptor], cache: Path | None, scanner: Scanner
 ) -> dict[str, LayerFacts]:
-    from concurrent.futures import ThreadPoolExecutor
-
     from imgforge.analysis.layer import read_layer
     from imgforge.secrets.engine import candidates
 
@@ -143,6 +144,10 @@ def _read(
         if cache is not None and certain and facts.digest == descriptor.digest:
             store.save(cache, facts, scanner.identity)
         return facts
+
+    if len(descriptors) == 1:
+        return {descriptors[0].digest: one(descriptors[0])}
+    from concurrent.futures import ThreadPoolExecutor
 
     # The largest first: it decides when all are done.
     descriptors.sort(key=lambda descriptor: -descriptor.size)

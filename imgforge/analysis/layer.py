@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import IO, Final
 
-from imgforge.analysis.blob import Blob, Limits, ahead
+from imgforge.analysis.blob import SMALL, Blob, Limits, ahead
 from imgforge.analysis.content import Contents, Scanner
 from imgforge.analysis.facts import (
     BLOCK,
@@ -48,7 +48,8 @@ def read_layer(
     limits = limits or Limits()
     blob = Blob(file, size, limits)
     contents = Contents(candidates, limits, scanner)
-    layer = _Layer(Archive(ahead(blob.pieces()), limits), contents, limits)
+    pieces = blob.pieces() if size < SMALL else ahead(blob.pieces())
+    layer = _Layer(Archive(pieces, limits), contents, limits)
     layer.read()
     if blob.problem is not None:
         # The archive's own trouble is only what follows from this.

@@ -32,6 +32,18 @@ def is_whole(blobs: Blobs, descriptor: Descriptor, cache: Path) -> bool:
         return False
 
 
+def is_noted(blobs: Blobs, descriptor: Descriptor, cache: Path) -> bool:
+    """Whether :func:`is_whole` was true of the blob, and its file is as it was then."""
+    try:
+        with blobs.open_blob(descriptor) as file:
+            status = _status(file)
+            if status is None or status.st_size != descriptor.size:
+                return False
+            return used(_note(cache, descriptor.digest, status))
+    except OSError:
+        return False
+
+
 def _matches(file: IO[bytes], digest: str, cache: Path) -> bool:
     now = time.time()
     before = _status(file)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from imgforge.files import pinning
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
@@ -77,12 +78,12 @@ def layers(path: Path | None, environ: Mapping[str, str] | None = None) -> list[
 
     Each takes from those above it what it says nothing of. Raises what :func:`effective` does.
     """
-    from imgforge.policy import organisation
-
-    pins = organisation.pinned(os.environ if environ is None else environ)
-    if not pins and path is None:
+    environ = os.environ if environ is None else environ
+    if path is None and not pinning(environ):
         return []
-    from imgforge.policy import file
+    from imgforge.policy import file, organisation
+
+    pins = organisation.pinned(environ)
 
     found: list[tuple[str, Policy]] = []
     for pinned in pins:
@@ -103,9 +104,12 @@ def files(path: Path | None, environ: Mapping[str, str] | None = None) -> tuple[
 
     Nothing is verified on the way, and files that are missing or malformed name no others.
     """
+    environ = os.environ if environ is None else environ
+    if path is None and not pinning(environ):
+        return ()
     from imgforge.policy import organisation
 
-    pins = organisation.pinned(os.environ if environ is None else environ)
+    pins = organisation.pinned(environ)
     found = [file for pin in pins for file in (pin.settings, *pin.files)]
     policies = [pin.file for pin in pins] + ([path] if path is not None else [])
     named = [file for each in policies for file in organisation.named_in(each)]

@@ -7,7 +7,7 @@ import io
 import lzma
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -238,6 +238,9 @@ class Scanner:
         passing = self.open()
         passing.feed(data)
         return passing.end()
+
+    def suspects(self, files: Sequence[bytes], joined: bytes) -> Sequence[int]:
+        return range(len(files)) if b"EVIL" in joined else ()
 
     def open(self) -> Passing:
         return Passing()

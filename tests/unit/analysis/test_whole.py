@@ -8,7 +8,7 @@ import madeimage as made
 import pytest
 
 from imgforge.analysis import analyse
-from imgforge.analysis.whole import SETTLED, is_whole
+from imgforge.analysis.whole import SETTLED, is_noted, is_whole
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import LAYER_TAR, Descriptor
 
@@ -49,7 +49,9 @@ def test_what_was_hashed_is_not_hashed_again_until_it_changes(
     blob = layout.add(b"content", LAYER_TAR)
     now = time.time
     monkeypatch.setattr("imgforge.analysis.whole.time.time", lambda: now() + SETTLED + 1)
+    assert not is_noted(layout, blob, cache)
     assert is_whole(layout, blob, cache)
+    assert is_noted(layout, blob, cache)
     assert len(list(cache.glob("*.whole"))) == 1
     with monkeypatch.context() as patch:
         patch.setattr("hashlib.file_digest", lambda *_: pytest.fail("hashed again"))
@@ -58,6 +60,7 @@ def test_what_was_hashed_is_not_hashed_again_until_it_changes(
     status = path.stat()
     time.sleep(0.02)  # times are as fine as the kernel's clock
     path.write_bytes(b"CONTENT")
+    assert not is_noted(layout, blob, cache)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert not is_whole(layout, blob, cache)
 
