@@ -7,13 +7,13 @@ image has from it is known exactly.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imgforge import files
-from imgforge.analysis import ImageFacts, analyse
+from imgforge.analysis import analyse
+from imgforge.checks.drift.expected import Expectation, Locked
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
@@ -21,43 +21,10 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.plan import BuildPlan
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 _SEPARATORS = re.compile(r"[-_.]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """What a lock file of the application lists, which the build installs below ``place``.
-
-    ``versions`` has normalised name → version for this platform, ``optional`` the names whose
-    markers exclude them here.
-    """
-
-    place: str
-    ecosystem: str
-    file: str
-    versions: Mapping[str, str]
-    optional: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """An image of one platform as a spec and its lock describe it.
-
-    ``config`` is the ``config`` object of the image configuration, ``base`` what the base has,
-    ``places`` the paths (no leading ``/``) into which the spec puts files, ``tools`` the kinds of
-    programs it asks for.
-    """
-
-    spec: str
-    platform: Platform
-    config: Mapping[str, Any]
-    base: ImageFacts
-    places: tuple[str, ...]
-    locked: tuple[Locked, ...] = ()
-    tools: tuple[str, ...] = ()
 
 
 def load(

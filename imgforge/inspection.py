@@ -20,8 +20,8 @@ from imgforge.sources.name import DOCKERFILE
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.drift import Drift
+    from imgforge.checks.drift.expected import Expectation
     from imgforge.checks.profiles import Profile
-    from imgforge.expectation import Expectation
     from imgforge.oci.types import Platform
     from imgforge.report.subject import Report
 

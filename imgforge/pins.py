@@ -19,7 +19,7 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.bases.changes import Changes
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
     from imgforge.project import Project
 
 Say = Callable[[str], None]
@@ -135,7 +135,7 @@ def update(
     :func:`bases.ensure` raise; InvalidInputError if ``offline`` does not do, TransientError if the
     archives are older than the lock.
     """
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
     policy = policy or Policy()
     names = asked(project)

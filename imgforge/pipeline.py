@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import BuildPlan
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
     from imgforge.signing.signer import Signer
 

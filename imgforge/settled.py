@@ -20,7 +20,7 @@ from imgforge.oci.types import canonical_json, sha256
 if TYPE_CHECKING:
     from imgforge.lock import Lock, Role
     from imgforge.pins import Outcome
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
     from imgforge.project import Project
 
 

@@ -21,7 +21,7 @@ from imgforge.oci.types import Platform
 if TYPE_CHECKING:
     from imgforge.bases.archive import Offer
     from imgforge.bases.definitions import Definition
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
 __all__ = [
     "definition",
@@ -87,7 +87,7 @@ def resolve(
 
 
 def _bounds(policy: Policy | None) -> Policy:
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
     return Policy() if policy is None else policy
 

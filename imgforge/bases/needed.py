@@ -12,7 +12,7 @@ from imgforge.console import Say
 from imgforge.plan import Base
 
 if TYPE_CHECKING:
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
 
 def layouts_of(

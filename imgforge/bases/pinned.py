@@ -12,7 +12,7 @@ from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
 BOTH = (Platform("linux", "amd64"), Platform("linux", "arm64"))
 """What a base is made for unless somebody says otherwise."""
@@ -40,7 +40,7 @@ def pin(
     """
     if lock is not None and lock.exists():
         from imgforge.bases import trust
-        from imgforge.policy import Policy
+        from imgforge.policy.bounds import Policy
 
         found = read(lock, name, platforms, packages)
         trust.demand(found, policy or Policy(), offline=offline, say=say)

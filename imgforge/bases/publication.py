@@ -25,7 +25,7 @@ from imgforge.report import subject
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
     from imgforge.signing.signer import Signer
 

@@ -27,7 +27,7 @@ from imgforge.oci.types import INDEXES, Descriptor, Platform
 if TYPE_CHECKING:
     from imgforge.bases.definitions import Definition
     from imgforge.oci.registry import Registry
-    from imgforge.policy import Policy
+    from imgforge.policy.bounds import Policy
 
 
 def resolve(

@@ -21,7 +21,7 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
-    from imgforge.policy import Policy, Trust
+    from imgforge.policy.bounds import Policy, Trust
     from imgforge.signing.signatory import Signatory
 
 _ENTRY = """add to the policy (--policy):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from imgforge.checks.finding import Finding, Severity
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 Verdict = Literal["pass", "accepted", "fail", "undecidable"]
 

@@ -21,7 +21,7 @@ EXAMPLES = """\
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
-    from imgforge.policy import Level
+    from imgforge.policy.bounds import Level
 
     out = options.parser("check", COMMANDS["check"], EXAMPLES)
     out.add_argument(

@@ -13,7 +13,7 @@ from imgforge.analysis.facts import ImageFacts
 from imgforge.checks import CHECKS, Check, profiles, unused_ignore
 from imgforge.checks.finding import Finding
 from imgforge.checks.profiles import Outcome, Profile
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 _SHORT: Final = len("sha256:") + 12
 UNREADABLE: Final = "IF100"

@@ -7,8 +7,8 @@ import madeimage as made
 import pytest
 
 from imgforge import expectation, inspection
+from imgforge.checks.drift.expected import Expectation
 from imgforge.errors import InvalidInputError
-from imgforge.expectation import Expectation
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Platform, canonical_json, sha256
 from imgforge.policy import Policy

@@ -60,7 +60,7 @@ from imgforge.checks.rule import Rule
 from imgforge.dockerfile.context import Context
 from imgforge.dockerfile.stages import Dockerfile, examine
 from imgforge.errors import ImgforgeError
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 
 class Check(Protocol):

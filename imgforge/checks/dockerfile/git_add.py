@@ -10,7 +10,7 @@ from imgforge.checks.dockerfile.sources import is_repository, shown
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF131",

@@ -11,7 +11,7 @@ from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
 from imgforge.dockerfile.lines import is_heredoc
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF132",

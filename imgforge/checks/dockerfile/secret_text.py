@@ -12,7 +12,7 @@ from imgforge.checks.downloads import CURL
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
 from imgforge.dockerfile import Step
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 from imgforge.secrets import placeholder, secret_name, secret_value
 from imgforge.secrets.names import listed
 

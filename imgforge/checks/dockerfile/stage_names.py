@@ -8,7 +8,7 @@ from typing import Final
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF173",

@@ -9,7 +9,7 @@ from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.installs import use
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF141",

@@ -10,9 +10,9 @@ from typing import Final, Protocol
 
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.drift import base, packages, places, process
+from imgforge.checks.drift.expected import Expectation
 from imgforge.checks.finding import Finding
 from imgforge.checks.rule import Rule
-from imgforge.expectation import Expectation
 
 
 class Drift(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.analysis.facts import DIRECTORY, FileFact, ImageFacts
+from imgforge.checks.drift.expected import Expectation
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.expectation import Expectation
 
 RULE: Final = Rule(
     "IF081",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.drift.expected import Expectation
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.expectation import Expectation
 from imgforge.secrets import secret_name, secret_value
 
 RULE: Final = Rule(

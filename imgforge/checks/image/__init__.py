@@ -62,7 +62,7 @@ from imgforge.checks.image import (
     writable_code,
 )
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 
 class Check(Protocol):

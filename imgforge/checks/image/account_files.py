@@ -9,7 +9,7 @@ from imgforge.analysis.facts import DIRECTORY, ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.identity import identity, may_replace, may_write
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF013",

@@ -11,7 +11,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.budget import megabytes
 from imgforge.checks.image.layers import still_shipped
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF072",

@@ -9,7 +9,7 @@ from typing import Final
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 SOON: Final = dt.timedelta(days=14)
 """How long before its last day an exception is spoken of."""

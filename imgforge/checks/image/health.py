@@ -12,7 +12,7 @@ from imgforge.checks.image.entrypoint import unstartable
 from imgforge.checks.image.identity import identity
 from imgforge.checks.image.ports import exposed
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF051",

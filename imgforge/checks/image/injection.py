@@ -11,7 +11,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.identity import Identity, identity, may_replace, may_write
 from imgforge.checks.image.search_path import unsafe
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF055",

@@ -12,7 +12,7 @@ from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
 from imgforge.oci.types import is_digest
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 PREFIX: Final = "org.opencontainers.image."
 

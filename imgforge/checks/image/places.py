@@ -11,7 +11,7 @@ from imgforge.analysis.facts import DIRECTORY, MAX_LINKS, SYMLINK, ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.identity import identity
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF053",

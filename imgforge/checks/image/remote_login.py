@@ -10,7 +10,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.ports import exposed
 from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF035",

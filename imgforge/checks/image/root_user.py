@@ -9,7 +9,7 @@ from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.identity import identity, may_be_root
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF001",

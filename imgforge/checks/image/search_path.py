@@ -9,7 +9,7 @@ from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.identity import Identity, identity, may_replace, may_write
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF054",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 from imgforge.secrets import placeholder, secret_name, secret_value
 
 RULE: Final = Rule(

@@ -22,7 +22,7 @@ from imgforge.checks.image.packaged import (
     sites,
 )
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF020",

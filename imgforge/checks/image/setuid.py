@@ -9,7 +9,7 @@ from imgforge.analysis.facts import FILE, HARDLINK, ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.layers import seen_as, still_shipped
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF010",

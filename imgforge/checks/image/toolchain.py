@@ -10,7 +10,7 @@ from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.programs import found
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF032",

@@ -16,7 +16,7 @@ from imgforge.checks.downloads import (
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.history import steps
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF058",

@@ -11,7 +11,7 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.history import Step, steps
 from imgforge.checks.installs import SIGNED, Use, use
 from imgforge.checks.rule import Rule
-from imgforge.policy import Policy
+from imgforge.policy.bounds import Policy
 
 RULE: Final = Rule(
     "IF057",

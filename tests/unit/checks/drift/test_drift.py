@@ -10,8 +10,8 @@ import pytest
 
 from imgforge.analysis import ImageFacts
 from imgforge.checks.drift import CHECKS, base, packages, places, process
+from imgforge.checks.drift.expected import Expectation, Locked
 from imgforge.checks.finding import Severity
-from imgforge.expectation import Expectation, Locked
 
 BASE = [
     made.folder("usr"),
