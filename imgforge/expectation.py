@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from imgforge import files
+from imgforge import context, files
 from imgforge.analysis import analyse
-from imgforge.checks.drift.expected import Expectation, Locked
+from imgforge.checks.drift.expected import Expectation, Locked, Own
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
@@ -50,6 +50,9 @@ def load(
         for top in layout.index()
         for image in layout.images(top)
     ]
+    copied, application = _copied(plan), dict[str, Own]()
+    for place, name in copied:
+        application |= _below(source.root, name, plan.exclude, place)
     found = {}
     for platform in plan.platform_list():
         facts = next((f for f in held if same(f.platform, platform)), None)
@@ -63,7 +66,25 @@ def load(
             places=tuple(copy.destination.strip("/") for copy in plan.runtime.copies),
             locked=tuple(_locked(plan, source.root, platform)),
             tools=plan.runtime.tools,
+            sources=frozenset(place for place, _ in copied),
+            application=application,
         )
+    return found
+
+
+def _copied(plan: BuildPlan) -> list[tuple[str, str]]:
+    """Return the places in the image that come from the context, each with its source."""
+    copies = [copy for copy in plan.runtime.copies if copy.origin == "context"]
+    return [(copy.destination.strip("/"), copy.source) for copy in copies]
+
+
+def _below(root: Path, source: str, exclude: tuple[str, ...], place: str) -> dict[str, Own]:
+    """Return what a copy of ``source`` puts into the image, by path there."""
+    found = {}
+    for item in context.walk(root, source, exclude):
+        below = str(PurePosixPath(item.path).relative_to(source))
+        path = place if below == "." else f"{place}/{below}".lstrip("/")
+        found[path] = Own(item.kind, item.size, item.link)
     return found
 
 

@@ -44,12 +44,19 @@ def test_a_change_by_hand_is_found_file_by_file(project: Path, tmp_path: Path) -
         "FROM acme/notes:drift\n"
         "COPY evil-6.6.dist-info /opt/deps/evil-6.6.dist-info\n"
         "COPY helper /usr/local/bin/helper\n"
+        "COPY helper /app/notes/helper\n"
         "ENV LOG_LEVEL=debug\n"
         "USER 1234\n"
     )
     docker("build", "--quiet", "--tag", NAME, context)
     found = drift(project, NAME, 10)
-    assert {finding["check"] for finding in found} == {"IF080", "IF081", "IF082"}
+    assert {finding["check"] for finding in found} == {"IF080", "IF081", "IF082", "IF084"}
     said = " ".join(finding["message"] for finding in found)
-    for part in ("User is '1234'", "LOG_LEVEL", "/usr/local/bin/helper", "evil 6.6"):
+    for part in (
+        "User is '1234'",
+        "LOG_LEVEL",
+        "/usr/local/bin/helper",
+        "/app/notes/helper",
+        "evil 6.6",
+    ):
         assert part in said

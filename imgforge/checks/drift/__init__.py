@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import ImageFacts
-from imgforge.checks.drift import base, packages, places, process
+from imgforge.checks.drift import application, base, packages, places, process
 from imgforge.checks.drift.expected import Expectation
 from imgforge.checks.finding import Finding
 from imgforge.checks.rule import Rule
@@ -26,4 +26,4 @@ class Drift(Protocol):
         """Yield how ``image`` differs from what was expected."""
 
 
-CHECKS: Final[tuple[Drift, ...]] = (process, places, packages, base)
+CHECKS: Final[tuple[Drift, ...]] = (process, places, packages, base, application)

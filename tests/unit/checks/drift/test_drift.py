@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,8 @@ import madesecrets
 import pytest
 
 from imgforge.analysis import ImageFacts
-from imgforge.checks.drift import CHECKS, base, packages, places, process
-from imgforge.checks.drift.expected import Expectation, Locked
+from imgforge.checks.drift import CHECKS, application, base, packages, places, process
+from imgforge.checks.drift.expected import Expectation, Locked, Own
 from imgforge.checks.finding import Severity
 
 BASE = [
@@ -50,7 +51,10 @@ def expected(tmp_path: Path) -> Expectation:
     (tmp_path / "base").mkdir()
     facts = made.facts(tmp_path / "base", BASE)
     return Expectation(
-        "imgforge.toml", facts.platform, CONFIG, facts, ("app", "opt/deps"), (LOCKED,)
+        *("imgforge.toml", facts.platform, CONFIG, facts, ("app", "opt/deps")),
+        locked=(LOCKED,),
+        sources=frozenset({"app"}),
+        application={"app/main.py": Own("file", 7)},
     )
 
 
@@ -154,3 +158,36 @@ def test_an_image_of_fewer_layers_than_its_base(tmp_path: Path, expected: Expect
     (tmp_path / "none").mkdir()
     found = list(base.check(made.facts(tmp_path / "none"), expected))
     assert [finding.message for finding in found] == ["the image has 0 layers, its base alone 1"]
+
+
+def test_files_of_the_application_are_those_beside_the_spec(
+    tmp_path: Path, expected: Expectation
+) -> None:
+    wanted = {
+        **expected.application,
+        "app/gone": Own("file", 1),
+        "app/other": Own("file", 2),
+        "app/link": Own("link", link="a"),
+        "app/same": Own("link", link="a"),
+        "app/folder": Own("file", 1),
+    }
+    more = [
+        made.file("app/debug.py", b"x"),
+        made.file("app/other", b"three"),
+        made.symlink("app/link", "b"),
+        made.symlink("app/same", "a"),
+        made.folder("app/folder"),
+        made.folder("app/cache"),
+        made.file("app/cache/made-by-a-stage", b"x"),
+    ]
+    facts = image(tmp_path, BASE, DEPS, APP, more)
+    places = (*expected.places, "app/cache")
+    nested = dataclasses.replace(expected, application=wanted, places=places)
+    found = application.check(facts, nested)
+    assert {(finding.path, finding.key, finding.severity) for finding in found} == {
+        ("app/debug.py", "", Severity.HIGH),
+        ("app/other", "differs", Severity.HIGH),
+        ("app/link", "differs", Severity.HIGH),
+        ("app/folder", "differs", Severity.HIGH),
+        ("app/gone", "missing", Severity.MEDIUM),
+    }
