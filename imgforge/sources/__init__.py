@@ -74,7 +74,11 @@ class Source:
 
 
 def title(name: Name) -> str:
-    """Return what an image is called: a project's image, a repository, a file or a folder."""
+    """Return what an image is called: a project's image, a repository, a file or a folder.
+
+    Only of a project is a record believed: exceptions of a policy are for images by name, and a
+    layout from elsewhere must not choose its own.
+    """
     from imgforge.oci.reference import Reference
     from imgforge.output import DEFAULT, Output
 
@@ -82,10 +86,11 @@ def title(name: Name) -> str:
         return Reference.parse(name.place).name
     if name.kind == names.DAEMON:
         return name.place
-    for path in (name.path / DEFAULT, name.path):
-        record = Output(path).record()
-        if record is not None:
-            return record.name
+    if name.kind == names.PROJECT:
+        for path in (name.path / DEFAULT, name.path):
+            record = Output(path).record()
+            if record is not None:
+                return record.name
     return name.path.resolve().name
 
 
