@@ -8,11 +8,36 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TextIO
+from typing import Final, TextIO
 
 from imgforge.errors import ImgforgeError
 
 Say = Callable[[str], None]
+
+_FIRST, _LONGEST = 1.0, 8.0
+"""Seconds until progress is first said, and the longest silence after that."""
+_MEGA: Final = 1_000_000
+
+
+class Meter:
+    """Says how many megabytes have come, if it takes long; ``total`` is in bytes, 0 if unknown."""
+
+    def __init__(self, say: Say, what: str, total: int = 0) -> None:
+        self._say = say
+        self._what = what
+        self._of = f" of {total / _MEGA:.0f}" if total else ""
+        self._count = 0
+        self._pause = _FIRST
+        self._next = time.monotonic() + _FIRST
+
+    def add(self, count: int) -> None:
+        """Note ``count`` more bytes."""
+        self._count += count
+        now = time.monotonic()
+        if now >= self._next:
+            self._pause = min(2 * self._pause, _LONGEST)
+            self._next = now + self._pause
+            self._say(f"{self._what}: {self._count / _MEGA:.0f}{self._of} MB")
 
 
 class Console:

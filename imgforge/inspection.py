@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from imgforge import cache, sources
 from imgforge.analysis import analyse
 from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
-from imgforge.console import Say
+from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.policy import Level, Policy, asked_for
@@ -90,9 +90,16 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
         tools = {tool for each in expected.values() for tool in each.tools}
         policy = asked_for(policy, tools)
     with sources.open_source(name, say=say, offline=asked.offline) as source:
-        images, ran = [], CHECKS
+        images, ran, meter = [], CHECKS, Meter(say, "reading layers")
         for image in source.images(asked.platforms, say):
-            facts = analyse(source.blobs, image, cache=facts_cache, anew=asked.anew, whole=True)
+            facts = analyse(
+                source.blobs,
+                image,
+                cache=facts_cache,
+                anew=asked.anew,
+                whole=True,
+                progress=meter.add,
+            )
             ran = _checks(facts, asked, expected)
             images.append((facts, run(facts, policy, ran)))
         return subject.of(

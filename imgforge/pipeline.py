@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import cache, context, freshness
-from imgforge.console import Console
+from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
@@ -119,8 +119,8 @@ def _build(
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
-    with console.step("analyse and check"):
-        images = _analyse(built)
+    with console.step("analyse and check") as say:
+        images = _analyse(built, Meter(say, "reading layers").add)
         judged = [(facts, checks.run(facts, policy)) for _, facts in images]
         report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
     packages = sum(len(facts.packages) for _, facts in images)
@@ -244,12 +244,14 @@ def _preload(options: Options) -> None:
         importlib.import_module(name)
 
 
-def _analyse(built: Built) -> list[tuple[Descriptor, ImageFacts]]:
+def _analyse(built: Built, progress: Callable[[int], None]) -> list[tuple[Descriptor, ImageFacts]]:
     from imgforge.analysis import analyse
 
     store = cache.directory("analysis")
     images = built.layout.images(built.image)
-    return [(image, analyse(built.layout, image, cache=store)) for image in images]
+    return [
+        (image, analyse(built.layout, image, cache=store, progress=progress)) for image in images
+    ]
 
 
 def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> None:

@@ -10,7 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final, Protocol
 
 from imgforge.analysis.compression import (
     GZIP,
@@ -71,6 +71,13 @@ class Limits:
     complaints: int = 1_000
 
 
+class Readable(Protocol):
+    """What a blob is read from."""
+
+    def read(self, count: int, /) -> bytes:
+        """Return up to ``count`` bytes, none only at the end."""
+
+
 class Blob:
     """Reads one blob. ``digest``, ``size``, ``diff_id`` hold once :meth:`pieces` is exhausted.
 
@@ -78,7 +85,7 @@ class Blob:
     it has, which bounds what they may grow to.
     """
 
-    def __init__(self, file: IO[bytes], size: int, limits: Limits) -> None:
+    def __init__(self, file: Readable, size: int, limits: Limits) -> None:
         self._file = file
         self._most = min(limits.raw, limits.raw_floor + limits.raw_ratio * size)
         self._limits = limits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from imgforge import malware
 from imgforge.analysis import store
@@ -33,6 +33,7 @@ def analyse(
     cache: Path | None = None,
     anew: bool = False,
     whole: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> ImageFacts:
     """Read the image manifest ``image`` of ``blobs`` and every layer it names, each once.
 
@@ -41,7 +42,8 @@ def analyse(
     digest names these, and whatever is published or verified later is hashed again there. A blob
     that does not match its digest yields a problem in the facts and is never kept in the cache.
     With ``anew`` every layer is read, whatever is known of it; with ``whole`` one that is known is
-    at least held against its digest, unless that was done since it last changed.
+    at least held against its digest, unless that was done since it last changed. ``progress`` is
+    told how many bytes of layers were read each time some were.
 
     Raises CorruptLayoutError if the manifest or configuration cannot be believed or read at all,
     and what :func:`imgforge.malware.scanner` and its engines raise; everything wrong with a layer
@@ -54,7 +56,9 @@ def analyse(
     settings = read(config)
     if len(descriptors) > LAYERS:
         raise CorruptLayoutError(f"{image.digest} has over {LAYERS} layers")
-    layers = _layers(blobs, descriptors, None if anew else cache, cache, whole=whole)
+    layers = _layers(
+        blobs, descriptors, None if anew else cache, cache, whole=whole, progress=progress
+    )
     problems = [*_against(image, settings, descriptors, layers)]
     files, between = merge(layers)
     facts = ImageFacts(
@@ -78,6 +82,7 @@ def _layers(
     cache: Path | None,
     *,
     whole: bool,
+    progress: Callable[[int], None],
 ) -> tuple[LayerFacts, ...]:
     scanner = malware.scanner(cache)
     known: dict[str, LayerFacts] = {}
@@ -91,7 +96,7 @@ def _layers(
     if whole and answers and not blobs.proven:
         missing |= _broken(blobs, [d for d in descriptors if d.digest in known], answers)
     if missing:
-        known |= _read(blobs, list(missing.values()), cache, scanner)
+        known |= _read(blobs, list(missing.values()), cache, scanner, progress)
     found = tuple(known[descriptor.digest] for descriptor in descriptors)
     _bounded(found)
     return found
@@ -117,8 +122,26 @@ def _broken(blobs: Blobs, known: Sequence[Descriptor], cache: Path) -> dict[str,
         return {d.digest: d for d, whole in zip(known, found, strict=True) if not whole}
 
 
+class _Told:
+    """A file that tells how many bytes are read from it."""
+
+    def __init__(self, file: IO[bytes], progress: Callable[[int], None]) -> None:
+        self._file = file
+        self._progress = progress
+
+    def read(self, count: int) -> bytes:
+        """Return up to ``count`` bytes."""
+        data = self._file.read(count)
+        self._progress(len(data))
+        return data
+
+
 def _read(
-    blobs: Blobs, descriptors: list[Descriptor], cache: Path | None, scanner: Scanner
+    blobs: Blobs,
+    descriptors: list[Descriptor],
+    cache: Path | None,
+    scanner: Scanner,
+    progress: Callable[[int], None],
 ) -> dict[str, LayerFacts]:
     from imgforge.analysis.layer import read_layer
     from imgforge.secrets.engine import candidates
@@ -130,7 +153,7 @@ def _read(
             with blobs.open_blob(descriptor) as file:
                 size = file.seek(0, os.SEEK_END)
                 file.seek(0)
-                facts = read_layer(file, size, engine, scanner=scanner)
+                facts = read_layer(_Told(file, progress), size, engine, scanner=scanner)
         except OSError as error:
             detail = f"the blob cannot be read: {error.strerror}"
             if descriptor.media_type in FOREIGN:

@@ -7,9 +7,9 @@ Nothing is written to disk. This module models the archive's entries; what is in
 from __future__ import annotations
 
 import re
-from typing import IO, Final
+from typing import Final
 
-from imgforge.analysis.blob import SMALL, Blob, Limits, ahead
+from imgforge.analysis.blob import SMALL, Blob, Limits, Readable, ahead
 from imgforge.analysis.content import Contents, Scanner
 from imgforge.analysis.facts import (
     BLOCK,
@@ -35,7 +35,7 @@ _INTERPRETER: Final = re.compile(rb"#![ \t]*([^\r\n]{1,512})")
 
 
 def read_layer(
-    file: IO[bytes],
+    file: Readable,
     size: int,
     candidates: Candidates,
     limits: Limits | None = None,

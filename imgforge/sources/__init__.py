@@ -159,8 +159,9 @@ def _archived(name: Name, say: Say) -> Iterator[Source]:
 @contextlib.contextmanager
 def _saved(name: str, say: Say) -> Iterator[IO[bytes]]:
     """Have Docker's store write an image into a scratch file."""
+    from imgforge.console import Meter
     from imgforge.engines import docker
-    from imgforge.sources.spool import Meter, scratch
+    from imgforge.sources.spool import scratch
 
     with scratch() as file:
         meter = Meter(say, f"saving {name}")
@@ -177,7 +178,8 @@ def _saved(name: str, say: Say) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _plain(path: Path, say: Say) -> Iterator[IO[bytes]]:
     """Open an archive as plain tar: where it lies, or decompressed into a scratch file."""
-    from imgforge.sources.spool import Meter, inflate, is_packed, scratch
+    from imgforge.console import Meter
+    from imgforge.sources.spool import inflate, is_packed, scratch
 
     if not path.is_file():
         raise InvalidInputError(

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import IO, Self, TypeVar
 
+from imgforge.console import Meter
 from imgforge.errors import RegistryError, TransientError
 from imgforge.oci.layout import Blobs
 from imgforge.oci.mirrors import places
@@ -20,7 +21,7 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.transport import MissingError
 from imgforge.oci.types import FOREIGN, INDEXES, MANIFESTS, Descriptor, canonical_json
-from imgforge.sources.spool import Meter, scratch
+from imgforge.sources.spool import scratch
 
 T = TypeVar("T")
 

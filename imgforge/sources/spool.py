@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from typing import IO, Final
 
 from imgforge import cache
+from imgforge.console import Meter
 from imgforge.oci.layout import CorruptLayoutError
 
-_FIRST, _LONGEST = 1.0, 8.0
-"""Seconds until progress is first said, and the longest silence after that."""
-_MEGA: Final = 1_000_000
 _PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 _OTHERS: Final = {b"\xfd7zXZ\0": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
 
@@ -21,27 +17,6 @@ _OTHERS: Final = {b"\xfd7zXZ\0": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
 def scratch() -> IO[bytes]:
     """Open an empty file of this user's alone, on the cache's disk: memory is not meant for it."""
     return tempfile.TemporaryFile(dir=cache.directory("spool"))
-
-
-class Meter:
-    """Says how many megabytes have come, if it takes long; ``total`` is in bytes, 0 if unknown."""
-
-    def __init__(self, say: Callable[[str], None], what: str, total: int = 0) -> None:
-        self._say = say
-        self._what = what
-        self._of = f" of {total / _MEGA:.0f}" if total else ""
-        self._count = 0
-        self._pause = _FIRST
-        self._next = time.monotonic() + _FIRST
-
-    def add(self, count: int) -> None:
-        """Note ``count`` more bytes."""
-        self._count += count
-        now = time.monotonic()
-        if now >= self._next:
-            self._pause = min(2 * self._pause, _LONGEST)
-            self._next = now + self._pause
-            self._say(f"{self._what}: {self._count / _MEGA:.0f}{self._of} MB")
 
 
 def is_packed(file: IO[bytes], place: str) -> bool:

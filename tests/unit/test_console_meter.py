@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgforge.sources.spool import Meter
+from imgforge.console import Meter
 
 
 def test_a_meter_is_silent_for_a_second_and_then_ever_longer(
