@@ -32,7 +32,8 @@ from imgforge.analysis.facts import FILE, MalwareHit, Problem, SecretHit
 from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
 from imgforge.analysis.zip import Whole, Zip, appended, regular
-from imgforge.secrets.catalogue import Rule
+from imgforge.secrets.catalogue import RULES, Rule
+from imgforge.secrets.der import is_private_key
 from imgforge.secrets.find import LONGEST, Candidates, Match, find, is_config, redacted
 
 _EDGE: Final = 64
@@ -57,6 +58,7 @@ _PROGRAMS: Final = frozenset({kinds.ELF, kinds.SCRIPT})
 _SHELL: Final = re.compile(rb"#![^\n]{0,80}[/ ](?:ba|da|z|k|a)?sh[ \r\n]")
 """Scripts that set variables as settings do, whatever they are called."""
 
+_PRIVATE_KEY: Final = next(rule for rule in RULES if rule.id == "private-key")
 _NO_MARKS: Final[frozenset[Mark]] = frozenset()
 _SUFFIXES: Final = (".gz", ".xz", ".bz2", ".zst")
 
@@ -207,6 +209,8 @@ class Contents:
         self, place: _Place, kind: str, head: bytes, read: Read, depth: int
     ) -> Collection[Mark]:
         """Search one file, and return the marks of programs in it."""
+        if kind == kinds.BINARY and is_private_key(head):
+            self.hit(place, Match(_PRIVATE_KEY, 0, head), 1, 0)
         small = kind in _PLAIN and len(head) < self._small and not is_config(place.name)
         if small and not appended(head, whole=True):
             self._wait((place, b""), head)
@@ -245,6 +249,8 @@ class Contents:
             return self._archive(place, kind, head, read, depth)
         if kind in _OPENED or (kind == kinds.SCRIPT and b"PK\x03\x04" in head):
             return self._archive(place, kind, head, read, depth)
+        if kind == kinds.CLOSED:
+            self._problem("closed", place, f"{kinds.closed(head)} is not opened")
         search = _Search(self, place, config=config)
         end = _Tail(head)
         if not whole:
@@ -339,7 +345,7 @@ class Contents:
         for name, start in archive:
             self._counted()
             kind = kinds.BINARY if start.startswith(_CLASS) else kinds.kind(start)
-            if kind == kinds.BINARY and len(start) < self._small:
+            if kind == kinds.BINARY and len(start) < self._small and start[:1] != b"\x30":
                 self._wait((place, name), start)
             elif start:
                 self._look(place.member(name), kind, start, archive.read, depth)

@@ -72,8 +72,9 @@ class Problem(NamedTuple):
     a limit exceeded, layer counts), ``traversal`` (a path or link that leaves the root),
     ``device`` (a device node), ``record`` (a package record that cannot be read). Of files in
     the image that are archives: ``unread`` (a limit was exceeded or the packing is unknown: part
-    of it was not searched), ``encrypted`` (nobody reads it without its password), ``damaged``
-    (truncated, broken, or taken differently by different readers).
+    of it was not searched), ``encrypted`` (nobody reads it without its password), ``closed``
+    (an archive of a kind that is not opened here), ``damaged`` (truncated, broken, or taken
+    differently by different readers).
     """
 
     kind: str

@@ -22,6 +22,7 @@ UTF16: Final = "utf-16"
 TEXT: Final = "text"
 WINDOWS: Final = "windows"
 BINARY: Final = "binary"
+CLOSED: Final = "closed"
 
 _FOUR: Final = {
     b"\x7fELF": ELF,
@@ -31,6 +32,17 @@ _FOUR: Final = {
     b"\xca\xfe\xba\xbe": BINARY,
     **dict.fromkeys(ZSTD, COMPRESSED),
 }
+_CLOSED: Final = {
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"MSCF": "a cabinet",
+    b"\x04\x22\x4d\x18": "an LZ4 stream",
+    b"LZIP": "an lzip stream",
+    b"\xed\xab\xee\xdb": "an RPM package",
+    b"hsqs": "a squashfs image",
+    b"0707": "a cpio archive",
+}
+_CPIO: Final = (b"070701", b"070702", b"070707")
 _TWO: Final = {
     b"#!": SCRIPT,
     GZIP: COMPRESSED,
@@ -66,13 +78,18 @@ def kind(head: bytes) -> str:
         start, other = _MORE[head[:2]]
         if start.match(head):
             return other
-    if _is_tar(head):
-        return TAR
-    if is_loose(head):
-        return GIT_OBJECT
+    for known, other in ((closed, CLOSED), (_is_tar, TAR), (is_loose, GIT_OBJECT)):
+        if known(head):
+            return other
     if b"\0" not in head[:_HEAD]:
         return TEXT
     return UTF16 if encoding(head) else WINDOWS if head[:2] == b"MZ" else BINARY
+
+
+def closed(head: bytes) -> str:
+    """Say what archive this is that is not opened here; empty if it is none."""
+    found = _CLOSED.get(head[:4], "")
+    return "" if head[:4] == b"0707" and not head.startswith(_CPIO) else found
 
 
 def encoding(head: bytes) -> str:

@@ -29,7 +29,7 @@ from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import CONFIG, INDEX, INDEXES, MANIFEST, Descriptor
 
 _BITS: Final = 0o6000
-_HARMLESS: Final = frozenset({"record", "unread", "encrypted", "damaged"})
+_HARMLESS: Final = frozenset({"record", "unread", "encrypted", "closed", "damaged"})
 """Kinds of problems that leave no doubt about the files."""
 _WHITEOUT: Final = b".wh."
 _OWNERS: Final = 1 << 21

@@ -34,6 +34,7 @@ COPY data/ /app/data/
 _SEVERITIES: Final = {
     "unread": Severity.HIGH,
     "encrypted": Severity.MEDIUM,
+    "closed": Severity.MEDIUM,
     "damaged": Severity.LOW,
 }
 

@@ -386,3 +386,33 @@ def test_a_zip_that_begins_far_inside_a_file_is_told(tmp_path: Path) -> None:
 def test_utf32_text_is_searched(codec: str, tmp_path: Path) -> None:
     facts = found(tmp_path, made.file("notes", SECRET.decode().encode(codec)))
     assert [hit.rule for hit in facts.secrets] == ["github-token"]
+
+
+@pytest.mark.parametrize(
+    ("head", "what"),
+    [
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+        (b"Rar!\x1a\x07\x01\x00", "a RAR archive"),
+        (b"\x04\x22\x4d\x18\x64\x40", "an LZ4 stream"),
+        (b"LZIP\x01", "an lzip stream"),
+        (b"\xed\xab\xee\xdb\x03\x00", "an RPM package"),
+        (b"hsqs", "a squashfs image"),
+        (b"070701", "a cpio archive"),
+        (b"MSCF\0\0", "a cabinet"),
+    ],
+)
+def test_archives_that_are_not_opened_are_said_and_searched_as_they_are(
+    head: bytes, what: str, tmp_path: Path
+) -> None:
+    data = head + b"\0\n" + SAMPLES["github-token"].encode() + b"\n"
+    inner = zipped(("in", data))
+    facts = made.layer(tmp_path, made.tar(made.file("a", data), made.file("b.zip", inner)))
+    assert {(p.kind, p.path, p.detail) for p in facts.problems} == {
+        ("closed", "a", f"{what} is not opened"),
+        ("closed", "b.zip", f"in: {what} is not opened"),
+    }
+    assert {(hit.path, hit.inside) for hit in facts.secrets} == {("a", ""), ("b.zip", "in")}
+
+
+def test_numbers_are_no_cpio_archive(tmp_path: Path) -> None:
+    assert made.layer(tmp_path, made.tar(made.file("a", b"0707 is a number"))).problems == ()
