@@ -1,20 +1,19 @@
 """Whether the stored build still is what a new one would make: one key over all that decides it.
 
-The key covers spec, lock, policy, stack, context, options and imgforge's own code. When it holds,
-the stored evidence and every blob are verified again, so an answer from here proves as much as a
-build does.
+The key covers spec, lock, policy, stack, context, options, the day, what is known of malware, and
+imgforge's own code. When it holds, the stored evidence and every blob are verified again, so an
+answer from here proves as much as a build does.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-import tomllib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgforge import __version__, assets, context
+from imgforge import __version__, assets, cache, context, malware
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, pinning, public_path
 from imgforge.oci.types import canonical_json, sha256
@@ -37,10 +36,10 @@ class Choices:
 def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
     """Return the digest over everything that decides a build's result and its gate.
 
-    ``spec`` is the spec's digest, ``content`` the fingerprint of the context.
+    ``spec`` is the spec's digest, ``content`` the fingerprint of the context. Raises
+    InvalidInputError for what cannot be read, and whatever :func:`imgforge.malware.scanner` does.
     """
     folders = [assets.folder("templates"), assets.folder("stacks") / stack.partition("@")[0]]
-    policy = _policy(asked.policy)
     value = {
         "imgforge": __version__,
         "code": code(),
@@ -48,8 +47,10 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
-        "policy": [sha256(data) for data in policy],
-        "day": _today() if any(map(_ages, policy)) else "",
+        "policy": [sha256(data) for data in _policy(asked.policy)],
+        # Support ends, exceptions and budgets run out: what passed yesterday need not pass today.
+        "day": _today(),
+        "malware": malware.scanner(cache.directory("analysis")).identity,
         "engine": asked.engine,
         "epoch": asked.epoch,
         "tags": list(asked.tags),
@@ -119,15 +120,6 @@ def _policy(path: Path | None) -> list[bytes]:
     from imgforge import policy
 
     return [_read(file) for file in policy.files(path)]
-
-
-def _ages(policy: bytes) -> bool:
-    """Whether the day may decide what this policy says; of what is no policy, it may not."""
-    try:
-        budget = tomllib.loads(policy.decode()).get("budget")
-    except (ValueError, RecursionError):
-        return False
-    return b"expires" in policy or (isinstance(budget, dict) and "age" in " ".join(budget))
 
 
 def _read(path: Path) -> bytes:

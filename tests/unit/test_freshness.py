@@ -38,41 +38,31 @@ def test_the_keys_that_a_policy_names_decide_too(
         key(policy)
 
 
-def test_the_day_decides_where_an_exemption_ends(
-    key: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("text", ["", "[budget]\nage = 30\n", "allow-package-manager = true\n"])
+def test_the_day_decides_whatever_the_policy_says(
+    key: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
+    """A distribution's support ends on a day that no policy names."""
     policy = tmp_path / "policy.toml"
-    policy.write_text(
-        '[[bases.trust]]\nmatch = "*"\nexempt = "x"\nowner = "y"\nexpires = 2999-01-01\n'
-    )
+    policy.write_text(text)
     before = key(policy)
+    assert key(policy) == before
     monkeypatch.setattr(freshness, "_today", lambda: "2999-01-02")
     assert key(policy) != before
 
 
-@pytest.mark.parametrize(
-    ("text", "ages"),
-    [
-        ("[budget]\nage = 30\n", True),
-        ("[budget]\nbase-age = 30\n", True),
-        ("[budget]\nsize = 30\n", False),
-        ("allow-package-manager = true\n", False),
-        ("budget = 1\n", False),
-        ("not toml", False),
-    ],
-)
-def test_the_day_decides_where_an_age_is_bounded(
-    key: Callable[[Path], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    text: str,
-    ages: bool,  # noqa: FBT001
+def test_what_is_known_of_malware_decides_too(
+    key: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    policy = tmp_path / "policy.toml"
-    policy.write_text(text)
+    policy, known = tmp_path / "policy.toml", tmp_path / "known"
+    policy.write_text("")
     before = key(policy)
-    monkeypatch.setattr(freshness, "_today", lambda: "2999-01-02")
-    assert (key(policy) != before) is ages
+    known.write_text("0" * 64 + "\n")
+    monkeypatch.setenv("IMGFORGE_MALWARE_HASHES", str(known))
+    listed = key(policy)
+    assert listed != before
+    known.write_text("1" * 64 + "\n")
+    assert key(policy) not in {before, listed}
 
 
 def test_all_that_pins_the_organisations_policy_decides_too(
