@@ -14,7 +14,7 @@ from imgforge.plan import BuildPlan
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
-    from imgforge.signing.signer import Signer
+    from imgforge.signing.sealer import Sealer
 
 PROVENANCE, FINDINGS = "provenance.json", "findings.json"
 
@@ -63,7 +63,7 @@ def sign(
     layout: Layout,
     image: Descriptor,
     evidence: Mapping[str, bytes],
-    signer: Signer,
+    sealer: Sealer,
     *,
     name: str,
     created: int,
@@ -85,13 +85,13 @@ def sign(
             *whole,
         ]
         referrers += sign_image(
-            layout, one, signer, name=name, predicates=predicates, created=created
+            layout, one, sealer, name=name, predicates=predicates, created=created
         )
     if image.media_type in INDEXES:
         referrers += sign_image(
             layout,
             image,
-            signer,
+            sealer,
             name=name,
             predicates=whole,
             created=created,

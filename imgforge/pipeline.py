@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
-    from imgforge.signing.signer import Signer
+    from imgforge.signing.sealer import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _build(
     from imgforge import policy as policies
     from imgforge.report import subject
 
-    signer = _open_key(options)
+    sealer = _open_key(options)
     policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
@@ -134,10 +134,10 @@ def _build(
         layout.import_image(built.layout, built.image)
         _verify_blobs(layout, built.image)
         referrers: list[Descriptor] = []
-        if signer is not None:
+        if sealer is not None:
             with console.step("sign"):
                 referrers = beside.sign(
-                    layout, built.image, files, signer(), name=plan.name, created=plan.epoch
+                    layout, built.image, files, sealer(), name=plan.name, created=plan.epoch
                 )
         layout.write_index([*_tagged(built.image, plan.tags), *referrers])
         (folder / "evidence").mkdir()
@@ -186,18 +186,18 @@ def _choices(options: Options) -> freshness.Choices:
     )
 
 
-def _open_key(options: Options) -> Callable[[], Signer] | None:
+def _open_key(options: Options) -> Callable[[], Sealer] | None:
     """Begin opening the private key (a slow key derivation); return how to wait for it."""
     if options.key is None:
         return None
     from concurrent.futures import ThreadPoolExecutor
 
-    from imgforge.signing import pair
+    from imgforge.signing import KeySealer, pair
 
     pool = ThreadPoolExecutor(max_workers=1)
     future = pool.submit(pair.open_pair, options.key, options.password())
     pool.shutdown(wait=False)
-    return future.result
+    return lambda: KeySealer(future.result())
 
 
 def _run_engine(  # noqa: PLR0917 - what a build is made of

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from imgforge.checks.finding import Finding
     from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
-    from imgforge.signing.signer import Signer
+    from imgforge.signing.sealer import Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _checks(images: Iterable[ImageFacts]) -> list[Check]:
 def send(
     judged: Judged,
     target: Reference,
-    signer: Signer,
+    sealer: Sealer,
     *,
     say: Callable[[str], None],
 ) -> str:
@@ -131,7 +131,7 @@ def send(
             layout,
             image.top,
             judged.documents,
-            signer,
+            sealer,
             name=base.reference,
             created=base.epoch,
         )

@@ -38,7 +38,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.bases import pinned, publication
     from imgforge.oci.reference import Reference
     from imgforge.report import text
-    from imgforge.signing import pair, password
+    from imgforge.signing import KeySealer, pair, password
 
     def report(found: Report) -> None:
         if found.findings:
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     target = Reference.parse(given.target)
     bounds = policy.effective(given.policy)
-    signer = pair.open_pair(given.key, password.read(given.password_file))
+    sealer = KeySealer(pair.open_pair(given.key, password.read(given.password_file)))
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,
@@ -59,7 +59,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
     with console.step(f"publish to {target.name}") as say:
-        reference = publication.send(judged, target, signer, say=say)
+        reference = publication.send(judged, target, sealer, say=say)
     if given.format == "json":
         value = {
             "reference": reference,

@@ -9,15 +9,15 @@ from imgforge import strictjson
 from imgforge.errors import EvidenceError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor
-from imgforge.signing import dsse, statement
-from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPE, Bundle
-from imgforge.signing.signer import Signer
+from imgforge.signing import statement
+from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPE
+from imgforge.signing.sealer import Sealer
 
 
 def sign_image(
     layout: Layout,
     image: Descriptor,
-    signer: Signer,
+    sealer: Sealer,
     *,
     name: str,
     predicates: Sequence[tuple[str, bytes]] = (),
@@ -30,8 +30,8 @@ def sign_image(
     JSON; ``created`` is in seconds since 1970. ``subjects`` are further digests that the
     predicates (not the signature) speak of, such as the platforms of an index. Returns the
     referrers, the signature's first; they are not in the layout's index until the caller lists
-    them. The same arguments give the same bytes. EvidenceError if a predicate is not JSON or a
-    bundle would be over its limit.
+    them. EvidenceError if a predicate is not JSON or a bundle would be over its limit; whatever
+    ``sealer`` raises.
     """
     only = (statement.Subject(name, image.digest),)
     described = (*only, *(statement.Subject(name, d.digest) for d in subjects))
@@ -43,13 +43,13 @@ def sign_image(
         except ValueError as error:
             raise EvidenceError(f"the predicate {kind} cannot be signed: {error}") from error
     return [
-        _attach(layout, image, kind, _bundle(signer, kind, payload), created)
+        _attach(layout, image, kind, _bundle(sealer, kind, payload), created)
         for kind, payload in said
     ]
 
 
-def _bundle(signer: Signer, kind: str, payload: bytes) -> bytes:
-    data = Bundle(dsse.sign(payload, signer), signer.hint).to_bytes()
+def _bundle(sealer: Sealer, kind: str, payload: bytes) -> bytes:
+    data = sealer.seal(payload)
     if len(data) > MAX_SIZE:
         raise EvidenceError(f"the bundle for {kind} would be over {MAX_SIZE} bytes")
     return data

@@ -20,6 +20,7 @@ from imgforge.errors import EvidenceError, TransientError
 from imgforge.signing import rekor
 from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPE, MEDIA_TYPES
 from imgforge.signing.dsse import IN_TOTO
+from imgforge.signing.proof import Proof
 from imgforge.signing.simple import SimpleSignature
 from imgforge.signing.statement import Statement
 
@@ -48,7 +49,7 @@ class ByIdentity:
     def __str__(self) -> str:
         return f"{self.identity} of {self.issuer}"
 
-    def statement(self, bundle: bytes) -> tuple[Statement, str]:
+    def statement(self, bundle: bytes) -> tuple[Statement, Proof]:
         """Read a bundle signed with a certificate of this identity."""
         from sigstore.models import Bundle
 
@@ -64,9 +65,9 @@ class ByIdentity:
             raise _unproven(error) from error
         if kind != IN_TOTO:
             raise ValueError(f"its payload is of type {kind!a}")
-        return Statement.from_bytes(payload), self._signer(read.signing_certificate)
+        return Statement.from_bytes(payload), self._proof(read.signing_certificate)
 
-    def payload(self, signature: SimpleSignature) -> str:
+    def payload(self, signature: SimpleSignature) -> Proof:
         """Check an older signature; its entry's proof of inclusion is asked of the log."""
         from sigstore.models import Bundle
 
@@ -81,7 +82,7 @@ class ByIdentity:
             verifier.verify_artifact(signature.payload, read, self)
         except Exception as error:  # whatever the library trips over proves nothing
             raise _unproven(error) from error
-        return self._signer(read.signing_certificate)
+        return self._proof(read.signing_certificate)
 
     def verify(self, cert: Certificate) -> None:
         """Fulfil sigstore-python's ``VerificationPolicy``: its own knows exact names only."""
@@ -94,9 +95,10 @@ class ByIdentity:
         if not any(fnmatchcase(name, self.identity) for name in names):
             raise VerificationError(f"it was issued to {', '.join(names)[:200]!a}")
 
-    def _signer(self, cert: Certificate) -> str:
+    def _proof(self, cert: Certificate) -> Proof:
         name = next(name for name in _names(cert) if fnmatchcase(name, self.identity))
-        return f"{name} of {self.issuer}"
+        claims = {"identity": name, "issuer": self.issuer}
+        return Proof(f"{name} of {self.issuer}", claims)
 
     def _assembled(self, signature: SimpleSignature, certificate: bytes, log: bytes) -> bytes:
         """Make a bundle of an older signature; it proves only what its parts prove."""

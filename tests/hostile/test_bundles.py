@@ -50,7 +50,12 @@ def layout(tmp_path: Path) -> Layout:
 
 def signed(layout: Layout, image: Descriptor, signer: KeySigner) -> list[Descriptor]:
     return signing.sign_image(
-        layout, image, signer, name="app", predicates=PREDICATES, created=1_700_000_000
+        layout,
+        image,
+        signing.KeySealer(signer),
+        name="app",
+        predicates=PREDICATES,
+        created=1_700_000_000,
     )
 
 
@@ -303,7 +308,7 @@ def test_a_blob_that_is_missing_is_found(layout: Layout, signer: KeySigner) -> N
 def indexed(layout: Layout, signer: KeySigner) -> tuple[Descriptor, list[list[Descriptor]]]:
     images = [tiny.image(layout, a) for a in ("amd64", "arm64")]
     top = tiny.index(layout, *images)
-    evidence = [signing.sign_image(layout, top, signer, name="app", created=0)]
+    evidence = [signing.sign_image(layout, top, signing.KeySealer(signer), name="app", created=0)]
     evidence += [signed(layout, image, signer) for image in images]
     return top, evidence
 
@@ -364,7 +369,12 @@ def test_a_predicate_that_is_no_json_object_is_not_signed(
     for data in (b"", b"[]", b'{"a":1,"a":2}', b'{"a":NaN}', b'"\\ud800"', b'{"a":"\\ud800"}'):
         with pytest.raises(EvidenceError, match="cannot be signed"):
             signing.sign_image(
-                layout, image, signer, name="app", predicates=[(statement.SPDX, data)], created=0
+                layout,
+                image,
+                signing.KeySealer(signer),
+                name="app",
+                predicates=[(statement.SPDX, data)],
+                created=0,
             )
 
 

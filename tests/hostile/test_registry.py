@@ -710,7 +710,7 @@ def evidence(layout: Layout, image: Descriptor, signer: KeySigner) -> list[Descr
     return signing.sign_image(
         layout,
         image,
-        signer,
+        signing.KeySealer(signer),
         name="app",
         predicates=[("https://spdx.dev/Document", b"{}")],
         created=0,

@@ -94,12 +94,14 @@ def published(
     signer = KeySigner.open(pair[0], PASSWORD)
     images = [tiny.image(layout, a, repository.encode()) for a in ("amd64", "arm64")]
     top = tiny.index(layout, *images)
-    found = signing.sign_image(layout, top, signer, name="app", created=1_700_000_000)
+    found = signing.sign_image(
+        layout, top, signing.KeySealer(signer), name="app", created=1_700_000_000
+    )
     for image in images:
         found += signing.sign_image(
             layout,
             image,
-            signer,
+            signing.KeySealer(signer),
             name="app",
             predicates=list(PREDICATES.values()),
             created=1_700_000_000,

@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fakeregistry import FakeRegistry
 
 from imgforge import policy as policies
+from imgforge import signing
 from imgforge.oci.layer import Entry, write_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import CONFIG, INDEX, INDEXES, MANIFEST, Descriptor, Platform
 from imgforge.policy import Policy
-from imgforge.signing import image as signing
 from imgforge.signing.signer import KeySigner
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
@@ -64,7 +64,7 @@ def signer() -> KeySigner:
 def sign(registry: FakeRegistry, layout: Layout, top: Descriptor, by: KeySigner) -> list[str]:
     """Attach a signature to ``top``; return the digests of the referrers."""
     registry.referrers_api = True
-    referrers = signing.sign_image(layout, top, by, name="base", created=1)
+    referrers = signing.sign_image(layout, top, signing.KeySealer(by), name="base", created=1)
     for referrer in referrers:
         put(registry, layout, referrer)
     return [referrer.digest for referrer in referrers]

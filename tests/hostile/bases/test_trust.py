@@ -17,7 +17,7 @@ import tiny
 from fakeregistry import FakeRegistry, Reply, serve
 from signedbase import AMD64
 
-from imgforge import bases
+from imgforge import bases, signing
 from imgforge.bases import trust
 from imgforge.errors import (
     BuildFailedError,
@@ -31,7 +31,6 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, MANIFEST, Descriptor, sha256
 from imgforge.policy import Policy
 from imgforge.signing import bundle, statement
-from imgforge.signing import image as signing
 from imgforge.signing.signer import KeySigner
 from imgforge.signing.simple import MEDIA_TYPE
 
@@ -163,7 +162,12 @@ def test_another_images_signature_and_an_attestation_do_not_count(
     with pytest.raises(EvidenceError, match="no signature is attached"):
         resolve(registry, policy)
     _, sbom = signing.sign_image(
-        layout, top, ours, name="x", predicates=[(statement.SPDX, b"{}")], created=1
+        layout,
+        top,
+        signing.KeySealer(ours),
+        name="x",
+        predicates=[(statement.SPDX, b"{}")],
+        created=1,
     )
     signedbase.put(registry, layout, sbom)
     with pytest.raises(EvidenceError, match="no signature is attached"):
@@ -175,7 +179,9 @@ def test_another_images_signature_and_an_attestation_do_not_count(
     with pytest.raises(EvidenceError, match="not that the image is signed"):
         resolve(registry, policy)
     # A good signature of another image, hung onto this one.
-    (moved,) = signing.sign_image(layout, layout.images(top)[0], ours, name="x", created=2)
+    (moved,) = signing.sign_image(
+        layout, layout.images(top)[0], signing.KeySealer(ours), name="x", created=2
+    )
     manifest = layout.read_json(moved)
     manifest["subject"] = Descriptor(top.media_type, top.digest, top.size).to_json()
     signedbase.put(registry, layout, layout.add_json(manifest, MANIFEST))

@@ -48,7 +48,7 @@ def bundle(name: str) -> bytes:
 )
 def test_cosigns_bundles_prove_who_signed(who: ByIdentity, name: str, signer: str) -> None:
     statement, found = who.statement(bundle(name))
-    assert found == signer
+    assert found.signer == signer
     assert statement.is_about(DIGEST)
     assert statement.predicate_type == SIGNATURE
 
@@ -186,7 +186,7 @@ def older(log: rekorlog.Log) -> SimpleSignature:
 
 def test_an_older_signature_is_proven_by_its_log(log: rekorlog.Log) -> None:
     assert older(log).is_about(DIGEST)
-    assert who(log).payload(older(log)) == f"{NAME} of {GITHUB}"
+    assert who(log).payload(older(log)).signer == f"{NAME} of {GITHUB}"
     assert log.asked == [f"/api/v1/log/entries?logIndex={rekorlog.INDEX}"]
 
 

@@ -176,18 +176,18 @@ def _signed(registry: Registry, digest: str, who: Signatory, refused: list[str])
 
 
 def _said_signed(bundle: bytes, digest: str, who: Signatory) -> str:
-    statement, signer = who.statement(bundle)
+    statement, proof = who.statement(bundle)
     if statement.predicate_type != SIGNATURE:
         raise ValueError(f"it says {statement.predicate_type!a}, not that the image is signed")
     if not statement.is_about(digest):
         raise ValueError("its statement is about another subject")
-    return signer
+    return proof.signer
 
 
 def _said_simply(found: simple.SimpleSignature, digest: str, who: Signatory) -> str:
     if not found.is_about(digest):
         raise ValueError("it is about another image")
-    return who.payload(found)
+    return who.payload(found).signer
 
 
 def _fetch_older(registry: Registry, layout: Layout, digest: str) -> list[Descriptor]:

@@ -1,0 +1,70 @@
+"""What an image must prove, as plain data: who signed it, and what is attested of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge.signing.proof import Witnesses
+
+if TYPE_CHECKING:
+    from imgforge.policy.bounds import Level
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """One signatory that counts; it has a key, or an identity and its issuer, never both.
+
+    ``key`` is a public key's file. ``identity`` and ``issuer`` are globs (matched whole, ``*``
+    crosses ``/``), and so is each of ``claims``: what the certificate must say further, by the
+    names of :mod:`imgforge.signing.claims` (``repository``, ``ref``, ``workflow`` …).
+    ``trusted_root`` is the file of the Sigstore that counts; None is the public one. ``digest``
+    (``sha256:<hex>``) is that of the file, key or root, if the policy pins it.
+    """
+
+    key: Path | None = None
+    identity: str = ""
+    issuer: str = ""
+    claims: Mapping[str, str] = field(default_factory=dict)
+    trusted_root: Path | None = None
+    digest: str = ""
+    witnesses: Witnesses = field(default_factory=Witnesses)
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """An attestation of ``type`` (a predicate type's URI) that must be there, and hold.
+
+    Conditions that are empty, None or False demand nothing. ``builder``, ``source``, ``ref`` and
+    ``build_type`` are globs of what a SLSA provenance says: who built, from which repository, at
+    which ref, how. ``locked`` is an ``imgforge.lock``: every base in the provenance must be in it.
+    ``true``: an SBOM lists just what the image's layers have. ``below``: no finding or
+    vulnerability of this severity or a worse one. ``max_age`` is in days since the scan.
+    ``where`` maps JSON pointers (RFC 6901) into the predicate to globs of the texts, numbers or
+    booleans that must stand there.
+    """
+
+    type: str
+    builder: str = ""
+    source: str = ""
+    ref: str = ""
+    build_type: str = ""
+    locked: Path | None = None
+    true: bool = False
+    below: Level | None = None
+    max_age: int | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What images that ``match`` (a glob of repositories) must prove.
+
+    Their signature and every attestation must be by one of ``signed_by``, the same for all or not.
+    """
+
+    signed_by: tuple[SignedBy, ...]
+    attested: tuple[Attested, ...] = ()
+    match: str = "*"
