@@ -17,6 +17,7 @@ EXAMPLES = """\
   imgforge base publish python-3.13 registry.example.com/base/python:3.13 --key base.key
   imgforge base publish python-3.13-dev registry.example.com/base/python-dev:3.13 --key base.key \\
     --lock base.lock --policy policy.toml
+  imgforge base publish static registry.example.com/base/static:13 --keyless
 """
 
 
@@ -24,10 +25,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     options.base(out)
     out.add_argument("target", metavar="REPOSITORY[:TAG]", help="where it goes")
-    options.flag(
-        out, "--key", type=Path, required=True, help="private key to sign with (imgforge key)"
-    )
-    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    options.signing(out)
     options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
     options.common(out, "text", "json")
 
@@ -38,7 +36,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.bases import pinned, publication
     from imgforge.oci.reference import Reference
     from imgforge.report import text
-    from imgforge.signing import KeySealer, pair, password
+    from imgforge.signing import choice
 
     def report(found: Report) -> None:
         if found.findings:
@@ -46,7 +44,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     target = Reference.parse(given.target)
     bounds = policy.effective(given.policy)
-    sealer = KeySealer(pair.open_pair(given.key, password.read(given.password_file)))
+    sealer = choice.begin(options.sign_with(given), console.note)
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,
@@ -59,7 +57,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
     with console.step(f"publish to {target.name}") as say:
-        reference = publication.send(judged, target, sealer, say=say)
+        reference = publication.send(judged, target, sealer(), say=say)
     if given.format == "json":
         value = {
             "reference": reference,
