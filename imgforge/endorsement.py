@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imgforge import strictjson
 from imgforge.errors import EvidenceError
 from imgforge.oci.types import canonical_json
-from imgforge.place import Place
+from imgforge.place import Attached, Place
 from imgforge.signing import statement
 from imgforge.signing.bundle import MEDIA_TYPE
 from imgforge.signing.dsse import Envelope
 from imgforge.signing.image import Said, attach_all, said_of
+from imgforge.signing.sealer import together
 from imgforge.signing.statement import Statement
 
 if TYPE_CHECKING:
@@ -97,8 +99,7 @@ def witness(place: Place, witnessed: Witnessed) -> list[Endorsed]:
     """
     plain, full = witnessed.plain(), witnessed.signatory()
     out: list[Endorsed] = []
-    new: list[Descriptor] = []
-    gone: set[str] = set()
+    bare: list[tuple[Descriptor, Attached, Statement]] = []
     for image in _each(place, recursive=True):
         done = _accepted(place, image.digest, full)
         for each in place.read(image.digest):
@@ -106,28 +107,30 @@ def witness(place: Place, witnessed: Witnessed) -> list[Endorsed]:
             if said is None or not said.is_about(image.digest):
                 continue
             known = done.get(_key(said))
-            if known is not None:
-                if known.digest == each.referrer.digest:
-                    out.append(
-                        Endorsed(image.digest, said.predicate_type, known.digest, added=False)
-                    )
-                continue
-            value = strictjson.load_object(each.bundle)
-            bundle = witnessed.seal(
-                Envelope.from_json(value["dsseEnvelope"]), value["verificationMaterial"]
-            )
-            notes = place.layout.read_json(each.referrer).get("annotations") or {}
-            new.append(place.layout.attach(image, bundle, MEDIA_TYPE, notes))
-            gone.add(each.referrer.digest)
-            out.append(Endorsed(image.digest, said.predicate_type, new[-1].digest, added=True))
+            if known is None:
+                bare.append((image, each, said))
+            elif known.digest == each.referrer.digest:
+                out.append(Endorsed(image.digest, said.predicate_type, known.digest, added=False))
+    bundles = together([partial(_borne_out, witnessed, each) for _, each, _ in bare])
+    new = []
+    for (image, each, said), bundle in zip(bare, bundles, strict=True):
+        notes = place.layout.read_json(each.referrer).get("annotations") or {}
+        new.append(place.layout.attach(image, bundle, MEDIA_TYPE, notes))
+        out.append(Endorsed(image.digest, said.predicate_type, new[-1].digest, added=True))
     if not out:
         raise EvidenceError(
             f"nothing attached to {place.image.digest} was signed by {plain}",
             hint="sign it first: imgforge sign --key FILE",
         )
     if new:
-        place.add(new, gone)
+        place.add(new, {each.referrer.digest for _, each, _ in bare})
     return out
+
+
+def _borne_out(witnessed: Witnessed, bare: Attached) -> bytes:
+    value = strictjson.load_object(bare.bundle)
+    envelope = Envelope.from_json(value["dsseEnvelope"])
+    return witnessed.seal(envelope, value["verificationMaterial"])
 
 
 def _each(place: Place, *, recursive: bool) -> list[Descriptor]:

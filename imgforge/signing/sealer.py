@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imgforge.errors import EvidenceError
@@ -145,8 +146,13 @@ class KeySealer:
 
 def seal_all(sealer: Sealer, statements: Sequence[bytes]) -> list[bytes]:
     """Seal ``statements`` together, in their order; the first error ends it."""
+    return together([partial(sealer.seal, statement) for statement in statements])
+
+
+def together(work: Sequence[Callable[[], bytes]]) -> list[bytes]:
+    """Do what mostly waits for services at the same time; return what each gives, in order."""
     with ThreadPoolExecutor(max_workers=_TOGETHER) as pool:
-        futures = [pool.submit(sealer.seal, statement) for statement in statements]
+        futures = [pool.submit(each) for each in work]
         try:
             return [future.result() for future in futures]
         finally:
