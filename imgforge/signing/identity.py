@@ -148,7 +148,7 @@ class IdentitySealer:
         return found
 
     def _prove(self, leaf: Certificate) -> None:
-        """See before anything is logged that the certificate counts: ``proven`` would say it late."""
+        """See that the certificate counts before anything is logged; ``proven`` comes after."""
         try:
             root = trusted(self._trust.root, offline=False)
             certificates.prove(leaf, root, [dt.datetime.now(dt.UTC)])

@@ -68,6 +68,19 @@ def load(file: Path | None) -> Trust:
         ) from error
 
 
+def root_of(file: Path | None) -> bytes | None:
+    """Return the text of the trusted root in a trust configuration; None is the public one's.
+
+    InvalidInputError if there is none in it.
+    """
+    if file is None:
+        return None
+    try:
+        return canonical_json(strictjson.load_object(read(file))["trustedRoot"])
+    except (KeyError, ValueError) as error:
+        raise InvalidInputError(f"{file} is not a Sigstore trust configuration") from error
+
+
 def read(file: Path) -> bytes:
     """Return the bytes of a trust configuration; InvalidInputError if they cannot be read."""
     try:

@@ -15,6 +15,7 @@ from imgforge.signing.identity import IdentitySealer
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.sealer import KeySealer
 from imgforge.signing.signatory import ByKey
+from imgforge.signing.signer import KeySigner
 
 
 def config(folder: Path, services: MadeServices) -> Path:
@@ -87,6 +88,18 @@ def test_a_key_is_opened_and_known_again(tmp_path: Path) -> None:
     (tmp_path / "k.pub").unlink()
     with pytest.raises(InvalidInputError, match="there is no public key"):
         choice.name(asked, None)
+
+
+def test_what_is_logged_is_signed_anew_each_time(tmp_path: Path) -> None:
+    private, _ = generate(tmp_path / "k", b"")
+    trust = config(tmp_path, MadeServices())
+    for log in (False, True):
+        sealer = choice.open_sealer(SignWith(key=str(private), log=log, trust_config=trust), print)
+        assert isinstance(sealer, KeySealer)
+        assert isinstance(sealer.signer, KeySigner)
+        assert sealer.signer.repeatable != log
+        if log:
+            assert sealer.signer.sign(b"x") != sealer.signer.sign(b"x")
 
 
 def test_an_identity_is_opened_with_the_token_that_is_there(

@@ -195,6 +195,17 @@ def test_an_entry_that_is_there_already_is_read(services: Services) -> None:
     assert [(m, p) for m, p, *_ in log.asked][1] == ("GET", "/api/v1/log/entries/abc")
 
 
+def test_a_log_of_version_2_that_has_the_signature_says_what_to_do(services: Services) -> None:
+    there = Answer(409, js({"code": 6, "message": "an equivalent entry already exists"}))
+    with (
+        scripted(there) as log,
+        pytest.raises(EvidenceError, match="gives an entry only once") as e,
+    ):
+        services.entry(LogService(log.url, 2), ENVELOPE, VERIFIER)
+    assert len(log.asked) == 1
+    assert "sign anew" in str(e.value.hint)
+
+
 def test_an_entry_said_to_be_elsewhere_is_not_looked_for(services: Services) -> None:
     there = Answer(409, b"", {"Location": "https://evil.example.com/steal"})
     with scripted(there) as log, pytest.raises(TransientError, match="does not say where"):
