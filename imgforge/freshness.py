@@ -23,8 +23,8 @@ from imgforge.output import Output, Record
 if TYPE_CHECKING:
     from imgforge.oci.layout import Layout
     from imgforge.signing.choice import SignWith
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from imgforge.files import public_path
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.key import PublicKey
     from imgforge.signing.sealer import Sealer, Witnessed
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -147,7 +147,7 @@ def available(asked: SignWith) -> Token | None:
     """Return the identity token that is there without asking anybody; errors as the token's."""
     if not asked.keyless:
         return None
-    from imgforge.signing import token
+    from imgforge.signing import identity_token as token
 
     return token.without_asking(asked.token)
 
@@ -244,7 +244,8 @@ def _begin_key(asked: SignWith, key: str) -> Callable[[], Sealer]:
 
 
 def _begin_identity(asked: SignWith, say: Say, known: Token | None) -> Callable[[], Sealer]:
-    from imgforge.signing import token, trust
+    from imgforge.signing import identity_token as token
+    from imgforge.signing import trust
 
     had = known or token.without_asking(asked.token)
     loading = _started(lambda: trust.load(trust_config(asked)))

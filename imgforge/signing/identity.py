@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.services import Services
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
     from imgforge.signing.trust import Trust
 
 _SPARE = dt.timedelta(seconds=60)

@@ -134,7 +134,7 @@ def test_a_token_that_became_too_old_is_had_again(
     monkeypatch.setattr("imgforge.signing.services.Services", lambda: services)
     sealer = choice.open_sealer(asked, lambda _: None)
     file.write_text(jwt(jti="second"))
-    monkeypatch.setattr("imgforge.signing.token.holds", lambda _: False)
+    monkeypatch.setattr("imgforge.signing.identity_token.holds", lambda _: False)
     choice.said(sealer)
     assert services.certificates == [file.read_text()]
 

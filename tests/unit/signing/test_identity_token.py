@@ -15,7 +15,7 @@ import pytest
 from madeservices import jwt
 
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
-from imgforge.signing import token
+from imgforge.signing import identity_token as token
 
 SURROUNDINGS = ("GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI", "SIGSTORE_ID_TOKEN")
 
