@@ -11,7 +11,7 @@ from imgforge.evidence import findings_json
 from imgforge.signing.statement import FINDINGS
 
 
-def finding(severity: Severity, **fields: str) -> Finding:
+def finding(severity: Severity, **fields: Any) -> Finding:  # noqa: ANN401 - any field
     return Finding("IF201", severity, "title", "message", "remedy", **fields)
 
 

@@ -26,12 +26,17 @@ REF = "refs/heads/main"
 URI = f"git+{SOURCE}@{REF}"
 
 
-def against(predicate: object, kind: str = PROVENANCE, **demand: object) -> list[str]:
+def against(
+    predicate: object,
+    kind: str = PROVENANCE,
+    **demand: Any,  # noqa: ANN401 - any field of Attested
+) -> list[str]:
     return condition.against(predicate, kind, **demand)
 
 
 def own(plan: BuildPlan, source: Source | None) -> dict[str, Any]:
-    inputs = provenance.Inputs(*(f"sha256:{c * 64}" for c in "1234"), source=source)
+    one, two, three, four = (f"sha256:{c * 64}" for c in "1234")
+    inputs = provenance.Inputs(one, two, three, four, source)
     made = provenance.predicate(plan, inputs, engine="native", tools={})
     return dict(json.loads(json.dumps(made)))
 
