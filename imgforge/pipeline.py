@@ -24,13 +24,13 @@ from imgforge.output import DEFAULT, Output, Record
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
-    from imgforge.checkout import Source
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
     from imgforge.signing.sealer import Sealer
+    from imgforge.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +278,11 @@ def _origin(spec: Path, plan: BuildPlan) -> Callable[[], Source | None]:
     """Begin asking git which commit the project is of; return how to wait for the answer."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from imgforge import checkout
+    from imgforge import source
 
     asked = (spec.parent, plan.inputs, plan.exclude, os.environ)
     pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(checkout.source, *asked, files=(spec.name, LOCK))
+    future = pool.submit(source.of, *asked, files=(spec.name, LOCK))
     pool.shutdown(wait=False)
     return future.result
 

@@ -14,10 +14,10 @@ from typing import Any
 from imgforge import __version__
 from imgforge.analysis.facts import Package as Installed
 from imgforge.analysis.purl import build as purl
-from imgforge.checkout import Source
 from imgforge.lock import LockedBase, Package
 from imgforge.oci.layer import ENCODER
 from imgforge.plan import Base, BuildPlan
+from imgforge.source import Source
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://imgforge.dev/build/v1"

@@ -8,9 +8,9 @@ import pytest
 from packageurl import PackageURL
 
 from imgforge import lock, provenance
-from imgforge.checkout import Source
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
+from imgforge.source import Source
 
 SEAL = "sha512-" + "A" * 86 + "=="
 ONE, TWO, THREE, FOUR = (f"sha256:{c * 64}" for c in "1234")

@@ -14,10 +14,10 @@ import pytest
 
 from imgforge import lock as locks
 from imgforge import project, provenance
-from imgforge.checkout import Source
 from imgforge.errors import InvalidInputError
 from imgforge.plan import BuildPlan
 from imgforge.signing.statement import PROVENANCE, PROVENANCES
+from imgforge.source import Source
 
 V02 = PROVENANCES[1]
 COMMIT = "c" * 40

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from imgforge import checkout
-from imgforge.checkout import Source
+from imgforge import source as sources
+from imgforge.source import Source
 
 URL = "https://example.com/acme/web.git"
 ENV = {
@@ -51,7 +52,7 @@ def top(tmp_path: Path) -> Path:
 
 
 def source(folder: Path, **environment: str) -> Source | None:
-    return checkout.source(folder, ["app"], ["**/*.pyc"], environment, files=["imgforge.toml"])
+    return sources.of(folder, ["app"], ["**/*.pyc"], environment, files=["imgforge.toml"])
 
 
 def test_it_says_repository_ref_and_commit(top: Path) -> None:
@@ -299,7 +300,35 @@ def test_pipes_and_floods_in_a_repository_are_not_waited_for(top: Path, name: st
     path = top / ".git" / name
     path.unlink()
     os.mkfifo(path)
-    checkout.find(top, {})
+    source(top)
     path.unlink()
     path.write_bytes(b"\x00" * ((1 << 20) + 1))
-    checkout.find(top, {})
+    source(top)
+
+
+def test_no_configuration_is_slow_to_read(top: Path) -> None:
+    config = top / ".git" / "config"
+    for text in ("[a" + " " * 500_000, "a =" + " " * 500_000 + '"', "\\\n" * 100_000):
+        config.write_text(text)
+        began = time.process_time()
+        assert source(top) is not None
+        assert time.process_time() - began < 1
+
+
+def test_a_configuration_is_read_as_git_reads_it(top: Path) -> None:
+    """But for what is quoted, escaped or included: none of that is in what git itself writes."""
+    config = top / ".git" / "config"
+    texts = {
+        '[Remote "origin"] URL = https://example.com/a ;\n\turl = https://example.com/b\n': "b",
+        '[remote "origin"]\nurl=https://example.com/a\nurl=https://example.com/b\n': "a",
+        '[remote "other"]\n\turl = https://example.com/a\n': "a",
+        '[remote "x"]\nurl=https://example.com/a\n[remote "y"]\nurl=https://example.com/b\n': "",
+        '[remote "origin"]\nurl = "https://example.com/a"\n': "",
+        "[include]\npath = elsewhere\n": "",
+        '[remote "origin"]\nurl = x\u2028[remote "origin"]\u2028url = https://example.com/a\n': "",
+    }
+    for text, name in texts.items():
+        config.write_text(text, encoding="utf-8")
+        found = source(top)
+        assert found is not None
+        assert found.uri == (f"git+https://example.com/{name}@refs/heads/main" if name else "")
