@@ -23,7 +23,7 @@ EXAMPLES = """\
 def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     options.base(out)
-    out.add_argument("target", metavar="REPOSITORY[:TAG]", help="where it goes")
+    out.add_argument("target", nargs="+", metavar="REPOSITORY[:TAG]", help="where it goes")
     options.flag(
         out, "--key", type=Path, required=True, help="private key to sign with (imgforge key)"
     )
@@ -34,19 +34,19 @@ def arguments(out: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Make, judge, sign, push and tag; print the reference by digest."""
-    from imgforge import policy
+    from imgforge import policy, publish
     from imgforge.bases import pinned, publication
-    from imgforge.oci.reference import Reference
     from imgforge.report import text
     from imgforge.signing import KeySealer, pair, password
+    from imgforge.signing.signatory import ByKey
 
     def report(found: Report) -> None:
         if found.findings:
             console.text(text.render(found, colour=console.colour))
 
-    target = Reference.parse(given.target)
+    goals = publish.targets(given.target, ())
     bounds = policy.effective(given.policy)
-    sealer = KeySealer(pair.open_pair(given.key, password.read(given.password_file)))
+    signer = pair.open_pair(given.key, password.read(given.password_file))
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,
@@ -58,17 +58,18 @@ def run(given: argparse.Namespace, console: Console) -> int:
             say=say,
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
-    with console.step(f"publish to {target.name}") as say:
-        reference = publication.send(judged, target, sealer, say=say)
+    with console.step("publish") as say:
+        signatory = ByKey(signer.public_key)
+        pushed = publication.send(judged, goals, KeySealer(signer), signatory, say=say)
     if given.format == "json":
         value = {
-            "reference": reference,
+            "reference": pushed[0].reference,
             "digest": base.digest,
-            "tag": target.tag,
+            "pushed": [each.to_json() for each in pushed],
             "platforms": {str(p.platform): p.digest for p in base.platforms},
             "findings": [finding.to_json() for finding in judged.findings],
         }
         print(json.dumps(value, indent=2, sort_keys=True))
     else:
-        print(reference)
+        print(*(each.reference for each in pushed), sep="\n")
     return 0

@@ -106,7 +106,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             "engineReason": record.reason,
             "unchanged": result.unchanged,
             "signed": bool(record.signed_by),
-            "pushed": list(result.pushed),
+            "pushed": [each.to_json() for each in result.pushed],
             "output": str(result.output),
             "evidence": record.evidence,
         }
