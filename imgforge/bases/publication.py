@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
     from imgforge.report.subject import Report
     from imgforge.signing.sealer import Sealer
-    from imgforge.signing.signatory import Signatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +111,13 @@ def send(
     judged: Judged,
     goals: Sequence[publish.Target],
     sealer: Sealer,
-    signatory: Signatory,
     *,
     say: Callable[[str], None],
 ) -> tuple[publish.Pushed, ...]:
     """Sign what was judged, push it with its evidence, tag it as ``goals`` do.
 
-    Every byte is hashed before anything is signed, and ``signatory`` must find every signature
-    good before anything goes out. Raises what signing and :func:`imgforge.publish.publish` raise.
+    Every byte is hashed before anything is signed, and every signature is verified before
+    anything goes out. Raises what signing and :func:`imgforge.publish.publish` raise.
     """
     base, image = judged.base, judged.image
     staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
@@ -137,6 +135,6 @@ def send(
             created=base.epoch,
         )
         shipment = publish.Shipment(layout, image.top, tuple(referrers))
-        return publish.publish(shipment, goals, publish.Terms((signatory,)), say=say)
+        return publish.publish(shipment, goals, publish.Terms((sealer.signatory(),)), say=say)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -17,6 +17,7 @@ EXAMPLES = """\
   imgforge base publish python-3.13 registry.example.com/base/python:3.13 --key base.key
   imgforge base publish python-3.13-dev registry.example.com/base/python-dev:3.13 --key base.key \\
     --lock base.lock --policy policy.toml
+  imgforge base publish static registry.example.com/base/static:13 --keyless
 """
 
 
@@ -24,10 +25,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     options.base(out)
     out.add_argument("target", nargs="+", metavar="REPOSITORY[:TAG]", help="where it goes")
-    options.flag(
-        out, "--key", type=Path, required=True, help="private key to sign with (imgforge key)"
-    )
-    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    options.signing(out)
     options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
     options.common(out, "text", "json")
 
@@ -37,8 +35,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge import policy, publish
     from imgforge.bases import pinned, publication
     from imgforge.report import text
-    from imgforge.signing import KeySealer, pair, password
-    from imgforge.signing.signatory import ByKey
+    from imgforge.signing import choice
 
     def report(found: Report) -> None:
         if found.findings:
@@ -46,7 +43,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     goals = publish.targets(given.target, ())
     bounds = policy.effective(given.policy)
-    signer = pair.open_pair(given.key, password.read(given.password_file))
+    sealer = choice.begin(options.sign_with(given), console.note)
     with console.step(f"base {given.name}") as say:
         base = pinned.pin(
             given.name,
@@ -59,8 +56,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
     with console.step("publish") as say:
-        signatory = ByKey(signer.public_key)
-        pushed = publication.send(judged, goals, KeySealer(signer), signatory, say=say)
+        pushed = publication.send(judged, goals, sealer(), say=say)
     if given.format == "json":
         value = {
             "reference": pushed[0].reference,

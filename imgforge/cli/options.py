@@ -6,11 +6,14 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import MANIFESTS, Descriptor, Platform
+
+if TYPE_CHECKING:
+    from imgforge.signing.choice import SignWith
 
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
@@ -155,6 +158,108 @@ def days(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or int(text) > _MAX_DAYS:
         raise InvalidInputError(f"{text!r} is not a number of days", hint="write a whole number")
     return int(text)
+
+
+def signing(parser: argparse.ArgumentParser, *, attest: bool = False) -> None:
+    """Add what says who signs and who bears witness; :func:`sign_with` reads it.
+
+    With ``attest``, also predicates from outside: :func:`attested` reads them.
+    """
+    flag(
+        parser,
+        "--key",
+        metavar="FILE|URI",
+        help="private key to sign with (imgforge key generate), or the URI of one elsewhere",
+    )
+    flag(parser, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    flag(
+        parser,
+        "--keyless",
+        action="store_true",
+        help="sign as whom an identity token names: the CI's, or a browser's log-in",
+    )
+    flag(
+        parser,
+        "--identity-token",
+        type=Path,
+        metavar="FILE",
+        help="holds the token for --keyless (else SIGSTORE_ID_TOKEN, the CI, a browser)",
+    )
+    flag(
+        parser,
+        "--log",
+        action="store_true",
+        help="enter signatures into a transparency log; keyless ones always are",
+    )
+    flag(
+        parser,
+        "--timestamp",
+        action="store_true",
+        help="have signatures timestamped (RFC 3161); keyless ones are if an authority is known",
+    )
+    flag(
+        parser,
+        "--trust-config",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_SIGSTORE_TRUST_CONFIG",
+        help="ClientTrustConfig of a private Sigstore (default: the settings', else the public)",
+    )
+    if attest:
+        flag(
+            parser,
+            "--attest",
+            action="append",
+            metavar="TYPE=FILE",
+            help="sign this JSON about the image, too, such as vuln=report.json; repeatable",
+        )
+
+
+def sign_with(given: argparse.Namespace) -> SignWith:
+    """Return who signs, as the flags of :func:`signing` say; InvalidInputError if they clash."""
+    from imgforge.signing import choice
+
+    def password() -> bytes:
+        from imgforge.signing import password as passwords
+
+        return passwords.read(given.password_file)
+
+    asked = choice.SignWith(
+        key=given.key,
+        password=password,
+        keyless=given.keyless,
+        token=given.identity_token,
+        trust_config=given.trust_config,
+        log=given.log,
+        timestamp=given.timestamp,
+    )
+    choice.check(asked, offline=getattr(given, "offline", False))
+    return asked
+
+
+def attested(given: list[str]) -> tuple[tuple[str, Path], ...]:
+    """Read ``TYPE=FILE``; return each type's URI and its file. What a build makes is refused."""
+    if not given:
+        return ()
+    from imgforge.signing import predicate, statement
+
+    made = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
+    found: dict[str, Path] = {}
+    for text in given:
+        # A URI may have an equals sign; a short name or a path seldom does.
+        kind, _, file = text.rpartition("=")
+        if not kind or not file:
+            raise InvalidInputError(f"--attest {text!r} is malformed", hint="write TYPE=FILE")
+        uri = predicate.type_of(kind)
+        if uri in made:
+            raise InvalidInputError(
+                f"--attest {kind}: a build makes and signs that itself",
+                hint="imgforge attest adds another one to a finished image",
+            )
+        if uri in found:
+            raise InvalidInputError(f"--attest {kind} is given twice")
+        found[uri] = Path(file)
+    return tuple(found.items())
 
 
 def image(parser: argparse.ArgumentParser, where: str) -> None:
