@@ -6,15 +6,18 @@ claim: it counts only if the artifact itself says so, and what it proves is judg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 
 from imgforge.errors import EvidenceError, RegistryError
 from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import Layout, references
+from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor
-from imgforge.publish import Shipment, manifests, together
+from imgforge.publish import Pushed, Shipment, Terms, manifests, publish, targets, together
 
 MAX_ATTACHED = 512
 """The most artifacts that are carried along with one image."""
@@ -103,3 +106,27 @@ def _older(
             if found[0].media_type in INDEXES:
                 raise RegistryError(f"{registry.reference.with_tag(tag)} is an index")
             yield tag, layout.add(found[1], found[0].media_type)
+
+
+def promote(
+    source: Reference,
+    texts: Sequence[str],
+    terms: Terms,
+    *,
+    say: Callable[[str], None],
+    no_clobber: bool = False,
+) -> tuple[Pushed, ...]:
+    """Publish what ``source`` names in another place, with all that is attached to it.
+
+    ``texts`` are targets as :func:`imgforge.publish.targets` reads them; one without a tag gets
+    the source's. Raises what :func:`gather` and :func:`imgforge.publish.publish` raise.
+    """
+    tagged = source.tag if source.digest is None else None
+    goals = targets(texts, [tagged] if tagged else [])
+    with (
+        tempfile.TemporaryDirectory(prefix="imgforge-promote-") as scratch,
+        Registry(source) as registry,
+    ):
+        layout = Layout.create(Path(scratch) / "layout")
+        shipment = gather(registry, layout, say=say)
+        return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError
 from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
-from imgforge.oci.reference import Reference
+from imgforge.oci.reference import Reference, is_tag
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import INDEXES, Descriptor
 from imgforge.signing import simple
@@ -30,6 +30,7 @@ from imgforge.signing.statement import SIGNATURE, Statement
 if TYPE_CHECKING:
     from imgforge.signing.signatory import Signatory
 
+_NAME = "org.opencontainers.image.ref.name"
 _ROUNDS = 3
 _WORKERS = 4
 
@@ -143,6 +144,25 @@ def of_layout(layout: Layout, image: Descriptor) -> Shipment:
         found += here
         pending += [referrer.digest for referrer in here]
     return Shipment(layout, image, tuple({d.digest: d for d in found}.values()))
+
+
+def names(layout: Layout, image: Descriptor) -> tuple[str, ...]:
+    """Return the tags that the layout's index gives ``image`` (image-spec, annotations.md).
+
+    InvalidInputError if it has a name that is none, such as a whole reference.
+    """
+    found = [
+        listed.annotations[_NAME]
+        for listed in layout.index()
+        if listed.digest == image.digest and _NAME in listed.annotations
+    ]
+    for name in found:
+        if not is_tag(name):
+            raise InvalidInputError(
+                f"{layout.place} calls the image {name[:200]!a}, which is no tag",
+                hint="say which it shall have: REPOSITORY:TAG",
+            )
+    return tuple(dict.fromkeys(found))
 
 
 def check(shipment: Shipment, terms: Terms) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
     out.add_argument("target", nargs="+", metavar="REPOSITORY[:TAG]", help="where it goes")
     options.signing(out)
     options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
+    options.metadata(out)
     options.common(out, "text", "json")
 
 
@@ -57,15 +57,12 @@ def run(given: argparse.Namespace, console: Console) -> int:
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
     with console.step("publish") as say:
         pushed = publication.send(judged, goals, sealer(), say=say)
-    if given.format == "json":
-        value = {
-            "reference": pushed[0].reference,
-            "digest": base.digest,
-            "pushed": [each.to_json() for each in pushed],
-            "platforms": {str(p.platform): p.digest for p in base.platforms},
-            "findings": [finding.to_json() for finding in judged.findings],
-        }
-        print(json.dumps(value, indent=2, sort_keys=True))
-    else:
-        print(*(each.reference for each in pushed), sep="\n")
+    value = {
+        "reference": pushed[0].reference,
+        "digest": base.digest,
+        "pushed": [each.to_json() for each in pushed],
+        "platforms": {str(p.platform): p.digest for p in base.platforms},
+        "findings": [finding.to_json() for finding in judged.findings],
+    }
+    options.answer(given, value, "\n".join(each.reference for each in pushed))
     return 0
