@@ -30,6 +30,7 @@ MAX_BLOB = 32 << 30
 Progress = Callable[[int], None]
 """Is told how many more bytes of blobs are where they are to be: moved, mounted or found there."""
 _WORKERS = 4
+_LOOKS, _LOOK = 3, 0.1
 _NOT_FOUND = 404
 _CREATED = 201
 
@@ -78,6 +79,16 @@ class Registry:
         if answer.status == _NOT_FOUND:
             return None
         return self._checked(name, answer), answer.body
+
+    def has_manifest(self, digest: str) -> bool:
+        """Whether the repository says it has this manifest or index."""
+        answer = self.http.call(
+            "HEAD",
+            f"{self.path}/manifests/{digest}",
+            accept=(200, _NOT_FOUND),
+            headers={"Accept": ACCEPT},
+        )
+        return answer.status != _NOT_FOUND
 
     def _checked(self, name: str, answer: Answer) -> Descriptor:
         place = f"{self.reference.name}: manifest {name}"
@@ -159,14 +170,20 @@ class Registry:
         return sent
 
     def put_manifest(self, name: str, data: bytes, media: str) -> Answer:
-        """Put a manifest under a tag or its digest, and make sure of the digest it has there."""
-        answer = self.http.call(
-            "PUT",
-            f"{self.path}/manifests/{name}",
-            accept=(_CREATED, 200, 202),
-            headers={"Content-Type": media},
-            body=data,
-        )
+        """Put a manifest under a tag or its digest, and make sure of the digest it has there.
+
+        What it refers to must be there. Docker's registry does not see what another client puts
+        once more at that very moment, so that it is asked again.
+        """
+        for number in range(_LOOKS):
+            try:
+                answer = self._put_manifest(name, data, media)
+                break
+            except RegistryError as error:
+                unknown = any("BLOB_UNKNOWN" in detail for detail in error.details)
+                if not unknown or number + 1 == _LOOKS:
+                    raise
+                self.http.pause(_LOOK * 2**number)
         claimed = answer.headers.get("docker-content-digest")
         if claimed is not None and claimed != sha256(data):
             raise RegistryError(
@@ -174,6 +191,15 @@ class Registry:
                 f"of {sha256(data)}"
             )
         return answer
+
+    def _put_manifest(self, name: str, data: bytes, media: str) -> Answer:
+        return self.http.call(
+            "PUT",
+            f"{self.path}/manifests/{name}",
+            accept=(_CREATED, 200, 202),
+            headers={"Content-Type": media},
+            body=data,
+        )
 
     def put_image(
         self,
