@@ -23,7 +23,7 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 
 from imgforge import publish, signing, verify
 from imgforge.errors import EvidenceError, ImgforgeError, RegistryError, TransientError
-from imgforge.oci import referrers, registry, transport
+from imgforge.oci import referrers, registry, transport, upload
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, MAX_MANIFEST, Descriptor, Platform, sha256
@@ -152,7 +152,7 @@ def test_blobs_of_another_repository_are_mounted(plain: FakeRegistry, layout: La
 def test_a_registry_that_takes_only_pieces_gets_pieces(
     plain: FakeRegistry, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CHUNK", 7)
+    monkeypatch.setattr(upload, "CHUNK", 7)
     image = tiny.image(layout)
 
     def fault(seen: Seen) -> Reply | None:
