@@ -106,11 +106,8 @@ def _verify(output: Output, record: Record, private: Path | None) -> None:
     if private is None:
         verify.verify_blobs(layout, record.descriptor)
         return
-    from imgforge.signing import load_public, statement
-
-    wanted = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
-    public = load_public(public_path(private))
-    verify.verify_layout(layout, record.descriptor, public, require=wanted, deep=True)
+    wanted = verify.by_key(public_path(private), [verify.TYPES[name] for name in verify.OURS])
+    verify.verify_layout(layout, record.descriptor, wanted, deep=True)
 
 
 def _policy(path: Path | None) -> list[bytes]:

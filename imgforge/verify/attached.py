@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from imgforge import strictjson
 from imgforge.errors import RegistryError, TransientError
@@ -27,6 +27,8 @@ from imgforge.signing.statement import SIGNATURE
 
 if TYPE_CHECKING:
     from imgforge.oci.registry import Registry
+
+T = TypeVar("T")
 
 MAX_BUNDLES: Final = 256
 """The most things attached to one digest that are looked at."""
@@ -287,7 +289,7 @@ def _claims(manifest: Mapping[str, Any], name: str) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def _ranked[T](
+def _ranked(
     things: Iterable[T], claim: Callable[[T], str | None], kinds: Collection[str]
 ) -> list[T]:
     """Return what says that it is of these kinds, then what says nothing; not what says others."""
@@ -297,7 +299,7 @@ def _ranked[T](
     ]
 
 
-def _capped[T](things: list[T], digest: str, out: Found) -> list[T]:
+def _capped(things: list[T], digest: str, out: Found) -> list[T]:
     if len(things) > MAX_BUNDLES:
         out.cut.append(
             f"over {MAX_BUNDLES} things are attached to {digest}, and only the first were seen"
@@ -305,9 +307,7 @@ def _capped[T](things: list[T], digest: str, out: Found) -> list[T]:
     return things[:MAX_BUNDLES]
 
 
-def _piece(
-    name: str, manifest: dict[str, Any], kinds: Collection[str], out: Found
-) -> Piece | None:
+def _piece(name: str, manifest: dict[str, Any], kinds: Collection[str], out: Found) -> Piece | None:
     """Return the bundle in an artifact; its own layer decides, no annotation makes it one."""
     said = _claims(manifest, _PREDICATE)
     if said is not None and said not in kinds:
@@ -345,3 +345,11 @@ def _older(
             continue
         found.append(Piece(kind, layer))
     return found
+
+
+def is_evidence(listed: Descriptor, manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest that a layout lists is no image, but was attached to one."""
+    if listed.artifact_type or "artifactType" in manifest or "subject" in manifest:
+        return True
+    layers = references(dict(manifest))[1:]
+    return bool(layers) and all(layer.media_type in _OLDER for layer in layers)

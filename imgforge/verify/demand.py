@@ -35,7 +35,8 @@ class SignedBy:
     names of :mod:`imgforge.signing.claims` (``repository``, ``ref``, ``workflow`` …).
     ``trusted_root`` is the file of the Sigstore that counts; None is the public one. ``digest``
     (``sha256:<hex>``) is that of the key's file, or without a key of the root's, if the policy pins
-    it.
+    it; ``root_digest`` that of the root that goes with a key. ``asked`` says who else must bear
+    witness; see :attr:`witnesses`.
     """
 
     key: Path | None = None
@@ -44,12 +45,21 @@ class SignedBy:
     claims: Mapping[str, str] = field(default_factory=dict)
     trusted_root: Path | None = None
     digest: str = ""
-    witnesses: Witnesses = field(default_factory=Witnesses)
+    root_digest: str = ""
+    asked: Witnesses | None = None
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that decide who it is."""
-        return tuple(path for path in (self.key, self.trusted_root) if path is not None)
+    def witnesses(self) -> Witnesses:
+        """Who else must bear witness: for an identity the log, if nothing else is asked."""
+        return Witnesses(log=self.key is None) if self.asked is None else self.asked
+
+    @property
+    def pins(self) -> tuple[tuple[Path, str], ...]:
+        """The files that decide who it is, each with the digest that is demanded of it, or none."""
+        if self.key is None:
+            return () if self.trusted_root is None else ((self.trusted_root, self.digest),)
+        root = () if self.trusted_root is None else ((self.trusted_root, self.root_digest),)
+        return ((self.key, self.digest), *root)
 
 
 @dataclass(frozen=True, slots=True)

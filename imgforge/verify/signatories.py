@@ -1,4 +1,4 @@
-"""The signatories that a demand names, opened: their keys and trusted roots are read and checked."""
+"""The signatories that a demand names, opened: their keys and roots are read and checked."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def opened(by: SignedBy, *, offline: bool = False) -> Signatory:
     InvalidInputError if a file cannot be read or is no public key, EvidenceError if it is not the
     one that the policy pins, or no trusted root.
     """
-    root = None if by.trusted_root is None else read(by.trusted_root)
-    if by.key is not None:
-        key = read(by.key)
-        check_pin(by.key, key, by.digest)
-        if by.trusted_root is not None and root is not None:
-            _check_root(by.trusted_root, root)
-        return _of_key(by, key, root, offline=offline)
-    if by.trusted_root is not None and root is not None:
-        check_pin(by.trusted_root, root, by.digest)
+    data = {}
+    for path, digest in by.pins:
+        data[path] = read(path)
+        check_pin(path, data[path], digest)
+    root = None
+    if by.trusted_root is not None:
+        root = data[by.trusted_root]
         _check_root(by.trusted_root, root)
+    if by.key is not None:
+        return _of_key(by, data[by.key], root, offline=offline)
     return _of_identity(by, root, offline=offline)
 
 
