@@ -97,9 +97,10 @@ def _attested(
     found = reading.table(table, keys.ATTESTED, place, problems)
     kind = found.get("type", "")
     named = next((name for name, uri in TYPES.items() if kind in {name, uri}), "")
-    conditions = keys.CONDITIONS.get(named, frozenset[str]())
-    strange = (keys.ATTESTED.keys() & table.keys()) - conditions - {"type", "where"}
-    if kind:
+    # Of types without a name here, other versions say, what is read is told when it is judged.
+    if named:
+        strange = keys.ATTESTED.keys() & table.keys()
+        strange -= keys.CONDITIONS[named] | {"type", "where"}
         about = f"is no condition on {kind}"
         problems += [Problem((*place, key), about) for key in sorted(strange)]
     return Attested(

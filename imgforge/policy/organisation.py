@@ -159,6 +159,7 @@ def named_in(file: Path) -> tuple[Path, ...]:
     except (OSError, ValueError, RecursionError):
         return ()
     images = _tables(table, "images")
+    named: list[tuple[dict[str, Any], tuple[str, ...]]]
     named = [(trust, ("key", "trusted-root")) for trust in _tables(table.get("bases"), "trust")]
     for each in images:
         named += [(by, ("key", "trusted-root")) for by in _tables(each, "signed-by")]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from imgforge.oci.types import Platform
+from imgforge.oci.types import Platform, sha256
 from imgforge.signing.statement import SIGNATURE
 from imgforge.verify.demand import TYPES
 from imgforge.verify.proven import Attestation, Verified
+from imgforge.verify.signatories import read
 
 VERSION: Final = 1
 """Of the JSON; it grows only when a reader of an older one would misread."""
@@ -46,6 +48,14 @@ def as_json(images: Sequence[tuple[str, Verified]], policies: Mapping[str, str])
         ],
     }
     return json.dumps(value, indent=2)
+
+
+def digests(files: Iterable[Path]) -> dict[str, str]:
+    """Return the digest of every file that decided a policy, by its name.
+
+    InvalidInputError if one cannot be read.
+    """
+    return {str(path): sha256(read(path)) for path in files}
 
 
 def json_schema() -> dict[str, Any]:

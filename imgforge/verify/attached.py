@@ -48,7 +48,7 @@ OLDER_ATTESTATION: Final = "attestation"
 _BUNDLES: Final = "application/vnd.dev.sigstore.bundle"
 _OLDER: Final = {
     simple.MEDIA_TYPE: OLDER_SIGNATURE,
-    "application/vnd.dsse.envelope.v1+json": OLDER_ATTESTATION,
+    simple.ATTESTATION: OLDER_ATTESTATION,
 }
 _PREDICATE: Final = "dev.sigstore.bundle.predicateType"
 _OLDER_PREDICATE: Final = "predicateType"
@@ -244,7 +244,9 @@ class InRegistry:
         if _subject(manifest) != digest:
             return f"{claim.digest}: is listed, and refers to something else"
         piece = _piece(claim.digest, manifest, kinds, notes)
-        return self._brought(piece) if piece else (notes.passed_over or [None])[0]
+        if piece is None:
+            return notes.passed_over[0] if notes.passed_over else None
+        return self._brought(piece)
 
     def _brought(self, piece: Piece) -> Piece | str:
         if not self._purse.spend(piece.layer.size):
@@ -340,7 +342,7 @@ def _older(
             asked = kind == OLDER_SIGNATURE and SIGNATURE in kinds
         if kind is None or not asked:
             continue
-        if layer.size > (simple.MAX_PAYLOAD if kind == OLDER_SIGNATURE else MAX_SIZE):
+        if layer.size > (simple.MAX_PAYLOAD if kind == OLDER_SIGNATURE else simple.MAX_ENVELOPE):
             out.passed_over.append(f"{kind} {layer.digest} of {digest}: is too large")
             continue
         found.append(Piece(kind, layer))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +23,26 @@ def opened(by: SignedBy, *, offline: bool = False) -> Signatory:
     InvalidInputError if a file cannot be read or is no public key, EvidenceError if it is not the
     one that the policy pins, or no trusted root.
     """
-    data = {}
+    return of(by, files(by), offline=offline)
+
+
+def files(by: SignedBy) -> dict[Path, bytes]:
+    """Return what the files hold that decide who ``by`` is; errors as of :func:`opened`."""
+    found = {}
     for path, digest in by.pins:
-        data[path] = read(path)
-        check_pin(path, data[path], digest)
+        found[path] = read(path)
+        check_pin(path, found[path], digest)
+    return found
+
+
+def of(by: SignedBy, files: Mapping[Path, bytes], *, offline: bool = False) -> Signatory:
+    """Return who must have signed, as ``files`` say; errors as of :func:`opened`."""
     root = None
     if by.trusted_root is not None:
-        root = data[by.trusted_root]
+        root = files[by.trusted_root]
         _check_root(by.trusted_root, root)
     if by.key is not None:
-        return _of_key(by, data[by.key], root, offline=offline)
+        return _of_key(by, files[by.key], root, offline=offline)
     return _of_identity(by, root, offline=offline)
 
 
