@@ -1,23 +1,42 @@
-"""An image that lies in a registry, with all that is attached to it, on its way to another place.
+"""An image that was built before, on its way to registries, from a layout or from a registry.
 
-The tag is resolved once; from then on all goes by digest. What a registry lists as attached is a
-claim: it counts only if the artifact itself says so, and what it proves is judged elsewhere.
+What it must prove is asked first, as ``imgforge verify`` asks it. A tag is resolved once; from then
+on all goes by digest. What a registry lists as attached is a claim: it counts only if the artifact
+itself says so, and it is judged again before it goes out.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from imgforge.errors import EvidenceError, RegistryError
+from imgforge import sources
+from imgforge.errors import EvidenceError, InvalidInputError, RegistryError
 from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor
-from imgforge.publish import Pushed, Shipment, Terms, manifests, publish, targets, together
+from imgforge.publish import (
+    Pushed,
+    Shipment,
+    Terms,
+    manifests,
+    of_layout,
+    publish,
+    targets,
+    together,
+)
+from imgforge.sources import name as names
+
+if TYPE_CHECKING:
+    from imgforge.verify.demand import Demand
+    from imgforge.verify.inquiry import Inquiry
+    from imgforge.verify.proven import Verified
 
 MAX_ATTACHED = 512
 """The most artifacts that are carried along with one image."""
@@ -25,6 +44,9 @@ MAX_EVIDENCE = 1 << 30
 """Bytes; the most that all of them may hold."""
 OLDER = (".sig", ".att")
 """What follows ``sha256-<hex>`` in the tags of cosign's older evidence."""
+
+_NAME: Final = "org.opencontainers.image.ref.name"
+_KINDS: Final = frozenset({names.PROJECT, names.LAYOUT, names.REGISTRY})
 
 
 def gather(registry: Registry, layout: Layout, *, say: Callable[[str], None]) -> Shipment:
@@ -34,7 +56,6 @@ def gather(registry: Registry, layout: Layout, *, say: Callable[[str], None]) ->
     attached than is carried, RegistryError or TransientError as the registry has it.
     """
     image, data = registry.resolve()
-    say(f"{registry.reference} is {image.digest}")
     layout.add(data, image.media_type)
     registry.fetch_manifests(image, layout, None)
     digests = manifests(layout, image)
@@ -109,24 +130,82 @@ def _older(
 
 
 def promote(
-    source: Reference,
+    what: str,
     texts: Sequence[str],
-    terms: Terms,
+    asked: Inquiry,
     *,
     say: Callable[[str], None],
     no_clobber: bool = False,
 ) -> tuple[Pushed, ...]:
-    """Publish what ``source`` names in another place, with all that is attached to it.
+    """Publish the image that ``what`` names, with all that is attached to it.
 
     ``texts`` are targets as :func:`imgforge.publish.targets` reads them; one without a tag gets
-    the source's. Raises what :func:`gather` and :func:`imgforge.publish.publish` raise.
+    the tags that the image has: those of the layout, or the one that ``what`` names. EvidenceError
+    if the image is not what is asked, InvalidInputError if ``what`` is neither a project or layout
+    nor a registry's; further errors as of :func:`gather` and :func:`imgforge.publish.publish`.
     """
-    tagged = source.tag if source.digest is None else None
-    goals = targets(texts, [tagged] if tagged else [])
+    name = sources.parse(what)
+    if name.kind not in _KINDS:
+        raise InvalidInputError(
+            f"{what} can be pushed from a layout only",
+            hint="unpack an OCI archive: mkdir layout && tar -xf image.tar -C layout",
+        )
+    targets(texts, ())
+    terms = _terms(asked.flags.on(asked.policy.demands(sources.title(name))))
+    if name.kind == names.REGISTRY:
+        proven = _proven(what, asked, say)
+        source = Reference.parse(name.place)
+        tags = (source.tag,) if source.tag is not None and source.digest is None else ()
+        goals = targets(texts, tags)
+        with _gathered(source.with_digest(proven.digest), say) as shipment:
+            return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
+    with sources.open_source(name, say=say, offline=True) as found:
+        proven = _proven(what, asked, say)
+        (image,) = {d.digest: d for d in found.tops if d.digest == proven.digest}.values()
+        if not isinstance(found.blobs, Layout):
+            raise TypeError(f"{name.kind} was opened as another thing than a layout")
+        goals = targets(texts, tagged(found.blobs, image))
+        shipment = of_layout(found.blobs, _plain(image))
+        return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
+
+
+def tagged(layout: Layout, image: Descriptor) -> tuple[str, ...]:
+    """Return the tags that the layout's index gives ``image`` (image-spec, annotations.md).
+
+    Whole references, which other tools write there, are none.
+    """
+    listed = [d.annotations.get(_NAME, "") for d in layout.index() if d.digest == image.digest]
+    return tuple(dict.fromkeys(name for name in listed if name and not set(name) & set("/:@")))
+
+
+def _proven(what: str, asked: Inquiry, say: Callable[[str], None]) -> Verified:
+    from imgforge.verify.inquiry import inquire
+
+    say(f"verifying {what}")
+    try:
+        return inquire(what, asked, say)
+    except EvidenceError as error:
+        hint = error.hint or "sign it first, and attest what is demanded (imgforge build --key)"
+        raise EvidenceError(error.message, details=error.details, hint=hint) from error
+
+
+def _terms(demands: Sequence[Demand]) -> Terms:
+    """Return the least that is held against what goes out: somebody who counts signed it."""
+    from imgforge.verify import signatories
+
+    signed_by = tuple(signatories.opened(by) for each in demands for by in each.signed_by)
+    through = all(each.through_index for each in demands)
+    return Terms(signed_by, others=True, through_index=through)
+
+
+def _plain(image: Descriptor) -> Descriptor:
+    return Descriptor(image.media_type, image.digest, image.size)
+
+
+@contextlib.contextmanager
+def _gathered(source: Reference, say: Callable[[str], None]) -> Iterator[Shipment]:
     with (
         tempfile.TemporaryDirectory(prefix="imgforge-promote-") as scratch,
         Registry(source) as registry,
     ):
-        layout = Layout.create(Path(scratch) / "layout")
-        shipment = gather(registry, layout, say=say)
-        return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
+        yield gather(registry, Layout.create(Path(scratch) / "layout"), say=say)

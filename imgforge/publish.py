@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgforge.console import Meter
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError
 from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
-from imgforge.oci.reference import Reference, is_tag
+from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import INDEXES, Descriptor
 from imgforge.signing import simple
@@ -30,7 +32,6 @@ from imgforge.signing.statement import SIGNATURE, Statement
 if TYPE_CHECKING:
     from imgforge.signing.signatory import Signatory
 
-_NAME = "org.opencontainers.image.ref.name"
 _ROUNDS = 3
 _WORKERS = 4
 
@@ -144,25 +145,6 @@ def of_layout(layout: Layout, image: Descriptor) -> Shipment:
         found += here
         pending += [referrer.digest for referrer in here]
     return Shipment(layout, image, tuple({d.digest: d for d in found}.values()))
-
-
-def names(layout: Layout, image: Descriptor) -> tuple[str, ...]:
-    """Return the tags that the layout's index gives ``image`` (image-spec, annotations.md).
-
-    InvalidInputError if it has a name that is none, such as a whole reference.
-    """
-    found = [
-        listed.annotations[_NAME]
-        for listed in layout.index()
-        if listed.digest == image.digest and _NAME in listed.annotations
-    ]
-    for name in found:
-        if not is_tag(name):
-            raise InvalidInputError(
-                f"{layout.place} calls the image {name[:200]!a}, which is no tag",
-                hint="say which it shall have: REPOSITORY:TAG",
-            )
-    return tuple(dict.fromkeys(found))
 
 
 def check(shipment: Shipment, terms: Terms) -> tuple[str, ...]:
@@ -361,21 +343,26 @@ def _bring(
     registry: Registry, shipment: Shipment, origin: Registry, say: Callable[[str], None]
 ) -> None:
     """Fetch what ``registry`` neither has nor can take out of ``origin`` by itself."""
-    layout = shipment.layout
-    near = origin.reference.registry == registry.reference.registry
+    layout, source = shipment.layout, origin.reference
+    near = source.registry == registry.reference.registry
+    meter, lock = Meter(say, f"fetching from {source.name}"), threading.Lock()
+
+    def told(count: int) -> None:
+        with lock:
+            meter.add(count)
 
     def bring(blob: Descriptor) -> None:
         if layout.has(blob.digest) or registry.has_blob(blob.digest):
             return
-        if not near or not _mounted(registry, blob, origin.reference.repository):
-            say(f"fetching {blob.digest}")
-            origin.fetch_blob(blob, layout)
+        if not near or not _mounted(registry, blob, source.repository):
+            origin.fetch_blob(blob, layout, told)
 
     together([partial(bring, blob) for blob in _blobs(layout, layout.images(shipment.image))])
 
 
 def _mounted(registry: Registry, blob: Descriptor, source: str) -> bool:
     """Whether the registry took a blob out of its repository ``source`` (end-11)."""
+    registry.http.also(f"repository:{source}:pull")
     path = f"{registry.path}/blobs/uploads/?mount={blob.digest}&from={source}"
     return registry.http.call("POST", path, accept=(201, 202)).status == 201  # noqa: PLR2004
 
@@ -392,7 +379,9 @@ def _send(
     """Put everything but the names."""
     name, layout = registry.reference.name, shipment.layout
     say(f"{name}: pushing {shipment.image.digest}")
-    registry.put_image(layout, shipment.image, mount)
+    size = sum(blob.size for blob in _blobs(layout, layout.images(shipment.image)))
+    meter = Meter(say, f"{name}: pushing", size)
+    registry.put_image(layout, shipment.image, mount, meter.add)
     if shipment.referrers:
         say(f"{name}: attaching {len(shipment.referrers)} pieces of evidence")
         blobs = _blobs(layout, shipment.referrers)
@@ -410,11 +399,10 @@ def _blobs(layout: Layout, manifests: Iterable[Descriptor]) -> Collection[Descri
 def _attach(
     registry: Registry, layout: Layout, referrers: Sequence[Descriptor], known: dict[str, str]
 ) -> None:
-    """Put the referrers one after another, and again those that others' writes made vanish."""
+    """Put the referrers one after another, and again those that vanished; then read them again."""
     missing = list(referrers)
     for _ in range(_ROUNDS):
-        for referrer in missing:
-            evidence.put(registry, layout, referrer)
+        evidence.attach(registry, layout, missing)
         present = {
             d.digest
             for subject in sorted({known[r.digest] for r in referrers})

@@ -89,11 +89,6 @@ class Reference:
         return f"{self.name}{tag}{digest}"
 
 
-def is_tag(text: str) -> bool:
-    """Whether ``text`` is a tag."""
-    return _TAG.fullmatch(text) is not None
-
-
 def _split(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
     if slash and (any(c in first for c in ".:") or first == "localhost" or first.lower() != first):

@@ -75,7 +75,7 @@ def sign(
     )
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+def start(*arguments: str) -> subprocess.Popen[bytes]:
     """Start the ``imgforge`` command of this environment; nothing of what it says is kept."""
     return subprocess.Popen(
         [Path(sys.executable).with_name("imgforge"), *arguments],
