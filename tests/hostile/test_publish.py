@@ -119,7 +119,7 @@ def test_killed_at_a_request_a_tag_names_a_signed_image_and_the_next_run_ends_it
 
         fake.fault = fault
         with fake.lock:
-            process = signedimage.start(*("push", "-q", *asked(signed), signed.layout.path, place))
+            process = signedimage.start(*command)
             child.append(process.pid)
         assert process.wait(30) == -signal.SIGKILL
         fake.fault = lambda _: None
