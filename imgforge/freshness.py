@@ -117,10 +117,11 @@ def _verify(output: Output, record: Record, asked: Choices) -> None:
         return
     from imgforge.signing import choice
 
-    _signed(layout, record, choice.stored(asked.sign, record.signer))
+    kinds = [kind for kind, _ in asked.attested]
+    _signed(layout, record, choice.stored(asked.sign, record.signer), kinds)
 
 
-def _signed(layout: Layout, record: Record, who: Signatory) -> None:
+def _signed(layout: Layout, record: Record, who: Signatory, attested: Sequence[str]) -> None:
     """Demand that ``who`` signed each thing that a build signs, about what it is about."""
     from imgforge.oci.layout import references
     from imgforge.oci.types import INDEXES
@@ -128,7 +129,7 @@ def _signed(layout: Layout, record: Record, who: Signatory) -> None:
     from imgforge.signing.bundle import MAX_SIZE
 
     image = record.descriptor
-    each = {statement.SIGNATURE, statement.PROVENANCE, statement.FINDINGS}
+    each = {statement.SIGNATURE, statement.PROVENANCE, statement.FINDINGS, *attested}
     boms = {statement.SPDX, statement.CYCLONEDX}
     missing = {(one.digest, kind) for one in layout.images(image) for kind in each | boms}
     if image.media_type in INDEXES:
@@ -137,10 +138,12 @@ def _signed(layout: Layout, record: Record, who: Signatory) -> None:
         manifest = layout.read_json(referrer)
         about = Descriptor.from_json(manifest.get("subject")).digest
         (bundle,) = references(manifest)[1:]
-        said, _ = who.statement(layout.read(bundle, limit=MAX_SIZE))
-        if not said.is_about(about):
-            raise InvalidInputError(f"{referrer.digest} is about something else")
-        missing.discard((about, said.predicate_type))
+        try:
+            said, _ = who.statement(layout.read(bundle, limit=MAX_SIZE))
+        except ValueError:
+            continue  # others may have signed, too
+        if said.is_about(about):
+            missing.discard((about, said.predicate_type))
     if missing:
         raise InvalidInputError(f"{len(missing)} statements about {image.digest} are not there")
 

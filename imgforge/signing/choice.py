@@ -18,7 +18,7 @@ from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
     from imgforge.signing.key import PublicKey
-    from imgforge.signing.sealer import Sealer
+    from imgforge.signing.sealer import Sealer, Witnessed
     from imgforge.signing.signatory import Signatory
     from imgforge.signing.token import Token
 
@@ -98,6 +98,25 @@ def begin(asked: SignWith, say: Say, *, token: Token | None = None) -> Callable[
     if asked.keyless:
         return _begin_identity(asked, say, token)
     raise InvalidInputError("nothing says who signs", hint="give --key FILE or --keyless")
+
+
+def open_witnessed(asked: SignWith, public: PublicKey) -> Witnessed:
+    """Return how bundles of ``public`` get the words of the witnesses that are asked for.
+
+    InvalidInputError if the trust configuration has none of them; errors as :func:`.trust.load`.
+    """
+    from imgforge.signing import trust
+    from imgforge.signing.sealer import Witnessed, Witnessing
+    from imgforge.signing.services import Services
+
+    found = trust.load(trust_config(asked))
+    if asked.log and found.log is None:
+        raise InvalidInputError("the trust configuration names no transparency log")
+    if asked.timestamp and not found.timestamps:
+        raise InvalidInputError("the trust configuration names no timestamp authority")
+    log = found.log if asked.log else None
+    stamps = found.timestamps if asked.timestamp else ()
+    return Witnessed(public, found, Witnessing(Services(), log, stamps))
 
 
 def name(asked: SignWith, token: Token | None) -> str:
@@ -211,28 +230,12 @@ def _begin_key(asked: SignWith, key: str) -> Callable[[], Sealer]:
         password = partial(bytes, given)
 
     def opened() -> Sealer:
-        from imgforge.signing.sealer import KeySealer, Witnessing
+        from imgforge.signing.sealer import KeySealer
 
         signer = open_signer(key, password)
         if not asked.log and not asked.timestamp:
             return KeySealer(signer)
-        from imgforge.signing import trust
-        from imgforge.signing.services import Services
-
-        found = trust.load(trust_config(asked))
-        if asked.log and found.log is None:
-            raise InvalidInputError("the trust configuration names no transparency log")
-        if asked.timestamp and not found.timestamps:
-            raise InvalidInputError("the trust configuration names no timestamp authority")
-        return KeySealer(
-            signer,
-            found,
-            Witnessing(
-                Services(),
-                found.log if asked.log else None,
-                found.timestamps if asked.timestamp else (),
-            ),
-        )
+        return KeySealer(signer, open_witnessed(asked, signer.public_key))
 
     return _started(opened)
 
@@ -243,7 +246,7 @@ def _begin_identity(asked: SignWith, say: Say, known: Token | None) -> Callable[
     had = known or token.without_asking(asked.token)
     loading = _started(lambda: trust.load(trust_config(asked)))
     if had is None:
-        had = token.ask(loading().issuer, say)
+        had = token.ask(lambda: loading().issuer, say)
     say(f"signing as {had}")
     unused = [had]
 
@@ -251,7 +254,7 @@ def _begin_identity(asked: SignWith, say: Say, known: Token | None) -> Callable[
         if unused and token.holds(unused[-1]):
             return unused.pop()
         unused.clear()
-        return token.without_asking(asked.token) or token.ask(loading().issuer, say)
+        return token.without_asking(asked.token) or token.ask(lambda: loading().issuer, say)
 
     def opened() -> Sealer:
         from imgforge.signing.identity import IdentitySealer

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.signing import dsse
+from imgforge.signing import certificates, claims, dsse
 from imgforge.signing.keyless import ByIdentity
+from imgforge.signing.proof import Witnesses
+from imgforge.signing.root import trusted
 from imgforge.signing.sealer import Witnessing, assembled, proven
 
 if TYPE_CHECKING:
@@ -129,12 +131,12 @@ class IdentitySealer:
         signed = request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
         chain = self._services.certificate(self._trust.fulcio, signed, self._token().text)
         try:
-            leaf, *above = [x509.load_pem_x509_certificate(pem) for pem in chain]
-        except ValueError as error:
+            leaf = x509.load_pem_x509_certificate(chain[0])
+        except (ValueError, IndexError) as error:
             raise EvidenceError("Fulcio answers with something else than certificates") from error
         if leaf.public_key() != key.public_key():
             raise EvidenceError("Fulcio answers with a certificate for another key")
-        self._check_sct(leaf, above)
+        self._prove(leaf)
         identity, issuer = named(leaf)
         found = Certified(key, leaf, identity, issuer)
         if not found.is_fresh(dt.datetime.now(dt.UTC)):
@@ -145,32 +147,25 @@ class IdentitySealer:
             )
         return found
 
-    def _check_sct(self, leaf: Certificate, above: list[Certificate]) -> None:
-        """See before anything is logged that the certificate was: ``proven`` would say it late."""
-        from sigstore._internal.sct import verify_sct
-        from sigstore._internal.trust import KeyringPurpose
-
+    def _prove(self, leaf: Certificate) -> None:
+        """See before anything is logged that the certificate counts: ``proven`` would say it late."""
         try:
-            verify_sct(leaf, above, self._trust.trusted.ct_keyring(KeyringPurpose.SIGN))
-        except Exception as error:  # whatever the library trips over proves nothing
-            reason = " ".join(str(error).split())[:300]
+            root = trusted(self._trust.root, offline=False)
+            certificates.prove(leaf, root, [dt.datetime.now(dt.UTC)])
+        except ValueError as error:
             raise EvidenceError(
-                f"Fulcio's certificate does not prove that it was logged (SCT): {reason}"
+                f"Fulcio's certificate does not prove what it should: {error}",
+                hint="does the trust configuration's root fit its certificate authority?",
             ) from error
 
 
 def named(leaf: Certificate) -> tuple[str, str]:
     """Return the identity and the issuer that a certificate names; EvidenceError if it does not."""
-    from imgforge.signing import claims
-
     try:
         found = claims.read(leaf)
     except ValueError as error:
         raise EvidenceError(f"Fulcio's certificate cannot be read: {error}") from error
-    identity, issuer = found.get("identity"), found.get("issuer")
-    if not identity or not issuer:
-        raise EvidenceError("Fulcio's certificate names no identity or no issuer")
-    return identity, issuer
+    return found["identity"], found["issuer"]
 
 
 def exactly(identity: str, issuer: str, root: bytes | None, *, timestamp: bool) -> ByIdentity:
@@ -178,8 +173,6 @@ def exactly(identity: str, issuer: str, root: bytes | None, *, timestamp: bool) 
 
     ``timestamp`` demands one beside the log's entry.
     """
-    from imgforge.signing.proof import Witnesses
-
     return ByIdentity(
         literal(identity),
         literal(issuer),

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imgforge.errors import EvidenceError
 from imgforge.oci.types import canonical_json
 from imgforge.signing import dsse
-from imgforge.signing.bundle import MEDIA_TYPE
+from imgforge.signing.bundle import MEDIA_TYPE, Bundle
 from imgforge.signing.proof import Witnesses
 from imgforge.signing.signatory import ByKey, Signatory
 from imgforge.signing.signer import Signer
 
 if TYPE_CHECKING:
+    from imgforge.signing.key import PublicKey
     from imgforge.signing.services import Services, Verifier
     from imgforge.signing.trust import Log, Trust
 
@@ -80,16 +82,47 @@ class Witnessing:
 
 
 @dataclass(frozen=True, slots=True)
+class Witnessed:
+    """The key to bundles that witnesses bear out; the private half is not needed for that."""
+
+    key: PublicKey
+    trust: Trust
+    witnessing: Witnessing
+
+    def seal(self, envelope: dsse.Envelope, kept: Mapping[str, Any] = {}) -> bytes:
+        """Return a verified bundle of ``envelope``, which the key signed, maybe earlier.
+
+        ``kept`` is the ``verificationMaterial`` it had: words of others stay. Errors as a sealer's.
+        """
+        verifier = verifier_of_key(self.key.der, self.key.to_pem())
+        material = {
+            **kept,
+            "publicKey": {"hint": self.key.hint},
+            **self.witnessing.material(envelope, verifier),
+        }
+        return proven(assembled(envelope, material), self.signatory())
+
+    def signatory(self) -> Signatory:
+        """Return the key with the witnesses that are asked."""
+        witnesses = Witnesses(
+            log=self.witnessing.log is not None, timestamp=bool(self.witnessing.timestamps)
+        )
+        return ByKey(self.key, witnesses=witnesses, root=self.trust.root)
+
+    def plain(self) -> Signatory:
+        """Return the key alone."""
+        return ByKey(self.key)
+
+
+@dataclass(frozen=True, slots=True)
 class KeySealer:
     """Signs with a key.
 
-    Alone, no service is asked, and the same statement gives the same bytes. With ``trust``, its
-    ``witnesses`` are asked for their word.
+    Alone, no service is asked, and the same statement gives the same bytes.
     """
 
     signer: Signer
-    trust: Trust | None = None
-    witnessing: Witnessing | None = None
+    witnessed: Witnessed | None = None
     # What a key lies in (a token, a connection) may not be shared by threads.
     _one: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -100,30 +133,26 @@ class KeySealer:
         """Return the bundle with the key's hint, and the witnesses' words if any are asked."""
         with self._one:
             envelope = dsse.sign(statement, self.signer)
-        return self.witnessed(envelope)
-
-    def witnessed(self, envelope: dsse.Envelope) -> bytes:
-        """Return the bundle of an envelope that the key signed, maybe earlier and elsewhere."""
-        material: dict[str, Any] = {"publicKey": {"hint": self.signer.hint}}
-        if self.witnessing is not None:
-            verifier = verifier_of_key(self.signer.public_key.der, self.signer.public_key.to_pem())
-            material |= self.witnessing.material(envelope, verifier)
-        return proven(assembled(envelope, material), self.signatory())
+        if self.witnessed is not None:
+            return self.witnessed.seal(envelope)
+        return proven(Bundle(envelope, self.signer.hint).to_bytes(), self.signatory())
 
     def signatory(self) -> Signatory:
         """Return the key, with the witnesses that are asked."""
-        if self.witnessing is None or self.trust is None:
-            return ByKey(self.signer.public_key)
-        witnesses = Witnesses(
-            log=self.witnessing.log is not None, timestamp=bool(self.witnessing.timestamps)
-        )
-        return ByKey(self.signer.public_key, witnesses=witnesses, root=self.trust.root)
+        if self.witnessed is not None:
+            return self.witnessed.signatory()
+        return ByKey(self.signer.public_key)
 
 
 def seal_all(sealer: Sealer, statements: Sequence[bytes]) -> list[bytes]:
     """Seal ``statements`` together, in their order; the first error ends it."""
+    return together([partial(sealer.seal, statement) for statement in statements])
+
+
+def together(work: Sequence[Callable[[], bytes]]) -> list[bytes]:
+    """Do what mostly waits for services at the same time; return what each gives, in order."""
     with ThreadPoolExecutor(max_workers=_TOGETHER) as pool:
-        futures = [pool.submit(sealer.seal, statement) for statement in statements]
+        futures = [pool.submit(each) for each in work]
         try:
             return [future.result() for future in futures]
         finally:

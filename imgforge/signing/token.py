@@ -65,8 +65,10 @@ def without_asking(file: Path | None) -> Token | None:
     return None if found is None else read(found, "the token of this CI")
 
 
-def ask(issuer: str, say: Callable[[str], None]) -> Token:
+def ask(issued_by: Callable[[], str], say: Callable[[str], None]) -> Token:
     """Have a person log in with a browser; only on a terminal.
+
+    ``issued_by`` returns the URL of who logs people in, or nothing; it is asked only then.
 
     InvalidInputError, saying what to do instead, where there is none. EvidenceError if the log-in
     fails.
@@ -82,6 +84,7 @@ def ask(issuer: str, say: Callable[[str], None]) -> Token:
             hint="in GitHub Actions: permissions: {id-token: write}; in GitLab CI: id_tokens: "
             f"{{{VARIABLE}: {{aud: {AUDIENCE}}}}}",
         )
+    issuer = issued_by()
     if not issuer:
         raise InvalidInputError("the trust configuration names nobody who could log you in")
     say(f"waiting for you to log in at {issuer}")

@@ -5,7 +5,7 @@ Source: github.com/sigstore/protobuf-specs, sigstore_trustroot.proto (``ClientTr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
-    from sigstore.models import ClientTrustConfig, TrustedRoot
+    from sigstore.models import ClientTrustConfig
 
 MAX_CONFIG = 8 << 20
 """Bytes; the most that is read of a trust configuration."""
@@ -39,7 +39,6 @@ class Trust:
     """
 
     root: bytes | None
-    trusted: TrustedRoot = field(repr=False, compare=False)
     fulcio: str
     issuer: str
     log: Log | None
@@ -113,7 +112,6 @@ def _of(config: ClientTrustConfig, root: bytes | None) -> Trust:
         issuer = ""
     return Trust(
         root,
-        config.trusted_root,
         services.get_fulcio().url,
         issuer,
         logs[0] if logs else None,
