@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from imgforge.endorsement import Endorsed
     from imgforge.place import Place
     from imgforge.signing.choice import SignWith
+    from imgforge.verify.flags import Flags
 
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
 
 _MAX_DAYS = 36_500
+
+CLAIMS = {
+    "repository": "the source's repository",
+    "ref": "the source's ref",
+    "workflow": "the workflow that was started",
+    "trigger": "what started it",
+}
+"""Claims of certificates that have a flag; a policy can ask for all of them."""
 
 
 def parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
@@ -154,6 +163,110 @@ def platforms(given: list[str]) -> tuple[Platform, ...]:
         return tuple(dict.fromkeys(Platform.parse(text) for text in given))
     except ValueError as error:
         raise InvalidInputError(f"--platform: {error}", hint="such as linux/arm64") from error
+
+
+def verification(parser: argparse.ArgumentParser) -> None:
+    """Add what demands evidence of images; :func:`asked` reads it."""
+    from imgforge.policy.bounds import LEVELS
+    from imgforge.policy.keys import TYPES
+
+    flag(
+        parser,
+        "--key",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_PUBLIC_KEY",
+        help="public key that must have signed",
+    )
+    flag(parser, "--identity", metavar="GLOB", help="whom the signing certificate was issued to")
+    flag(parser, "--issuer", metavar="GLOB", help="who vouched for that identity")
+    for name, about in CLAIMS.items():
+        flag(parser, f"--{name}", metavar="GLOB", help=f"{about}, as the certificate says")
+    flag(
+        parser,
+        "--trusted-root",
+        type=Path,
+        metavar="FILE",
+        help="trusted root of another Sigstore than the public one",
+    )
+    for name, about in (
+        ("log", "whether a transparency log must hold signatures (default: those by identities)"),
+        ("timestamp", "whether a timestamp authority must have seen them (default: waived)"),
+    ):
+        flag(
+            parser,
+            f"--{name}",
+            choices=("required", "waived"),
+            variable=f"IMGFORGE_VERIFY_{name.upper()}",
+            help=about,
+        )
+    flag(
+        parser,
+        "--require",
+        action="append",
+        metavar="TYPE",
+        help=f"evidence that must be attested: {', '.join(TYPES)} or a predicate type's URI; "
+        "repeatable (default with --key and no policy, as for builds of one's own: spdx, "
+        "cyclonedx, provenance, findings; else, or with signature: the signature alone)",
+    )
+    flag(parser, "--builder", metavar="GLOB", help="who built it, as the provenance says")
+    flag(parser, "--source", metavar="GLOB", help="what it was built from, as the provenance says")
+    flag(
+        parser,
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_VERIFY_LOCK",
+        help="lock that must have every base which the provenance names",
+    )
+    flag(
+        parser,
+        "--true-sbom",
+        action="store_true",
+        help="the SBOM must list just what the image's layers have: they are read",
+    )
+    flag(
+        parser,
+        "--below",
+        choices=LEVELS,
+        help="no finding of the newest scan is as severe as this",
+    )
+    flag(
+        parser,
+        "--max-age",
+        type=days,
+        metavar="DAYS",
+        help="the most days since the scan",
+    )
+
+
+def asked(given: argparse.Namespace) -> Flags:
+    """Return what the flags of :func:`verification` demand; InvalidInputError if malformed."""
+    from imgforge.policy.keys import TYPE
+    from imgforge.verify.flags import SIGNATURE, Flags
+
+    for name in given.require:
+        try:
+            if name != SIGNATURE:
+                TYPE.read(name)
+        except ValueError as error:
+            raise InvalidInputError(f"--require {name!a} {error}") from error
+    return Flags(
+        key=given.key,
+        identity=given.identity or "",
+        issuer=given.issuer or "",
+        claims={name: value for name in CLAIMS if (value := getattr(given, name))},
+        trusted_root=given.trusted_root,
+        log=None if given.log is None else given.log == "required",
+        timestamp=None if given.timestamp is None else given.timestamp == "required",
+        require=given.require,
+        builder=given.builder or "",
+        source=given.source or "",
+        locked=given.lock,
+        true=given.true_sbom,
+        below=given.below,
+        max_age=given.max_age,
+    )
 
 
 def days(text: str) -> int:
@@ -363,6 +476,30 @@ def open_image(name: str) -> tuple[Layout, Descriptor]:
 
 def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
+
+
+def metadata(parser: argparse.ArgumentParser) -> None:
+    """Add the file that a job reads when the command is done; :func:`answer` writes it."""
+    flag(
+        parser,
+        "--metadata-file",
+        type=Path,
+        metavar="FILE",
+        help="also write what --format json prints into this file, at once and whole",
+    )
+
+
+def answer(given: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
+    """Print ``value`` as JSON or ``text``, as asked, and write the metadata file if there is one.
+
+    InvalidInputError if that cannot be written.
+    """
+    import json
+
+    whole = json.dumps(value, indent=2, sort_keys=True)
+    if given.metadata_file is not None:
+        write(given.metadata_file, f"{whole}\n".encode())
+    print(whole if given.format == "json" else text)
 
 
 def write(path: Path, data: bytes) -> None:
