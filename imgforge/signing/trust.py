@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgforge import strictjson
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.types import canonical_json, sha256
+from imgforge.signing.identity_token import surroundings
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
@@ -104,7 +105,8 @@ def _public() -> ClientTrustConfig:
     from sigstore.models import ClientTrustConfig
 
     try:
-        return ClientTrustConfig.production()
+        with surroundings():
+            return ClientTrustConfig.production()
     except Exception as error:
         from tuf.api.exceptions import DownloadError
 
