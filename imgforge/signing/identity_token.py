@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from imgforge import strictjson
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
@@ -26,6 +26,8 @@ MAX_TOKEN = 64 << 10
 """Bytes; GitHub's have two thousand."""
 _LEAST = 5
 """Seconds for which a token must still hold to be worth sending."""
+_LATEST = 253402300799
+"""The last second of the year 9999."""
 _PARTS = 3
 """Of a token: header, claims, signature (RFC 7515, section 7.1)."""
 _WHO = ("iss", "sub", "email", "job_workflow_ref", "ci_config_ref_uri")
@@ -46,7 +48,8 @@ class Token:
 
     def __str__(self) -> str:
         named = self.claims.get("email") or self.claims.get("sub") or "nobody"
-        return f"{named} of {self.claims.get('iss')}"[:300]
+        shown = f"{named} of {self.claims.get('iss')}"[:300]
+        return "".join(c if c.isprintable() else "?" for c in shown)
 
 
 def without_asking(file: Path | None) -> Token | None:
@@ -136,17 +139,22 @@ def _judge(claims: dict[str, Any], place: str) -> None:
     if not isinstance(claims.get("iss"), str) or not isinstance(claims.get("sub"), str):
         raise InvalidInputError(f"{place} is a token that names no issuer or subject")
     now, ends, begins = time.time(), claims.get("exp"), claims.get("nbf")
-    if not isinstance(ends, int | float):
+    if not _is_moment(ends):
         raise InvalidInputError(f"{place} is a token without an end (exp)")
     if ends < now + _LEAST:
         raise InvalidInputError(
             f"{place} is a token that expired {max(0, int(now - ends))} s ago",
             hint="tokens hold for minutes: ask for a new one just before signing",
         )
-    if isinstance(begins, int | float) and begins > now + 60:
+    if _is_moment(begins) and begins > now + 60:
         raise InvalidInputError(
             f"{place} is a token that is not yet valid", hint="is this machine's clock right?"
         )
+
+
+def _is_moment(value: object) -> TypeGuard[int | float]:
+    """Whether a claim is a NumericDate (RFC 7519, section 2) of a time that calendars have."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _LATEST
 
 
 def _file(path: Path) -> str:
