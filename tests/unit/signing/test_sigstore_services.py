@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import selfsigned
 from madeservices import jwt
 from madesigstore import NOW, Log, Sigstore, dsse, hashedrekord2, new_key, pae, public, timestamp
 from scripted import Answer, scripted
@@ -254,7 +256,31 @@ def test_what_is_no_timestamp_is_an_error(services: Services, body: bytes) -> No
         services.timestamp(tsa.url, b"signature")
 
 
-def test_authorities_of_requests_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_own_authorities_count_by_either_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    path, context = selfsigned.make(tmp_path)
+    with scripted(Answer(200, js(CHAIN)), tls=context) as fulcio:
+        with pytest.raises(TransientError, match=r"(?i)certificate"):
+            Services(lambda _: None).certificate(fulcio.url, b"CSR", "token")
+        monkeypatch.setenv(variable, str(path))
+        assert Services().certificate(fulcio.url, b"CSR", "token") == [b"leaf", b"root"]
+
+
+def test_a_proxy_is_asked_for_what_lies_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(Answer(407)) as proxy:
+        monkeypatch.setenv("IMGFORGE_PROXY", proxy.url)
+        with pytest.raises(TransientError, match="does not serve"):
+            Services(lambda _: None).timestamp("https://tsa.test", b"signature")
+    assert {(method, path) for method, path, *_ in proxy.asked} == {("CONNECT", "tsa.test:443")}
+
+
+def test_authorities_of_requests_that_are_not_there_are_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none.pem")
     with pytest.raises(InvalidInputError, match=r"REQUESTS_CA_BUNDLE /none\.pem cannot be used"):
