@@ -33,7 +33,7 @@ MAX_LISTED = 512
 _PAGES = 64
 _ROUNDS, _LONGEST = 64, 120.0
 """How often, and for how many seconds, one tries to add to a fallback tag."""
-_SETTLE, _MARGIN, _CONTENDED = 0.2, 4, 4
+_SETTLE, _MARGIN, _CONTENDED = 0.05, 5, 4
 """For how long entries must stay: seconds; times what a write took; more beside others."""
 _SLOWEST = 15.0
 _LOOK = 0.05
