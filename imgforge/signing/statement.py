@@ -18,7 +18,13 @@ SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 SPDX = "https://spdx.dev/Document"
 CYCLONEDX = "https://cyclonedx.org/bom"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+PROVENANCES = (PROVENANCE, "https://slsa.dev/provenance/v0.2")
+"""The SLSA provenances that are read; v1 is written."""
 FINDINGS = "https://imgforge.dev/findings/v1"
+VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
+"""Cosign's: a scanner's report as it is, and when the scan was."""
+VULNS = ("https://in-toto.io/attestation/vulns/v0.1", "https://in-toto.io/attestation/vulns/v0.2")
+"""In-toto's (spec/predicates/vuln.md): vulnerabilities by id and severity."""
 
 
 @dataclass(frozen=True, slots=True)
