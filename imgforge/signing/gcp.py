@@ -64,7 +64,9 @@ def open_key(uri: str, password: Callable[[], bytes]) -> RemoteSigner:  # noqa: 
 
 def _newest(client: Any, key: str) -> str:  # noqa: ANN401 - the tests give it another transport
     request = {"parent": key, "filter": "state=ENABLED"}
-    names: list[str] = [v.name for v in client.list_crypto_key_versions(request=request, timeout=_SECONDS)]
+    names: list[str] = [
+        v.name for v in client.list_crypto_key_versions(request=request, timeout=_SECONDS)
+    ]
     if not names:
         raise EvidenceError(f"gcpkms://{key} has no enabled version")
     return max(names, key=lambda name: int(name.rpartition("/")[2]))
