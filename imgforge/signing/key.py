@@ -57,6 +57,34 @@ class PublicKey:
         key._load(place)
         return key
 
+    @classmethod
+    def of(cls, key: object, place: str = "the public key") -> PublicKey:
+        """Take a key of ``cryptography``'s; EvidenceError naming ``place`` if it is of no kind."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise _unaccepted(place)
+        made = cls(
+            key.public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        made._load(place)
+        return made
+
+    @classmethod
+    def from_der(cls, der: bytes, place: str = "the public key") -> PublicKey:
+        """Read a SubjectPublicKeyInfo; EvidenceError naming ``place`` on anything else."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+
+        try:
+            key = serialization.load_der_public_key(der)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise EvidenceError(f"{place} is not a public key that can be read") from error
+        return cls.of(key, place)
+
     def to_pem(self) -> bytes:
         """Return the PEM ``PUBLIC KEY`` that cosign and OpenSSL read."""
         return _wrap("PUBLIC KEY", self.der)
@@ -100,21 +128,12 @@ class PublicKey:
             return key
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
             return key
-        raise EvidenceError(
-            f"{place} is of a kind that imgforge does not accept",
-            hint="use ECDSA on P-256 (imgforge key generate makes it) or RSA of 2048 bits or more",
-        )
+        raise _unaccepted(place)
 
 
 def public(key: PrivateKey) -> PublicKey:
     """Return the public half of ``key``."""
-    from cryptography.hazmat.primitives import serialization
-
-    return PublicKey(
-        key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
+    return PublicKey.of(key.public_key())
 
 
 def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
@@ -143,6 +162,22 @@ def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
 def load_public(path: Path) -> PublicKey:
     """Read a PEM public key; InvalidInputError if the file can't be read, else EvidenceError."""
     return PublicKey.from_pem(_read(path), str(path))
+
+
+def public_of(key: str) -> PublicKey:
+    """Return the public key that ``key`` names: the path of its PEM, or a key's URI.
+
+    A token or a key service is asked for the public half of the key it holds; ``env://NAME`` is
+    the PEM itself. Errors as :func:`load_public` and :func:`.remote.open_key`.
+    """
+    from imgforge.signing import password, remote, variable
+
+    scheme = remote.scheme(key)
+    if scheme is None:
+        return load_public(Path(key))
+    if scheme == "env":
+        return PublicKey.from_pem(*variable.content(key))
+    return remote.open_key(key, password.read).public_key
 
 
 def load_private(path: Path, password: bytes) -> PrivateKey:
@@ -211,7 +246,7 @@ def decrypt(pem: bytes, password: bytes, place: str = "the private key") -> Priv
         raise EvidenceError(f"{place} holds no private key that can be read") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise EvidenceError(f"{place} is neither an ECDSA nor an RSA key")
-    public(key)._load(place)  # noqa: SLF001 - the same limits hold for both halves
+    PublicKey.of(key.public_key(), place)  # the same limits hold for both halves
     return key
 
 
@@ -293,6 +328,13 @@ def _create(path: Path, data: bytes, mode: int) -> None:
         raise _exists(path) from error
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _unaccepted(place: str) -> EvidenceError:
+    return EvidenceError(
+        f"{place} is of a kind that imgforge does not accept",
+        hint="use ECDSA on P-256 (imgforge key generate makes it) or RSA of 2048 bits or more",
+    )
 
 
 def _exists(path: Path) -> InvalidInputError:
