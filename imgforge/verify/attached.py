@@ -165,14 +165,16 @@ class InRegistry:
 
     def bundles(self, digest: str, kinds: Collection[str]) -> Found:
         """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked."""
-        from imgforge.oci.referrers import listed
+        from imgforge.oci.referrers import MAX_LISTED, listed
 
         out = Found()
         try:
-            claims = listed(self._registry, digest)
+            claims = listed(self._registry, digest, most=MAX_LISTED)
         except (RegistryError, TransientError) as error:
             out.troubles.append(error)
             return out
+        if len(claims) == MAX_LISTED:
+            out.cut.append(f"over {MAX_LISTED} things are listed for {digest}: the first counted")
         ranked = _ranked(claims, lambda each: each.annotations.get(_PREDICATE), kinds)
         todo = _capped(ranked, digest, out)
         self._together(todo, lambda claim: self._fetch(claim, digest, kinds), out)
