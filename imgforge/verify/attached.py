@@ -13,7 +13,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -211,6 +210,7 @@ class InRegistry:
         """Do ``task`` for each, several at a time; what comes of it is noted in their order."""
         if not todo:
             return
+        from concurrent.futures import ThreadPoolExecutor
 
         def tried(each: object) -> Piece | str | RegistryError | TransientError | None:
             if not self._purse.thing():

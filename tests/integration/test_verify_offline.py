@@ -67,6 +67,6 @@ def test_the_public_root_is_at_hand_without_a_network(
 ) -> None:
     # Its certificate is another Sigstore's: judged, and found wanting.
     env = {"HOME": str(tmp_path / "home")}
-    argv = (*alone, IMGFORGE, "verify", "--offline", *BY_NAME, "layout")
+    argv: tuple[str | Path, ...] = (*alone, IMGFORGE, "verify", "--offline", *BY_NAME, "layout")
     done = run(*argv, cwd=tmp_path, env=env, code=5)
     assert f"{image.digest} has no valid signature by" in done.stderr
