@@ -72,6 +72,8 @@ def read(certificate: Certificate) -> dict[str, str]:
     issuer = found.get("issuer")
     if not issuer or not issuer.isascii():
         raise ValueError("the certificate does not say who issued the identity")
+    if _older(certificate, "issuer", None) not in (None, issuer):
+        raise ValueError("the certificate names two issuers")
     return found
 
 
