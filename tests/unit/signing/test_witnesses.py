@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from imgforge.signing.bundle import V01, V02, Bundle
 from imgforge.signing.key import PublicKey, load_public
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.proof import Proof, Witnesses
+from imgforge.signing.rekor import Proof as Inclusion
+from imgforge.signing.rekor import _checkpoint
+from imgforge.signing.root import trusted
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.simple import OlderAttestation, SimpleSignature
 
@@ -189,6 +193,60 @@ def test_older_bundles_are_read(version: str) -> None:
     else:
         with pytest.raises(ValueError, match="no proof of inclusion"):
             who.statement(json.dumps(made).encode())
+
+
+PUBLIC = Path(__file__).parent / "data/public"
+PUBLIC_ROOT = (PUBLIC / "trusted_root.json").read_bytes()
+
+
+def test_the_public_sigstores_attestations_hold() -> None:
+    data = (PUBLIC / "dsse.json").read_bytes()
+    issuer = "https://token.actions.githubusercontent.com/*"
+    who = ByIdentity("https://github.com/too-legit/*", issuer, PUBLIC_ROOT)
+    said, proof = who.statement(data)
+    assert said.predicate_type == statement.PROVENANCE
+    assert (proof.log, proof.index) == ("https://rekor.sigstore.dev", 129601213)
+    assert proof.times == (1726082343,)
+    assert proof.claims["issuer"].endswith("/hammer-time")
+    with pytest.raises(ValueError, match="its issuer is"):
+        ByIdentity("*", issuer.removesuffix("/*"), PUBLIC_ROOT).statement(data)
+    # Proven, but about an npm package, which has a SHA-512.
+    with pytest.raises(ValueError, match="no subject of the statement has a sha256 digest"):
+        ByIdentity("*", "*", PUBLIC_ROOT).statement((PUBLIC / "intoto-v0.1.json").read_bytes())
+
+
+def test_githubs_own_sigstore_is_judged_by_its_timestamps() -> None:
+    data, root = (PUBLIC / "private.json").read_bytes(), (PUBLIC / "private_root.json").read_bytes()
+    wanted = {"repository": "actions/attest-demo", "visibility": "private"}
+    issuer = "https://token.actions.githubusercontent.com"
+    who = ByIdentity("https://github.com/actions/*", issuer, root, claims=wanted, witnesses=STAMP)
+    _, proof = who.statement(data)
+    assert (proof.log, proof.index, proof.times) == ("", None, (1713807206,))
+    with pytest.raises(ValueError, match="no entry of a transparency log"):
+        ByIdentity("*", "*", root).statement(data)
+    with pytest.raises(ValueError, match="no time is proven"):
+        ByIdentity("*", "*", PUBLIC_ROOT, witnesses=Witnesses()).statement(data)
+
+
+def test_the_public_log_of_version_2_signs_with_ed25519(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    log = next(each for each in trusted(None, True).logs if each.scheme == "PKIX_ED25519")
+    root = "dA9mMr0smTXgo7nGsE01Zdc5KOOqTs2/zYfdSqxO+ks="
+    note = (
+        f"log2025-1.rekor.sigstore.dev\n34356369\n{root}\n\n"
+        "\N{EM DASH} log2025-1.rekor.sigstore.dev zxGZFQZgTebN28s0D7vKP5gX8R+CsXCved700HCQAHgDHbdk"
+        "aH3tfx7+DMPkccNhzsnSy7LijLzWMa+evZduylLs0wc=\n"
+    )
+    proof = Inclusion(0, 34356369, base64.b64decode(root), (), note)
+    _checkpoint(proof, log, named=True)
+    witnessed = note + "\N{EM DASH} witness.example/x AAAAAAAA\n"
+    _checkpoint(dataclasses.replace(proof, checkpoint=witnessed), log, named=True)
+    with pytest.raises(ValueError, match="not signed by the log"):
+        _checkpoint(
+            dataclasses.replace(proof, checkpoint=note.replace("zx", "ZX")), log, named=True
+        )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 11])
