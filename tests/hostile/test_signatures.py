@@ -400,7 +400,7 @@ TOKEN = base64.b64decode(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_changed_byte_of_a_timestamp_proves_another_time(data: st.DataObject) -> None:
     value = json.loads(STAMPED)
@@ -441,10 +441,10 @@ OWN = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
         ({"names": [URI(IDENTITY.replace("acme/", "acme%2F"))]}, "it was issued to"),
         ({"names": [URI(IDENTITY.replace("github.com", "github.com.evil.org"))]}, "issued to"),
         ({"names": [URI(IDENTITY.replace("https", "HTTPS"))]}, "it was issued to"),
-        ({"names": [URI(IDENTITY + "\0")]}, "holds the text"),
-        ({"names": [URI(IDENTITY + "\n")]}, "holds the text"),
-        ({"names": [URI(IDENTITY.replace("/web", "/web\nhttps://x"))]}, "holds the text"),
-        ({"names": [URI(" " + IDENTITY)]}, "holds the text"),
+        ({"names": [URI(IDENTITY + "\0")]}, "subject is"),
+        ({"names": [URI(IDENTITY + "\n")]}, "subject is"),
+        ({"names": [URI(IDENTITY.replace("/web", "/web\nhttps://x"))]}, "subject is"),
+        ({"names": [URI(" " + IDENTITY)]}, "subject is"),
         (
             {"names": [x509.OtherName(OWN, madesigstore.utf8(IDENTITY.replace("a", "\u0430")))]},
             "subject is",
@@ -457,12 +457,9 @@ OWN = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
         ),
         ({"claims": {}}, "does not say who issued"),
         ({"claims": {8: "https://evil.org"}}, "its issuer is"),
-        ({"claims": {8: madesigstore.ISSUER + "\n"}}, "holds the text"),
+        ({"claims": {8: madesigstore.ISSUER + "\n"}}, "does not say who issued"),
         ({"raw": {1: b"https://evil.org"}}, "names two issuers"),
         ({"claims": {8: madesigstore.ISSUER.replace("o", "\u043e")}}, "does not say who issued"),
-        ({"claims": madesigstore.CLAIMS | {14: "refs/heads/main\0"}}, "holds the text"),
-        ({"claims": madesigstore.CLAIMS | {14: "x" * 5000}}, "holds the text"),
-        ({"claims": madesigstore.CLAIMS | {14: "\u202eniam/sdaeh/sfer"}}, "holds the text"),
         ({"raw": {14: b"\x0c\x05x"}}, "another length"),
         ({"raw": {14: b""}}, "something else than a UTF8String"),
         ({"raw": {4: b"\xff"}}, "decode"),
@@ -472,6 +469,26 @@ def test_a_certificate_that_says_something_else_does_not_prove_it(
     given: dict[str, Any], reason: str
 ) -> None:
     refused(WHO, with_certificate(**given), reason)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "refs/heads/main\0",
+        "refs/heads/main\n",
+        " refs/heads/main",
+        "\u202eniam/sdaeh/sfer",
+        "refs/heads/main\u200b",
+        "x" * 5000,
+    ],
+)
+def test_a_claim_that_could_mislead_is_not_told_and_not_met(ref: str) -> None:
+    raw = {6: b"refs/heads/main"}  # nor does the older one stand in
+    value = with_certificate(claims=madesigstore.CLAIMS | {14: ref}, raw=raw)
+    assert "ref" not in WHO.statement(encoded(value))[1].claims
+    for glob in ("*", "refs/heads/main", ref):
+        who = dataclasses.replace(WHO, claims={"ref": glob})
+        refused(who, value, "does not say its ref")
 
 
 def test_only_the_roots_authorities_issue_certificates() -> None:
@@ -645,7 +662,7 @@ RECORDED: dict[str, tuple[bytes, Signatory]] = {
 
 
 @pytest.mark.parametrize("name", RECORDED)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_changed_byte_of_a_bundle_proves_anything_else(name: str, data: st.DataObject) -> None:
     good, who = RECORDED[name]
@@ -660,7 +677,7 @@ def test_no_changed_byte_of_a_bundle_proves_anything_else(name: str, data: st.Da
 
 
 @pytest.mark.parametrize("name", RECORDED)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(data=st.data())
 def test_no_part_can_be_left_out_or_replaced(name: str, data: st.DataObject) -> None:
     good, who = RECORDED[name]
