@@ -523,11 +523,19 @@ def test_a_certificate_is_for_the_key_that_signed() -> None:
         refused(WHO, by_identity(key=KEY, certificate=der))
 
 
-@pytest.mark.parametrize("der", [b"", b"x", b"\x30\x80", b"\x30\x03\x02\x01\x01"])
+def negative() -> bytes:
+    """Return a certificate whose serial number is below zero, which RFC 5280 forbids."""
+    der = bytearray(MADE.certificate(KEY))
+    version = der.index(b"\xa0\x03\x02\x01\x02")
+    der[version + 7] |= 0x80  # the first byte of the serial number
+    return bytes(der)
+
+
+@pytest.mark.parametrize("der", [b"", b"x", b"\x30\x80", b"\x30\x03\x02\x01\x01", negative()])
 def test_what_is_no_certificate_proves_nothing(der: bytes) -> None:
     value = by_identity()
     value["verificationMaterial"]["certificate"]["rawBytes"] = b64(der)
-    refused(WHO, value)
+    refused(WHO, value, "certificate cannot be read|not by the certificate's key|extensions")
 
 
 def test_a_certificate_never_stands_in_for_a_key_nor_the_reverse() -> None:
