@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgforge import __version__, assets, cache, context, malware
+from imgforge import __version__, assets, cache, checkout, context, malware
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, pinning, public_path
 from imgforge.oci.types import canonical_json, sha256
@@ -47,6 +47,8 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
+        # The same files may be of another commit now, and provenance must not name the old one.
+        "source": checkout.stamp(root, os.environ),
         "policy": [sha256(data) for data in _policy(asked.policy)],
         # Support ends, exceptions and budgets run out: what passed yesterday need not pass today.
         "day": _today(),
