@@ -66,7 +66,7 @@ def _client(endpoint: str, region: str | None) -> Any:  # noqa: ANN401 - boto3 m
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    return boto3.session.Session().client(
         "kms",
         region_name=region,
         endpoint_url=f"https://{endpoint}" if endpoint else None,

@@ -33,6 +33,7 @@ from imgforge.verify.export.shared import (
     conditions,
     content,
     document,
+    named,
     public_key,
 )
 
@@ -128,8 +129,8 @@ def _authority(
     if signatory.key is not None:
         lost.append(
             f"{signatory.key.name}: the controller reads no bundles that a key signed, only "
-            "cosign's older signatures, or where attestations are demanded only those; images signed by "
-            "imgforge are not admitted"
+            "cosign's older signatures, or, where attestations are demanded, only those; images "
+            "signed by imgforge are not admitted"
         )
         if signatory.witnesses.log or signatory.witnesses.timestamp:
             lost.append(f"{signatory.key.name}: a log or timestamp beside the key")
@@ -141,8 +142,8 @@ def _authority(
         for claim in signatory.claims
     ]
     identity = {
-        **(attempted(lost, who, lambda: _matched("issuer", signatory.issuer)) or {}),
-        **(attempted(lost, who, lambda: _matched("subject", signatory.identity)) or {}),
+        **named(who, lambda: _matched("issuer", signatory.issuer)),
+        **named(who, lambda: _matched("subject", signatory.identity)),
     }
     trust: dict[str, Any] = {}
     url = _FULCIO

@@ -34,6 +34,7 @@ from imgforge.verify.export.shared import (
     checked,
     conditions,
     document,
+    named,
     public_key,
 )
 
@@ -147,8 +148,8 @@ def _attestor(signatory: SignedBy, files: Mapping[Path, bytes], lost: list[str])
     ]
     return {
         "keyless": {
-            **(attempted(lost, who, lambda: _matched("issuer", signatory.issuer)) or {}),
-            **(attempted(lost, who, lambda: _matched("subject", signatory.identity)) or {}),
+            **named(who, lambda: _matched("issuer", signatory.issuer)),
+            **named(who, lambda: _matched("subject", signatory.identity)),
             "rekor": rekor,
             # Without any time a certificate is held against the present, when it has expired.
             "ctlog": {"ignoreSCT": False},

@@ -86,11 +86,16 @@ def _value(condition: Value, helpers: list[str]) -> Iterator[str]:
     """Walk a pointer: a token that is a number is an index of a list, and a key of an object."""
     index = sum(each.startswith("place") for each in helpers)
     name, found = f"place{index}", f"found{index}"
-    steps = [
-        f"[{token}, {json.dumps(token)}][_]" if _INDEX.fullmatch(token) else json.dumps(token)
-        for token in condition.tokens
-    ]
-    helpers.append(f"{name} contains input.predicate{''.join(f'[{step}]' for step in steps)}\n")
+    ways: list[str] = []
+    steps: list[str] = []
+    for token in condition.tokens:
+        if _INDEX.fullmatch(token):
+            ways.append(f"\tsome way{len(ways)} in [{token}, {json.dumps(token)}]\n")
+            steps.append(f"way{len(ways) - 1}")
+        else:
+            steps.append(json.dumps(token))
+    at = "input.predicate" + "".join(f"[{step}]" for step in steps)
+    helpers.append(f"{name} contains found if {{\n{''.join(ways)}\tfound := {at}\n}}\n")
     accepted = [json.dumps(condition.glob)]
     if condition.glob in {"true", "false"} or _NUMBER.fullmatch(condition.glob):
         accepted.append(condition.glob)

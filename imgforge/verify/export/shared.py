@@ -143,13 +143,26 @@ def attempted(lost: list[str], what: str, make: Callable[[], T]) -> T | None:
         return None
 
 
+def named(who: str, make: Callable[[], T]) -> T:
+    """Return what ``make`` does; InvalidInputError if the engine cannot hold it.
+
+    A signatory is never left out or widened, not even by a partial policy.
+    """
+    try:
+        return make()
+    except Unsupported as error:
+        raise InvalidInputError(f"no policy can name the signatory {who!a}: {error}") from error
+
+
 def checked(demand: Demand, name: str) -> None:
-    """InvalidInputError if no policy can be made: it has no one who signs, or an odd name."""
+    """InvalidInputError if no policy can be made: nobody is named who signs, or its name is odd."""
     if not _NAME.fullmatch(name):
         raise InvalidInputError(
             f"{name!a} is no name in Kubernetes", hint="lower-case letters, digits, - and ."
         )
-    if not demand.signed_by:
+    if not demand.signed_by or any(
+        who.key is None and not (who.identity and who.issuer) for who in demand.signed_by
+    ):
         raise InvalidInputError(f"nothing says who must have signed {demand.match!a}")
 
 
