@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 import json
 import random
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +21,7 @@ import httpx
 import pytest
 import tiny
 import tokenserver
+from cutting import cutting
 from debianregistry import PASSWORD, TLS, USER, started
 from running import run, tool
 from tokenserver import TokenServer
@@ -142,15 +142,21 @@ def test_blobs_are_mounted_from_another_repository(either: str, layout: Layout) 
     source, target = name(either), name(either)
     push(layout, top, source)
     blob = layout.read_json(layout.images(top)[0])["layers"][0]
+    descriptor = Descriptor.from_json(blob)
+    mount = Reference.parse(source).repository
     with Registry(Reference.parse(target)) as registry:
-        descriptor = Descriptor.from_json(blob)
-        mount = Reference.parse(source).repository
+        began = registry.http.call(
+            "POST",
+            f"{registry.path}/blobs/uploads/?mount={descriptor.digest}&from={mount}",
+            accept=(201, 202),
+        )
+    with Registry(Reference.parse(name(either))) as registry:
+        there = registry.has_blob(descriptor.digest)
         sent = registry.put_blob(layout, descriptor, mount)
         assert registry.has_blob(descriptor.digest)
-    # What mounts nothing answers 202, and then the bytes were sent.
-    assert sent in (True, False)
-    if "localhost" not in either:
-        assert sent == ("team" not in mount)
+    # go-containerregistry's repositories share their blobs; docker's mounts them.
+    assert there or began.status == 201
+    assert not sent
 
 
 def test_nothing_is_lost_when_many_attach_at_once(registry: str, layout: Layout) -> None:
@@ -176,8 +182,7 @@ def test_nothing_is_lost_when_many_attach_at_once(registry: str, layout: Layout)
     with Registry(Reference.parse(repository)) as client:
         index, data = client.find(top.digest.replace(":", "-")) or pytest.fail("no index")
     assert index.media_type == "application/vnd.oci.image.index.v1+json"
-    assert [entry["digest"] for entry in json.loads(data)["manifests"]].sort() is None
-    assert len(json.loads(data)["manifests"]) == len(expected)
+    assert sorted(entry["digest"] for entry in json.loads(data)["manifests"]) == expected
 
 
 def test_evidence_that_was_deleted_does_not_keep_more_from_being_attached(
@@ -198,51 +203,6 @@ def test_evidence_that_was_deleted_does_not_keep_more_from_being_attached(
 # Broken transfers: a connection that is cut on its way to the real registry.
 
 
-class Cutting:
-    """Passes connections on to ``place``, and cuts some of them after so many bytes."""
-
-    def __init__(self, place: str, *, up: list[int], down: list[int]) -> None:
-        host, _, port = place.rpartition(":")
-        self._to = (host, int(port))
-        self._left = {"up": up, "down": down}
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.place = f"127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                here, _ = self._server.accept()
-            except OSError:
-                return
-            there = socket.create_connection(self._to)
-            for way, source, target in (("up", here, there), ("down", there, here)):
-                arguments = (self._left[way], source, target)
-                threading.Thread(target=self._pass, args=arguments, daemon=True).start()
-
-    @staticmethod
-    def _pass(left: list[int], source: socket.socket, target: socket.socket) -> None:
-        count = 0
-        try:
-            while piece := source.recv(1 << 16):
-                count += len(piece)
-                target.sendall(piece)
-                if left and count > left[0]:
-                    left.pop(0)
-                    break
-        except OSError:
-            pass
-        finally:
-            for each in (source, target):
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue
-
-
 @pytest.fixture
 def large(layout: Layout) -> Descriptor:
     return layout.add(_NAMES.randbytes(24 << 20), LAYER_TAR)
@@ -255,10 +215,9 @@ def test_a_broken_download_goes_on_in_the_middle(
     with Registry(Reference.parse(repository)) as registry:
         registry.put_blob(layout, large)
     down = [20 << 20, 2 << 20]
-    cutting = Cutting(either, up=[], down=down)
-    stack.callback(cutting.close)
+    line = stack.enter_context(cutting(either, up=[], down=down))
     reached: list[int] = []
-    through = repository.replace(either, cutting.place)
+    through = repository.replace(either, line)
     with Registry(Reference.parse(through)) as registry, (tmp_path / "file").open("w+b") as file:
         registry.copy_blob(large, file, reached.append)
         file.seek(0)
@@ -276,11 +235,10 @@ def test_a_broken_upload_arrives(
 ) -> None:
     monkeypatch.setattr(upload, "CHUNK", 4 << 20)
     up = [20 << 20, 9 << 20, 1000]
-    cutting = Cutting(either, up=up, down=[])
-    stack.callback(cutting.close)
+    line = stack.enter_context(cutting(either, up=up, down=[]))
     repository = name(either)
     reached: list[int] = []
-    through = repository.replace(either, cutting.place)
+    through = repository.replace(either, line)
     with Registry(Reference.parse(through)) as registry:
         assert registry.put_blob(layout, large, progress=reached.append)
     assert up == []
@@ -335,12 +293,9 @@ def trusting(folder: Path, place: str, certificates: Path, *, pair: bool = False
 
 
 def test_a_client_certificate_is_shown_where_it_is_meant(
-    registry_image: str,
-    certificates: Path,
-    layout: Layout,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    registry_image: str, certificates: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tmp_path = certificates.parent
     tls = {**TLS, "clientcas": ["/secured/ca.pem"]}
     with started(registry_image, certificates, tls=tls) as place:
         top = made(layout)
@@ -372,13 +327,9 @@ def tokens(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Toke
 
 @pytest.mark.parametrize("entry", [{"auth": BASIC}, {"identitytoken": "refresh me"}], ids=str)
 def test_tokens_are_asked_for_by_password_or_identity_token(
-    registry_image: str,
-    certificates: Path,
-    tokens: TokenServer,
-    layout: Layout,
-    home: Path,
-    entry: dict[str, str],
+    registry_image: str, tokens: TokenServer, layout: Layout, home: Path, entry: dict[str, str]
 ) -> None:
+    certificates = tokens.folder
     with started(registry_image, certificates, auth=tokens.auth, tls=TLS) as place:
         top = made(layout)
         with pytest.raises(RegistryError, match="gave no token"):
@@ -436,6 +387,6 @@ def test_a_registry_that_stops_is_a_passing_failure(
         assert httpx.get(f"http://{place}/v2/", trust_env=False).status_code == 200
     with (
         Registry(Reference.parse(name(place)), pause=waits.append) as registry,
-        pytest.raises(TransientError, match="run the same|failed 5 times"),
+        pytest.raises(TransientError, match="failed 5 times"),
     ):
         registry.put_image(layout, made(layout))
