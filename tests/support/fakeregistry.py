@@ -147,11 +147,7 @@ class FakeRegistry:
     def _upload(self, seen: Seen, repository: str, session: str, query: dict[str, str]) -> Reply:
         where = f"/v2/{repository}/blobs/uploads/"
         if seen.method == "POST":
-            if query.get("mount") in self.blobs and query.get("from") == "other":
-                return Reply(201)
-            session = str(len(self.uploads))
-            self.uploads[session] = b""
-            return Reply(202, {"Location": f"{where}{session}?state=a%2Fb"})
+            return self._begun(where, query)
         if session not in self.uploads:
             return Reply(404)
         location = f"http://{self.place}{where}{session}"
@@ -165,70 +161,81 @@ class FakeRegistry:
             taken = f"0-{max(len(self.uploads[session]) - 1, 0)}"
             status = 204 if seen.method == "GET" else 202
             return Reply(status, {"Location": location, "Range": taken})
+        return self._finished(session, query["digest"])
+
+    def _begun(self, where: str, query: dict[str, str]) -> Reply:
+        if query.get("mount") in self.blobs and query.get("from") == "other":
+            return Reply(201)
+        session = str(len(self.uploads))
+        self.uploads[session] = b""
+        return Reply(202, {"Location": f"{where}{session}?state=a%2Fb"})
+
+    def _finished(self, session: str, digest: str) -> Reply:
         data = self.uploads[session]
-        if sha256(data) != query["digest"]:
+        if sha256(data) != digest:
             return Reply(400, {}, b'{"errors":[{"code":"DIGEST_INVALID","message":"no"}]}')
-        self.blobs[query["digest"]] = data
+        self.blobs[digest] = data
         return Reply(201)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    registry: FakeRegistry
+
+    def handle_one_request(self) -> None:
+        with contextlib.suppress(OSError):
+            super().handle_one_request()
+            return
+        self.close_connection = True
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        most = self.registry.hang_up(self.command, self.path)
+        if most is not None and length:
+            self.registry.broken(self.path, self.rfile.read(min(most, length)))
+            self.close_connection = True
+            return
+        body = self.rfile.read(length)
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        self._reply(self.registry.answer(Seen(self.command, self.path, headers, body)))
+
+    def _reply(self, reply: Reply) -> None:
+        self.close_connection = True
+        if reply.raw is not None:
+            self.wfile.write(reply.raw)
+            return
+        self.send_response(reply.status)
+        length = {} if reply.endless else {"Content-Length": str(len(reply.body))}
+        for name, value in {**length, **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        cut = len(reply.body) // 2 if reply.cut else reply.cut_at
+        if self.command != "HEAD":
+            self.wfile.write(reply.body[:cut])
+            while reply.endless:
+                time.sleep(reply.pause)
+                self.wfile.write(reply.body)
+        self.close_connection = cut is not None
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - http.server's names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
 
 
 @contextlib.contextmanager
 def serve(registry: FakeRegistry, tls: ssl.SSLContext | None = None) -> Iterator[FakeRegistry]:
     """Serve on a free port of 127.0.0.1 until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def handle_one_request(self) -> None:
-            with contextlib.suppress(OSError):
-                super().handle_one_request()
-                return
-            self.close_connection = True
-
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            most = registry.hang_up(self.command, self.path)
-            if most is not None and length:
-                registry.broken(self.path, self.rfile.read(min(most, length)))
-                self.close_connection = True
-                return
-            body = self.rfile.read(length)
-            headers = {k.lower(): v for k, v in self.headers.items()}
-            self._reply(registry.answer(Seen(self.command, self.path, headers, body)))
-
-        def _reply(self, reply: Reply) -> None:
-            self.close_connection = True
-            if reply.raw is not None:
-                self.wfile.write(reply.raw)
-                return
-            self.send_response(reply.status)
-            length = {} if reply.endless else {"Content-Length": str(len(reply.body))}
-            for name, value in {**length, **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command == "HEAD":
-                self.close_connection = False
-                return
-            half = len(reply.body) // 2 if reply.cut else None
-            self.wfile.write(reply.body[: half if reply.cut_at is None else reply.cut_at])
-            while reply.endless:
-                time.sleep(reply.pause)
-                self.wfile.write(reply.body)
-            self.close_connection = reply.cut or reply.cut_at is not None
-
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815 - http.server's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass
-
-    server = Server(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"registry": registry})
+    server = _Server(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     registry.place = f"127.0.0.1:{server.server_address[1]}"
