@@ -6,7 +6,6 @@ import pytest
 
 from imgforge.oci import origin
 
-
 _NEAR = (
     "localhost a.localhost 127.0.0.1 127.1 0x7f.1 2130706433 0.0.0.0 0 ::1 [::1] :: "
     "::ffff:127.0.0.1 169.254.169.254 fe80::1 fe80::1%eth0"
