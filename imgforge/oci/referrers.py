@@ -33,7 +33,7 @@ MAX_LISTED = 512
 _PAGES = 64
 _ROUNDS, _LONGEST = 64, 120.0
 """How often, and for how many seconds, one tries to add to a fallback tag."""
-_SETTLE, _MARGIN, _CONTENDED = 0.2, 4, 4
+_SETTLE, _MARGIN, _CONTENDED = 0.05, 5, 4
 """For how long entries must stay: seconds; times what a write took; more beside others."""
 _SLOWEST = 15.0
 _LOOK = 0.05
@@ -54,6 +54,12 @@ def listed(registry: Registry, digest: str) -> list[Descriptor]:
 
     RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them.
     """
+    found = _by_api(registry, digest)
+    return _of_index(registry, _fallback(registry, digest), digest) if found is None else found
+
+
+def _by_api(registry: Registry, digest: str) -> list[Descriptor] | None:
+    """Return what the referrers API lists, None if the registry has none."""
     found: dict[str, Descriptor] = {}
     page = str(registry.http.join(f"{registry.path}/referrers/{digest}"))
     seen = {page}
@@ -61,12 +67,12 @@ def listed(registry: Registry, digest: str) -> list[Descriptor]:
         answer = registry.http.call("GET", page, accept=(200, *_NO_API), headers={"Accept": INDEX})
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if answer.status in _NO_API or kind != INDEX:
-            if len(seen) > 1:
-                raise RegistryError(
-                    f"{registry.reference.name} lists referrers of {digest}, but not to the end",
-                    details=[f"GET {page}: status {answer.status}, {kind[:100]!a}"],
-                )
-            return _of_index(registry, _fallback(registry, digest), digest)
+            if len(seen) == 1:
+                return None
+            raise RegistryError(
+                f"{registry.reference.name} lists referrers of {digest}, but not to the end",
+                details=[f"GET {page}: status {answer.status}, {kind[:100]!a}"],
+            )
         if answer.headers.get("oci-filters-applied", "").strip():
             raise RegistryError(
                 f"{registry.reference.name} holds back referrers of {digest}, unasked"
@@ -124,7 +130,10 @@ def attach(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) 
         if answer.headers.get("oci-subject") != subject.digest:
             subjects.setdefault(subject.digest, []).append(_entry(referrer, manifest))
     for digest, entries in subjects.items():
-        _list(registry, digest, entries)
+        # Some have the API and do not say so.
+        known = {found.digest for found in _by_api(registry, digest) or ()}
+        if missing := [entry for entry in entries if entry["digest"] not in known]:
+            _list(registry, digest, missing)
 
 
 def _entry(referrer: Descriptor, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -162,10 +171,11 @@ def _list(registry: Registry, digest: str, entries: Sequence[dict[str, Any]]) ->
         expected = now
         if missing:
             made = {**index, "manifests": [*index["manifests"], *missing]}
-            _write(registry, digest, made, place)
+            written = _write(registry, digest, made, place)
             wrote += 1
-            expected, kept_since = sha256(canonical_json(made)), time.monotonic()
-            slowest = max(slowest, kept_since - begun)
+            expected, kept_since = sha256(canonical_json(written)), time.monotonic()
+            if written is made:
+                slowest = max(slowest, kept_since - begun)
         elif not wrote:
             return
         settle = min(_MARGIN * slowest * (1 if alone else _CONTENDED), _SLOWEST)
@@ -176,7 +186,8 @@ def _list(registry: Registry, digest: str, entries: Sequence[dict[str, Any]]) ->
     raise TransientError(f"others keep overwriting {place}", hint="publish again")
 
 
-def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -> None:
+def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -> dict[str, Any]:
+    """Write the index under the fallback tag and return it, without what was deleted since."""
     data = canonical_json(index)
     if len(data) > MAX_MANIFEST or len(index["manifests"]) > MAX_LISTED:
         raise RegistryError(
@@ -187,11 +198,13 @@ def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -
     try:
         registry.put_manifest(tag, data, INDEX)
     except RegistryError:
-        # A registry refuses an index of things that were deleted since.
+        # A registry may refuse an index of things that it has not.
         there = [e for e in index["manifests"] if _is_there(registry, e["digest"])]
         if len(there) == len(index["manifests"]):
             raise
-        registry.put_manifest(tag, canonical_json({**index, "manifests": there}), INDEX)
+        index = {**index, "manifests": there}
+        registry.put_manifest(tag, canonical_json(index), INDEX)
+    return index
 
 
 def _is_there(registry: Registry, digest: str) -> bool:
