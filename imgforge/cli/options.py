@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,6 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.types import MANIFESTS, Descriptor, Platform
 
 if TYPE_CHECKING:
-    from imgforge.console import Console
-    from imgforge.endorsement import Endorsed
-    from imgforge.place import Place
     from imgforge.signing.choice import SignWith
     from imgforge.verify.flags import Flags
 
@@ -329,70 +326,6 @@ def signing(parser: argparse.ArgumentParser, *, attest: bool = False) -> None:
             metavar="TYPE=FILE",
             help="sign this JSON about the image, too, such as vuln=report.json; repeatable",
         )
-
-
-def finished(parser: argparse.ArgumentParser, *, many: bool) -> None:
-    """Add what names a finished image that is to be signed, and how; with ``many``, several."""
-    where = "project, OCI layout or registry reference"
-    if many:
-        parser.add_argument(
-            "images", nargs="*", metavar="IMAGE", help=f"{where} (default: built here)"
-        )
-    else:
-        image(parser, where)
-    flag(
-        parser,
-        "--name",
-        metavar="NAME",
-        variable="IMGFORGE_IMAGE_NAME",
-        help="the image's name in statements (default: the repository or the spec's name)",
-    )
-    flag(
-        parser,
-        "--no-recursive",
-        action="store_true",
-        help="of an index, only itself and not the images of its platforms",
-    )
-    flag(parser, "--offline", action="store_true", help="ask no registry and no service")
-    epoch(parser)
-
-
-def moment(given: argparse.Namespace) -> int:
-    """Return the time that evidence is given: what was chosen (:func:`epoch`), else now."""
-    import time
-
-    return int(time.time()) if given.epoch is None else int(given.epoch)
-
-
-def announce(what: str, place: Place, console: Console) -> None:
-    """Say what is about to be signed before it is: nobody may have looked at it yet."""
-    platforms = ", ".join(str(p) for p in place.platforms)
-    console.note(f"about to {what} {place.image.digest}" + (f" ({platforms})" if platforms else ""))
-
-
-def endorsed(
-    place: Place, signer: str, done: Sequence[Endorsed], console: Console
-) -> dict[str, object]:
-    """Say what was attached, and return it as JSON has it."""
-    for each in done:
-        how = "added" if each.added else "already there"
-        console.note(f"{each.digest[:19]}: {each.kind} ({how})")
-    console.note(f"signed by {signer}")
-    reference = place.title if place.title.endswith(place.image.digest) else ""
-    return {
-        "reference": reference or f"{place.name}@{place.image.digest}",
-        "digest": place.image.digest,
-        "signer": signer,
-        "attached": [
-            {
-                "digest": each.digest,
-                "predicateType": each.kind,
-                "referrer": each.referrer,
-                "added": each.added,
-            }
-            for each in done
-        ],
-    }
 
 
 def sign_with(given: argparse.Namespace) -> SignWith:

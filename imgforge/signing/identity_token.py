@@ -186,13 +186,18 @@ def _ambient() -> str | None:
 def surroundings() -> Iterator[None]:
     """Let libraries on requests and urllib3 see the authorities and proxy that all else uses.
 
-    They know ``REQUESTS_CA_BUNDLE`` and ``HTTPS_PROXY`` and not ``SSL_CERT_FILE`` or our settings.
+    requests looks at ``REQUESTS_CA_BUNDLE`` alone, urllib3 at ``SSL_CERT_FILE``, and neither at our
+    settings.
     """
     from imgforge import settings
 
+    proxy = settings.load().network.proxy
+    authorities = os.environ.get("SSL_CERT_FILE") or os.environ.get("REQUESTS_CA_BUNDLE")
     wanted = {
-        "REQUESTS_CA_BUNDLE": os.environ.get("SSL_CERT_FILE"),
-        "HTTPS_PROXY": settings.load().network.proxy,
+        "SSL_CERT_FILE": authorities,
+        "REQUESTS_CA_BUNDLE": authorities,
+        "HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
     }
     added = {name: value for name, value in wanted.items() if value and name not in os.environ}
     os.environ.update(added)
