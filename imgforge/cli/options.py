@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge.errors import InvalidInputError
-from imgforge.oci.layout import Layout
-from imgforge.oci.types import MANIFESTS, Descriptor, Platform
+from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.signing.choice import SignWith
@@ -378,37 +377,6 @@ def attested(given: list[str]) -> tuple[tuple[str, Path], ...]:
 def image(parser: argparse.ArgumentParser, where: str) -> None:
     """Add the positional argument that names an image; ``where`` says what it may be."""
     parser.add_argument("image", nargs="?", default=".", help=f"{where} (default: built here)")
-
-
-def is_local(name: str) -> bool:
-    """Whether ``name`` is a path rather than a registry reference."""
-    return Path(name).exists()
-
-
-def open_image(name: str) -> tuple[Layout, Descriptor]:
-    """Open the layout that ``name`` (a project, its output or a layout) means, and its image."""
-    from imgforge.output import DEFAULT, Output
-
-    path = Path(name)
-    if path.is_file():
-        path = path.parent
-    if (path / "oci-layout").is_file():
-        layout = Layout.open(path)
-    else:
-        inside = path / DEFAULT
-        layout = Output(inside if inside.is_dir() else path).layout()
-    images = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None and "subject" not in _raw(layout, d)
-    }
-    if len(images) != 1:
-        raise InvalidInputError(f"{layout.path} holds {len(images)} images where one is expected")
-    return layout, next(iter(images.values()))
-
-
-def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
-    return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
 
 
 def metadata(parser: argparse.ArgumentParser) -> None:
