@@ -167,6 +167,10 @@ def promote(
         image = _listed(found, proven.digest)
         goals = targets(texts, tagged(found.blobs, image))
         shipment = of_layout(found.blobs, image)
+        carried = {image.digest, *(referrer.digest for referrer in shipment.referrers)}
+        for digest in dict.fromkeys(listed.digest for listed in found.blobs.index()):
+            if digest not in carried:
+                say(f"left where it is: {digest}, which is not attached to the image")
         return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
 
 
