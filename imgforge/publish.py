@@ -24,7 +24,7 @@ from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
-from imgforge.oci.types import INDEXES, Descriptor
+from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor
 from imgforge.signing import simple
 from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES
 from imgforge.signing.statement import SIGNATURE, Statement
@@ -134,17 +134,19 @@ def of_layout(layout: Layout, image: Descriptor) -> Shipment:
 
     CorruptLayoutError if the layout is not what it says.
     """
-    found: list[Descriptor] = []
-    pending, seen = manifests(layout, image), set[str]()
+    attached: dict[str, list[Descriptor]] = {}
+    for listed in layout.index():
+        if listed.media_type in MANIFESTS:
+            subject = layout.read_json(listed).get("subject")
+            if isinstance(subject, dict):
+                attached.setdefault(str(subject.get("digest")), []).append(listed)
+    found: dict[str, Descriptor] = {}
+    pending = manifests(layout, image)
     while pending:
-        digest = pending.pop(0)
-        if digest in seen:
-            continue
-        seen.add(digest)
-        here = layout.referrers(digest)
-        found += here
-        pending += [referrer.digest for referrer in here]
-    return Shipment(layout, image, tuple({d.digest: d for d in found}.values()))
+        for referrer in attached.pop(pending.pop(0), []):
+            found[referrer.digest] = referrer
+            pending.append(referrer.digest)
+    return Shipment(layout, image, tuple(found.values()))
 
 
 def check(shipment: Shipment, terms: Terms) -> tuple[str, ...]:

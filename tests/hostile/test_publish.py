@@ -386,6 +386,19 @@ def test_the_command_says_what_it_did(
     assert capsys.readouterr().out.strip() == f"{place}@{signed.top.digest}"
 
 
+def test_what_else_a_layout_lists_stays_and_is_told(
+    plain: FakeRegistry, signed: Signed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = signed.layout
+    other = tiny.image(layout, salt=b"other")
+    foreign = signedimage.sign(layout, other, signed.signer)[0]
+    layout.write_index([*layout.index(), foreign])
+    place = f"{plain.place}/team/app:1"
+    assert main(["push", *asked(signed), str(layout.path), place]) == 0
+    assert f"left where it is: {foreign.digest}" in capsys.readouterr().err
+    assert foreign.digest not in plain.manifests
+
+
 def test_the_command_refuses_the_unsigned(
     plain: FakeRegistry, signed: Signed, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

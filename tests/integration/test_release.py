@@ -36,6 +36,29 @@ def pushed(project: Path, registry: str, key: Key) -> str:
     return out.stdout.strip()
 
 
+def test_a_job_reads_what_was_pushed_and_a_slip_in_a_target_is_told_before_the_build(
+    pushed: str, project: Path, registry: str, key: Key, tmp_path: Path
+) -> None:
+    build = ("build", "--engine", "native", "--key", key.private, "--metadata-file")
+    file = tmp_path / "pushed.json"
+    targets = ("--push", f"{registry}/acme/notes", "--push", f"{registry}/acme/notes:next")
+    imgforge(*build, file, *targets, cwd=project, env=key.env)
+    value = json.loads(file.read_text())
+    assert value["unchanged"]
+    (target,) = value["pushed"]
+    assert target["reference"] == value["reference"] == pushed
+    assert (target["tags"], target["moved"]) == (["1.0.0", "next"], {})
+    assert len(target["evidence"]) == len(set(target["evidence"])) >= 5
+    (project / "imgforge.lock").rename(tmp_path / "lock")
+    try:
+        slip = ("--push", f"{registry}/acme/Notes")
+        done = imgforge(*build, tmp_path / "no", *slip, cwd=project, env=key.env, code=2)
+    finally:
+        (tmp_path / "lock").rename(project / "imgforge.lock")
+    assert "acme/Notes" in done.stderr
+    assert not (tmp_path / "no").exists()
+
+
 def cosign(*arguments: str | Path) -> str:
     return run(tool("cosign"), *arguments).stdout
 
