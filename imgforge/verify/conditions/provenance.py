@@ -202,12 +202,14 @@ def _hints(predicate: object, version: _Version, name: str) -> Iterator[tuple[st
 
 def _changed(materials: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Yield that what imgforge built is not, or not certainly, what the commit has."""
-    for material in materials:
-        if material.get("name") == "source":
-            dirty = at(material, "annotations", "dirty")
-            if dirty is not False:
-                said = "nothing" if dirty is None else shown(dirty)
-                yield f"the source may differ from its commit: its annotation dirty is {said}"
+    named = [material for material in materials if material.get("name") == "source"]
+    if not named:
+        yield "no resolved dependency is named source"
+    for material in named:
+        dirty = at(material, "annotations", "dirty")
+        if dirty is not False:
+            said = "nothing" if dirty is None else shown(dirty)
+            yield f"the source may differ from its commit: its annotation dirty is {said}"
 
 
 def _locked(path: Path, predicate: object, version: _Version) -> Iterator[str]:
