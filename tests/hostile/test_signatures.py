@@ -285,6 +285,18 @@ def test_a_logs_key_counts_in_its_time_only() -> None:
     refused(dataclasses.replace(BY_KEY, root=future), by_key(), "key does not count")
 
 
+def test_a_log_of_a_kind_not_known_proves_nothing_and_waives_nothing() -> None:
+    def unknown(log: Log) -> Json:
+        given = log.instance()
+        given["publicKey"] |= {"keyDetails": "ML_DSA_87", "rawBytes": "AAAA"}
+        return given
+
+    root = MADE.root(tlogs=[unknown(MADE.rekor)])
+    refused(dataclasses.replace(BY_KEY, root=root), by_key(), "promise is not by the log")
+    root = MADE.root(ctlogs=[unknown(MADE.ct)])
+    refused(dataclasses.replace(WHO, root=root), by_identity(), "no log that the trusted root")
+
+
 def test_a_log_is_called_by_its_host_where_it_is_of_version_2() -> None:
     value = by_key(log=MADE.tiles)
     elsewhere = dataclasses.replace(MADE.tiles, url="https://elsewhere.test")
