@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -133,6 +134,16 @@ def test_where_a_pin_comes_from(
     # Who only wants the public half is asked for nothing.
     monkeypatch.delenv("COSIGN_PKCS11_PIN")
     assert open_signer(uri(module, "object=k"), nobody).hint
+
+
+def test_several_threads_sign_with_one_token(module: str) -> None:
+    make_key(module, "EC:prime256v1", "k", "01")
+    signers = [open_signer(uri(module, "object=k"), pin) for _ in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        said = [str(number).encode() for number in range(40)]
+        signed = list(pool.map(lambda data: signers[len(data) % 2].sign(data), said))
+    public = signers[0].public_key
+    assert all(public.verify(each, data) for each, data in zip(signed, said, strict=True))
 
 
 def test_a_wrong_pin_is_tried_once(module: str) -> None:
