@@ -17,7 +17,7 @@ setup: .venv/.stamp ## make .venv with imgforge and what its tests need
 .venv/.stamp: pyproject.toml dev/venv
 	@dev/venv $(PYTHON)
 
-tools: setup ## install the container engine and the judges that the tests need
+tools: setup ## install the container engine, judges and Sigstore that the tests need
 	@PYTHON=$(PYTHON) dev/tools
 
 demo: setup ## build, prove, sign, verify and run an example
@@ -35,7 +35,7 @@ lint: setup ## ruff, mypy, and shellcheck where the judges are installed
 	@$(BIN)/mypy
 	@! test -x .dev/judges/bin/shellcheck || .dev/judges/bin/shellcheck $(SHELL_SCRIPTS)
 
-SHELL_SCRIPTS := dev/engine dev/tools dev/venv .ci/run examples/binary/build.sh
+SHELL_SCRIPTS := dev/engine dev/sigstore dev/tools dev/venv .ci/run examples/binary/build.sh
 
 bench: tools ## compare with other tools
 	@$(BIN)/python -m bench $(ARGS)

@@ -45,6 +45,7 @@ def pages() -> dict[str, str]:
     from imgforge.policy import keys
     from imgforge.report import as_json
     from imgforge.spec import json_schema
+    from imgforge.verify import answer
 
     return {
         "cli.md": cli(),
@@ -54,6 +55,7 @@ def pages() -> dict[str, str]:
         "checks.md": checks(),
         **check_pages(),
         "findings.schema.json": json.dumps(as_json.json_schema(), indent=2) + "\n",
+        "verification.schema.json": json.dumps(answer.json_schema(), indent=2) + "\n",
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from imgforge import __version__
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import INDEXES, Descriptor, canonical_json
+from imgforge.oci.types import INDEXES, Descriptor, canonical_json, sha256
 from imgforge.plan import BuildPlan
 
 if TYPE_CHECKING:
@@ -67,16 +67,22 @@ def sign(
     *,
     name: str,
     created: int,
+    attested: Sequence[tuple[str, bytes]] = (),
 ) -> list[Descriptor]:
-    """Sign the image, every platform of an index, and all that :func:`documents` say of each."""
-    from imgforge.signing import sign_image, statement
+    """Sign the image, every platform of an index, and all that :func:`documents` say of each.
+
+    ``attested`` are further predicates (type and JSON), of each platform and of the index.
+    """
+    from imgforge.signing import statement
+    from imgforge.signing.image import attach_all, said_of
 
     whole = [
         (statement.PROVENANCE, evidence[PROVENANCE]),
         (statement.FINDINGS, evidence[FINDINGS]),
+        *attested,
     ]
     images = layout.images(image)
-    referrers: list[Descriptor] = []
+    said = []
     for one in images:
         suffix = _suffix(one, len(images))
         predicates = [
@@ -84,20 +90,18 @@ def sign(
             (statement.CYCLONEDX, evidence[f"sbom{suffix}.cdx.json"]),
             *whole,
         ]
-        referrers += sign_image(
-            layout, one, sealer, name=name, predicates=predicates, created=created
-        )
+        said += said_of(one, name=name, predicates=predicates)
     if image.media_type in INDEXES:
-        referrers += sign_image(
-            layout,
-            image,
-            sealer,
-            name=name,
-            predicates=whole,
-            created=created,
-            subjects=images,
-        )
-    return referrers
+        said += said_of(image, name=name, predicates=whole, subjects=images)
+    return attach_all(layout, said, sealer, created)
+
+
+def file_of(kind: str) -> str:
+    """Return what the file of a predicate that was given from outside is called here."""
+    from imgforge.signing.predicate import TYPES
+
+    short = next((name for name, uri in TYPES.items() if uri == kind), None)
+    return f"{short or 'attested-' + sha256(kind.encode())[7:19]}.json"
 
 
 def _suffix(image: Descriptor, platforms: int) -> str:

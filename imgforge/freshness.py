@@ -12,25 +12,38 @@ import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import __version__, assets, cache, context, malware
 from imgforge.errors import ImgforgeError, InvalidInputError
-from imgforge.files import LOCK, pinning, public_path
-from imgforge.oci.types import canonical_json, sha256
+from imgforge.files import LOCK, pinning
+from imgforge.oci.types import Descriptor, canonical_json, sha256
 from imgforge.output import Output, Record
+
+if TYPE_CHECKING:
+    from imgforge.oci.layout import Layout
+    from imgforge.signing.choice import SignWith
+    from imgforge.signing.signatory import Signatory
+    from imgforge.signing.token import Token
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The options of a build that decide its result; ``key`` is the private key's path."""
+    """The options of a build that decide its result.
+
+    ``token`` is the identity token with which ``sign`` will sign, if it was had without asking
+    anybody; ``attested`` are predicates given from outside, type and JSON.
+    """
 
     engine: str
     tags: Sequence[str]
     epoch: int | None
     policy: Path | None
-    key: Path | None
+    sign: SignWith | None
     secrets: Collection[str]
     platforms: Sequence[str] = ()
+    token: Token | None = None
+    attested: Sequence[tuple[str, bytes]] = ()
 
 
 def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
@@ -55,7 +68,8 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "epoch": asked.epoch,
         "tags": list(asked.tags),
         "platforms": list(asked.platforms),
-        "signer": public_fingerprint(asked.key),
+        "signer": _signer(asked),
+        "attested": [[kind, sha256(data)] for kind, data in asked.attested],
         "secrets": sorted(asked.secrets),
     }
     return sha256(canonical_json(value))
@@ -76,41 +90,62 @@ def unchanged(
         content = context.fingerprint(root, record.inputs, record.exclude)
         if key(spec, root, content, record.stack, asked) != record.key:
             return None, content
-        _verify(output, record, asked.key)
-    except (ImgforgeError, OSError):
+        _verify(output, record, asked)
+    except (ImgforgeError, OSError, ValueError):
         # Whatever is wrong with the old build, a new one says it better or mends it.
         return None, content
     return record, content
 
 
-def public_fingerprint(private: Path | None) -> str:
-    """Digest of the public key file beside ``private``: it stands for the signer; or empty."""
-    if private is None:
-        return ""
-    try:
-        return sha256(public_path(private).read_bytes())
-    except OSError as error:
-        raise InvalidInputError(
-            f"there is no public key {public_path(private)}",
-            hint="it belongs beside the private key; imgforge key public writes it",
-        ) from error
+def _signer(asked: Choices) -> str:
+    if asked.sign is None or not asked.sign.anything:
+        return ""  # nothing need be loaded to know that
+    from imgforge.signing import choice
+
+    return choice.name(asked.sign, asked.token)
 
 
-def _verify(output: Output, record: Record, private: Path | None) -> None:
+def _verify(output: Output, record: Record, asked: Choices) -> None:
     from imgforge import verify
 
     for name, digest in record.evidence.items():
         if sha256((output.path / "evidence" / name).read_bytes()) != digest:
             raise InvalidInputError(f"{name} was changed")
     layout = output.layout()
-    if private is None:
-        verify.verify_blobs(layout, record.descriptor)
+    verify.verify_blobs(layout, record.descriptor)
+    if asked.sign is None or not asked.sign.anything:
         return
-    from imgforge.signing import load_public, statement
+    from imgforge.signing import choice
 
-    wanted = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
-    public = load_public(public_path(private))
-    verify.verify_layout(layout, record.descriptor, public, require=wanted, deep=True)
+    kinds = [kind for kind, _ in asked.attested]
+    _signed(layout, record, choice.stored(asked.sign, record.signer), kinds)
+
+
+def _signed(layout: Layout, record: Record, who: Signatory, attested: Sequence[str]) -> None:
+    """Demand that ``who`` signed each thing that a build signs, about what it is about."""
+    from imgforge.oci.layout import references
+    from imgforge.oci.types import INDEXES
+    from imgforge.signing import statement
+    from imgforge.signing.bundle import MAX_SIZE
+
+    image = record.descriptor
+    each = {statement.SIGNATURE, statement.PROVENANCE, statement.FINDINGS, *attested}
+    boms = {statement.SPDX, statement.CYCLONEDX}
+    missing = {(one.digest, kind) for one in layout.images(image) for kind in each | boms}
+    if image.media_type in INDEXES:
+        missing |= {(image.digest, kind) for kind in each}
+    for referrer in record.referrer_list:
+        manifest = layout.read_json(referrer)
+        about = Descriptor.from_json(manifest.get("subject")).digest
+        (bundle,) = references(manifest)[1:]
+        try:
+            said, _ = who.statement(layout.read(bundle, limit=MAX_SIZE))
+        except ValueError:
+            continue  # others may have signed, too
+        if said.is_about(about):
+            missing.discard((about, said.predicate_type))
+    if missing:
+        raise InvalidInputError(f"{len(missing)} statements about {image.digest} are not there")
 
 
 def _policy(path: Path | None) -> list[bytes]:

@@ -27,7 +27,7 @@ from imgforge.oci.types import Descriptor, sha256
 
 DEFAULT = ".imgforge"
 RECORD = "build.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Record:
 
     ``key`` is the digest over everything that decided the result; ``spec``, ``inputs``,
     ``exclude`` and ``stack`` let the next build compute that key without reading the spec again.
-    ``evidence`` maps file names to their digests.
+    ``evidence`` maps file names to their digests. ``signer`` says who signed: ``key`` (its
+    fingerprint), or ``identity`` and ``issuer``; it is empty if nobody did.
     """
 
     key: str
@@ -51,7 +52,7 @@ class Record:
     image: dict[str, Any]
     referrers: tuple[dict[str, Any], ...]
     evidence: dict[str, str]
-    signed_by: str
+    signer: dict[str, str]
     schema: int = SCHEMA
 
     @property

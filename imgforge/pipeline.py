@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
+    from imgforge.publish import Pushed
     from imgforge.report.subject import Report
+    from imgforge.signing.choice import SignWith
     from imgforge.signing.sealer import Sealer
+    from imgforge.signing.signatory import Signatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,9 @@ class Options:
     tags: tuple[str, ...] = ()
     epoch: int | None = None
     no_cache: bool = False
-    key: Path | None = None
-    password: Callable[[], bytes] = bytes
+    sign: SignWith | None = None
+    attest: tuple[tuple[str, Path], ...] = ()
+    """Further predicates to sign: the type's URI, and the file."""
     secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
     policy: Path | None = None
     output: Path | None = None
@@ -57,23 +61,26 @@ class Result:
     record: Record
     output: Path
     unchanged: bool
-    pushed: tuple[str, ...]
+    pushed: tuple[Pushed, ...]
 
     @property
     def reference(self) -> str:
         """The image by digest, in the registry it was pushed to if it was."""
-        return (
-            self.pushed[0] if self.pushed else f"{self.record.name}@{self.record.image['digest']}"
-        )
+        if self.pushed:
+            return self.pushed[0].reference
+        return f"{self.record.name}@{self.record.image['digest']}"
 
 
 def build(spec_path: Path, options: Options, console: Console) -> Result:
     """Build the project of ``spec_path`` into a proven image; raises ImgforgeError's classes."""
-    if options.push and options.key is None:
+    signs = options.sign is not None and options.sign.anything
+    if options.push and not signs:
         raise InvalidInputError(
-            "--push needs --key: nothing unsigned gets a tag in a registry",
-            hint="make one with: imgforge key generate",
+            "--push needs --key or --keyless: nothing unsigned gets a tag in a registry",
+            hint="make a key with: imgforge key generate",
         )
+    if options.attest and not signs:
+        raise InvalidInputError("--attest needs --key or --keyless: what is attested is signed")
     if options.push and options.offline:
         raise InvalidInputError("--push cannot be done --offline")
     if options.push and options.platforms:
@@ -81,34 +88,41 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             "--platform is for builds that stay here; what is pushed has all the spec's platforms",
             hint="leave --platform out, or change image.platforms in the spec",
         )
+    _check_targets(options)
+    chosen = _choices(options)
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
         record, content = None, None
         if not options.no_cache:
             spec = sha256(spec_path.read_bytes())
-            record, content = freshness.unchanged(spec, root, output, _choices(options))
+            record, content = freshness.unchanged(spec, root, output, chosen)
         unchanged = record is not None
         if record is None:
-            record = _build(spec_path, content, output, options, console)
+            record = _build(spec_path, content, output, options, chosen, console)
         else:
             console.note("nothing changed; the stored image and its evidence hold")
         if options.load:
             with console.step("load into the Docker Engine"):
                 _load(output.layout(), record)
-        pushed = tuple(_push(output.layout(), record, target, console) for target in options.push)
+        pushed = _push(output.layout(), record, options, console) if options.push else ()
     return Result(record, output.path, unchanged, pushed)
 
 
-def _build(
-    spec_path: Path, content: str | None, output: Output, options: Options, console: Console
+def _build(  # noqa: PLR0917 - what a build is made of
+    spec_path: Path,
+    content: str | None,
+    output: Output,
+    options: Options,
+    chosen: freshness.Choices,
+    console: Console,
 ) -> Record:
     from imgforge import checks, compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
     from imgforge.report import subject
 
-    sealer = _open_key(options)
+    sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
@@ -117,7 +131,7 @@ def _build(
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
-    key = freshness.key(source.spec, source.root, content, plan.stack, _choices(options))
+    key = freshness.key(source.spec, source.root, content, plan.stack, chosen)
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
@@ -129,16 +143,16 @@ def _build(
     with console.step("write SBOMs and provenance"):
         provenance = _provenance(source, plan, content, built, engine)
         files = beside.files(plan, source.dockerfile, images, report.findings, provenance)
+        files |= {beside.file_of(kind): data for kind, data in chosen.attested}
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
         _verify_blobs(layout, built.image)
         referrers: list[Descriptor] = []
+        signer: dict[str, str] = {}
         if sealer is not None:
             with console.step("sign"):
-                referrers = beside.sign(
-                    layout, built.image, files, sealer(), name=plan.name, created=plan.epoch
-                )
+                referrers, signer = _sign(layout, built.image, files, sealer(), plan, chosen)
         layout.write_index([*_tagged(built.image, plan.tags), *referrers])
         (folder / "evidence").mkdir()
         for name, data in files.items():
@@ -156,7 +170,7 @@ def _build(
             image=_plain(built.image).to_json(),
             referrers=tuple(r.to_json() for r in referrers),
             evidence={name: sha256(data) for name, data in sorted(files.items())},
-            signed_by=freshness.public_fingerprint(options.key),
+            signer=signer,
         )
         output.commit(folder, record)
     return record
@@ -175,29 +189,58 @@ def _chosen(plan: BuildPlan, options: Options) -> BuildPlan:
 
 
 def _choices(options: Options) -> freshness.Choices:
+    token = None
+    attested: list[tuple[str, bytes]] = []
+    if options.sign is not None and options.sign.anything:
+        from imgforge.signing import choice, predicate
+
+        choice.check(options.sign, offline=options.offline)
+        token = choice.available(options.sign)
+        attested = [(kind, predicate.read(kind, file)) for kind, file in options.attest]
     return freshness.Choices(
         options.engine,
         options.tags,
         options.epoch,
         options.policy,
-        options.key,
+        options.sign,
         options.secrets.keys(),
         options.platforms,
+        token,
+        attested,
     )
 
 
-def _open_key(options: Options) -> Callable[[], Sealer] | None:
-    """Begin opening the private key (a slow key derivation); return how to wait for it."""
-    if options.key is None:
+def _open_sealer(chosen: freshness.Choices, console: Console) -> Callable[[], Sealer] | None:
+    """Begin opening what signs (slow: keys are derived, services found); return how to wait."""
+    if chosen.sign is None or not chosen.sign.anything:
         return None
-    from concurrent.futures import ThreadPoolExecutor
+    from imgforge.signing import choice
 
-    from imgforge.signing import KeySealer, pair
+    return choice.begin(chosen.sign, console.note, token=chosen.token)
 
-    pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(pair.open_pair, options.key, options.password())
-    pool.shutdown(wait=False)
-    return lambda: KeySealer(future.result())
+
+def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
+    layout: Layout,
+    image: Descriptor,
+    files: Mapping[str, bytes],
+    sealer: Sealer,
+    plan: BuildPlan,
+    chosen: freshness.Choices,
+) -> tuple[list[Descriptor], dict[str, str]]:
+    """Sign the image and its evidence; return the referrers and who signed."""
+    from imgforge import evidence
+    from imgforge.signing import choice
+
+    referrers = evidence.sign(
+        layout,
+        image,
+        files,
+        sealer,
+        name=plan.name,
+        created=plan.epoch,
+        attested=chosen.attested,
+    )
+    return referrers, choice.said(sealer)
 
 
 def _run_engine(  # noqa: PLR0917 - what a build is made of
@@ -238,7 +281,7 @@ def _preload(options: Options) -> None:
     """Load what the steps after the engine need while the engine works: most of their time."""
     names = ["imgforge.analysis.layer", "imgforge.checks", "imgforge.provenance"]
     names += ["imgforge.sbom.spdx", "imgforge.sbom.cyclonedx", "imgforge.secrets.engine"]
-    if options.key is not None:
+    if options.sign is not None and options.sign.anything:
         names.append("imgforge.signing.bundle")
     for name in names:
         importlib.import_module(name)
@@ -328,13 +371,29 @@ def _load(layout: Layout, record: Record) -> None:
     docker.load(layout, record.descriptor, [f"{record.name}:{tag}" for tag in record.tags])
 
 
-def _push(layout: Layout, record: Record, target: str, console: Console) -> str:
-    from imgforge import publish
-    from imgforge.oci.reference import Reference
+def _check_targets(options: Options) -> None:
+    """Refuse malformed targets before anything is built."""
+    if options.push:
+        from imgforge import publish
 
-    reference = Reference.parse(target)
-    tags = (reference.tag,) if reference.tag else record.tags
-    with console.step(f"push to {reference.name}") as say:
+        publish.targets(options.push, options.tags)
+
+
+def _push(layout: Layout, record: Record, options: Options, console: Console) -> tuple[Pushed, ...]:
+    from imgforge import publish
+
+    goals = publish.targets(options.push, record.tags)
+    shipment = publish.Shipment(layout, record.descriptor, tuple(record.referrer_list))
+    with console.step("push") as say:
         return publish.publish(
-            layout, record.descriptor, record.referrer_list, reference, tags, say=say
+            shipment, goals, publish.Terms((_signatory(options, record),)), say=say
         )
+
+
+def _signatory(options: Options, record: Record) -> Signatory:
+    """Return whose signature proves what this build, or the stored one, signed."""
+    from imgforge.signing import choice
+
+    if options.sign is None or not options.sign.anything:
+        raise EvidenceError("nothing unsigned gets a tag in a registry")
+    return choice.stored(options.sign, record.signer)

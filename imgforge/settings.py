@@ -201,6 +201,16 @@ class Malware(Table):
     )
 
 
+class Sigstore(Table):
+    """The Sigstore that keyless signatures, logs and timestamps come from."""
+
+    trust_config: File | None = Field(
+        default=None,
+        description="A private Sigstore's ClientTrustConfig: where its services are, and its "
+        "trusted root. The public Sigstore where absent.",
+    )
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -216,6 +226,7 @@ class Settings(Table):
     network: Network = Network()
     policy: Organisation | None = None
     malware: Malware = Malware()
+    sigstore: Sigstore = Sigstore()
 
 
 def moment(value: str) -> dt.datetime:
@@ -297,6 +308,7 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
         "ubuntu": Ubuntu,
         "npm": Npm,
         "malware": Malware,
+        "sigstore": Sigstore,
     }
     for table, model in tables.items():
         for field, about in model.model_fields.items():
@@ -345,8 +357,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             given = {key: names for key, names in lists.items() if key in value.model_fields_set}
             anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
             value = value.model_copy(update=anchored)
+        elif isinstance(value, Sigstore) and value.trust_config is not None:
+            rooted = _rooted(folder, value.trust_config)
+            value = value.model_copy(update={"trust_config": rooted})
         elif isinstance(value, Registry) and value.tls:
-            rooted = {
+            files = {
                 place: given.model_copy(
                     update={
                         key: _rooted(folder, getattr(given, key)) for key in given.model_fields_set
@@ -354,7 +369,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
                 )
                 for place, given in value.tls.items()
             }
-            value = value.model_copy(update={"tls": rooted})
+            value = value.model_copy(update={"tls": files})
         elif isinstance(value, Organisation):
             named = {"file": value.file, "key": value.key}
             # No home directory may choose the key that counts.

@@ -9,6 +9,7 @@ the list are judged anew each time.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,10 +20,10 @@ from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import canonical_json, sha256
+from imgforge.verify.demand import SignedBy
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy, Trust
-    from imgforge.signing.signatory import Signatory
 
 _ENTRY = """add to the policy (--policy):
     [[bases.trust]]
@@ -130,15 +131,18 @@ def _exempted(base: LockedBase, entry: Trust, policy: Policy) -> str:
 
 def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str], None]) -> str:
     from imgforge import verify
+    from imgforge.verify import signatories
 
     digest = base.upstream or base.digest
-    secret = _read(entry.file)
-    if entry.digest and sha256(secret) != entry.digest:
-        raise EvidenceError(
-            f"{entry.file} is not the file that the policy pins",
-            details=[f"pinned: {entry.digest}", f"found:  {sha256(secret)}"],
-            hint="bring it back, or have the policy's owner pin the new one",
-        )
+    by = SignedBy(
+        key=entry.key,
+        identity=entry.identity,
+        issuer=glob.escape(entry.issuer),
+        trusted_root=entry.trusted_root,
+        digest=entry.digest,
+    )
+    files = signatories.files(by)
+    secret = files[entry.file] if entry.file is not None else b""
     reason = "key" if entry.key else "root" if entry.trusted_root else "public"
     decides = [
         base.reference,
@@ -154,7 +158,7 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     known = _recall(path)
     if known is not None:
         return known
-    who = _signatory(entry, secret)
+    who = signatories.of(by, files)
     if offline:
         raise BuildFailedError(
             f"whether the base {base.name} is signed is not known and this run is offline",
@@ -164,33 +168,6 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     line = "signed by " + verify.signature(Reference.parse(base.reference), digest, who, say=say)
     cache.write(path, line.encode())
     return line
-
-
-def _signatory(entry: Trust, secret: bytes) -> Signatory:
-    if entry.key is not None:
-        from imgforge.signing.key import PublicKey
-        from imgforge.signing.signatory import ByKey
-
-        return ByKey(PublicKey.from_pem(secret, str(entry.key)))
-    from imgforge.signing import keyless
-
-    if entry.trusted_root is None:
-        return keyless.ByIdentity(entry.identity, entry.issuer)
-    keyless.check_root(secret, str(entry.trusted_root))
-    return keyless.ByIdentity(entry.identity, entry.issuer, secret)
-
-
-def _read(path: Path | None) -> bytes:
-    """Return a file that the policy names; nothing stands for the public Sigstore."""
-    if path is None:
-        return b""
-    from imgforge.signing.keyless import MAX_ROOT
-
-    try:
-        with path.open("rb") as file:
-            return file.read(MAX_ROOT + 1)
-    except OSError as error:
-        raise InvalidInputError(f"the policy names {path}, which cannot be read") from error
 
 
 def _recall(path: Path) -> str | None:

@@ -5,6 +5,7 @@
 
 COMMANDS = {
     "build": "build, prove, list and sign an image",
+    "push": "push an image that was built and signed before, or from one registry to another",
     "lock": "pin bases and packages in imgforge.lock",
     "outdated": "say how far a lock is behind: updates, moved bases, ending support",
     "base": "list, make, publish and compare base images",
@@ -15,6 +16,9 @@ COMMANDS = {
     "policy": "show, sign and verify the policy that images are judged by",
     "sbom": "print an image's bill of materials",
     "key": "make and show signing keys",
+    "sign": "sign a finished image, with a key or as an identity",
+    "attest": "sign a statement about a finished image, such as an SBOM or a report",
+    "log": "enter what a key signed offline into a transparency log, or timestamp it",
     "verify": "verify an image's signature and evidence",
     "schema": "print the JSON Schema of what imgforge reads or writes",
     "doctor": "say what this machine can do and what is missing",

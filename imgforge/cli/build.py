@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from pathlib import Path
@@ -20,6 +19,7 @@ EXAMPLES = """\
   imgforge build                                build what ./imgforge.toml says
   imgforge build --load && docker run --rm acme/web:1.0
   imgforge build --key imgforge.key --push registry.example.com/acme/web
+  imgforge build --keyless --push registry.example.com/acme/web     in a CI, or with a browser
   imgforge build services/web --engine native --format json
   imgforge build --platform linux/amd64         one of the spec's platforms: quicker, stays here
 """
@@ -51,8 +51,7 @@ def parser() -> argparse.ArgumentParser:
         out, "--load", action="store_true", help="also put the image into the Docker Engine"
     )
     options.flag(out, "--output", type=Path, metavar="DIR", help="default: .imgforge by the spec")
-    options.flag(out, "--key", type=Path, help="private key to sign with (imgforge key generate)")
-    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    options.signing(out, attest=True)
     options.flag(
         out,
         "--secret",
@@ -64,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     options.flag(out, "--no-cache", action="store_true", help="build everything again")
     options.offline(out)
     options.epoch(out)
+    options.metadata(out)
     options.common(out, "text", "json")
     return out
 
@@ -80,8 +80,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
             tags=_tags(given.tag),
             epoch=given.epoch,
             no_cache=given.no_cache,
-            key=given.key,
-            password=lambda: _password(given.password_file),
+            sign=options.sign_with(given),
+            attest=options.attested(given.attest),
             secrets=_secrets(given.secret),
             policy=given.policy,
             output=given.output,
@@ -93,26 +93,24 @@ def run(given: argparse.Namespace, console: Console) -> int:
         console,
     )
     record = result.record
-    if given.key is None:
+    if not record.signer:
         console.note("not signed: imgforge key generate, then build --key imgforge.key")
     console.note(f"image and evidence: {result.output}")
-    if given.format == "json":
-        value = {
-            "reference": result.reference,
-            "digest": record.image["digest"],
-            "name": record.name,
-            "tags": list(record.tags),
-            "engine": record.engine,
-            "engineReason": record.reason,
-            "unchanged": result.unchanged,
-            "signed": bool(record.signed_by),
-            "pushed": list(result.pushed),
-            "output": str(result.output),
-            "evidence": record.evidence,
-        }
-        print(json.dumps(value, indent=2, sort_keys=True))
-    else:
-        print(result.reference)
+    value = {
+        "reference": result.reference,
+        "digest": record.image["digest"],
+        "name": record.name,
+        "tags": list(record.tags),
+        "engine": record.engine,
+        "engineReason": record.reason,
+        "unchanged": result.unchanged,
+        "signed": bool(record.signer),
+        "signer": record.signer,
+        "pushed": [each.to_json() for each in result.pushed],
+        "output": str(result.output),
+        "evidence": record.evidence,
+    }
+    options.answer(given, value, result.reference)
     return 0
 
 
@@ -124,12 +122,6 @@ def _tags(given: list[str]) -> tuple[str, ...]:
                 hint="the repository is named in the spec, and in a registry by --push",
             )
     return tuple(dict.fromkeys(given))
-
-
-def _password(file: Path | None) -> bytes:
-    from imgforge.signing import password
-
-    return password.read(file)
 
 
 def _secrets(given: list[str]) -> dict[str, BuildSecret]:

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import MANIFESTS, Descriptor, Platform
 
+if TYPE_CHECKING:
+    from imgforge.console import Console
+    from imgforge.endorsement import Endorsed
+    from imgforge.place import Place
+    from imgforge.signing.choice import SignWith
+    from imgforge.verify.flags import Flags
+
 SCRIPT_EXIT = """exit codes: 0 done, every gate held; 2 invalid input; 3 a tool is missing;
 4 the build failed; 5 evidence failed; 6 a registry refused; 10 findings; 75 try again"""
 
 _MAX_DAYS = 36_500
+
+CLAIMS = {
+    "repository": "the source's repository",
+    "ref": "the source's ref",
+    "workflow": "the workflow that was started",
+    "trigger": "what started it",
+}
+"""Claims of certificates that have a flag; a policy can ask for all of them."""
 
 
 def parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
@@ -150,11 +165,281 @@ def platforms(given: list[str]) -> tuple[Platform, ...]:
         raise InvalidInputError(f"--platform: {error}", hint="such as linux/arm64") from error
 
 
+def verification(parser: argparse.ArgumentParser) -> None:
+    """Add what demands evidence of images; :func:`asked` reads it."""
+    from imgforge.policy.bounds import LEVELS
+    from imgforge.policy.keys import TYPES
+
+    flag(
+        parser,
+        "--key",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_PUBLIC_KEY",
+        help="public key that must have signed",
+    )
+    flag(parser, "--identity", metavar="GLOB", help="whom the signing certificate was issued to")
+    flag(parser, "--issuer", metavar="GLOB", help="who vouched for that identity")
+    for name, about in CLAIMS.items():
+        flag(parser, f"--{name}", metavar="GLOB", help=f"{about}, as the certificate says")
+    flag(
+        parser,
+        "--trusted-root",
+        type=Path,
+        metavar="FILE",
+        help="trusted root of another Sigstore than the public one",
+    )
+    for name, about in (
+        ("log", "whether a transparency log must hold signatures (default: those by identities)"),
+        ("timestamp", "whether a timestamp authority must have seen them (default: waived)"),
+    ):
+        flag(
+            parser,
+            f"--{name}",
+            choices=("required", "waived"),
+            variable=f"IMGFORGE_VERIFY_{name.upper()}",
+            help=about,
+        )
+    flag(
+        parser,
+        "--require",
+        action="append",
+        metavar="TYPE",
+        help=f"evidence that must be attested: {', '.join(TYPES)} or a predicate type's URI; "
+        "repeatable (default with --key and no policy, as for builds of one's own: spdx, "
+        "cyclonedx, provenance, findings; else, or with signature: the signature alone)",
+    )
+    flag(parser, "--builder", metavar="GLOB", help="who built it, as the provenance says")
+    flag(parser, "--source", metavar="GLOB", help="what it was built from, as the provenance says")
+    flag(
+        parser,
+        "--lock",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_VERIFY_LOCK",
+        help="lock that must have every base which the provenance names",
+    )
+    flag(
+        parser,
+        "--true-sbom",
+        action="store_true",
+        help="the SBOM must list just what the image's layers have: they are read",
+    )
+    flag(
+        parser,
+        "--below",
+        choices=LEVELS,
+        help="no finding of the newest scan is as severe as this",
+    )
+    flag(
+        parser,
+        "--max-age",
+        type=days,
+        metavar="DAYS",
+        help="the most days since the scan",
+    )
+
+
+def asked(given: argparse.Namespace) -> Flags:
+    """Return what the flags of :func:`verification` demand; InvalidInputError if malformed."""
+    from imgforge.policy.keys import TYPE
+    from imgforge.verify.flags import SIGNATURE, Flags
+
+    for name in given.require:
+        try:
+            if name != SIGNATURE:
+                TYPE.read(name)
+        except ValueError as error:
+            raise InvalidInputError(f"--require {name!a} {error}") from error
+    return Flags(
+        key=given.key,
+        identity=given.identity or "",
+        issuer=given.issuer or "",
+        claims={name: value for name in CLAIMS if (value := getattr(given, name))},
+        trusted_root=given.trusted_root,
+        log=None if given.log is None else given.log == "required",
+        timestamp=None if given.timestamp is None else given.timestamp == "required",
+        require=given.require,
+        builder=given.builder or "",
+        source=given.source or "",
+        locked=given.lock,
+        true=given.true_sbom,
+        below=given.below,
+        max_age=given.max_age,
+    )
+
+
 def days(text: str) -> int:
     """Read a number of days, 0 or more."""
     if not (text.isascii() and text.isdecimal()) or int(text) > _MAX_DAYS:
         raise InvalidInputError(f"{text!r} is not a number of days", hint="write a whole number")
     return int(text)
+
+
+def signing(parser: argparse.ArgumentParser, *, attest: bool = False) -> None:
+    """Add what says who signs and who bears witness; :func:`sign_with` reads it.
+
+    With ``attest``, also predicates from outside: :func:`attested` reads them.
+    """
+    flag(
+        parser,
+        "--key",
+        metavar="FILE|URI",
+        help="private key to sign with (imgforge key generate), or the URI of one elsewhere",
+    )
+    flag(parser, "--password-file", type=Path, metavar="FILE", help="holds the key's password")
+    flag(
+        parser,
+        "--keyless",
+        action="store_true",
+        help="sign as whom an identity token names: the CI's, or a browser's log-in",
+    )
+    flag(
+        parser,
+        "--identity-token",
+        type=Path,
+        metavar="FILE",
+        help="holds the token for --keyless (else SIGSTORE_ID_TOKEN, the CI, a browser)",
+    )
+    flag(
+        parser,
+        "--log",
+        action="store_true",
+        help="enter signatures into a transparency log; keyless ones always are",
+    )
+    flag(
+        parser,
+        "--timestamp",
+        action="store_true",
+        help="have signatures timestamped (RFC 3161); keyless ones are if an authority is known",
+    )
+    flag(
+        parser,
+        "--trust-config",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_SIGSTORE_TRUST_CONFIG",
+        help="ClientTrustConfig of a private Sigstore (default: the settings', else the public)",
+    )
+    if attest:
+        flag(
+            parser,
+            "--attest",
+            action="append",
+            metavar="TYPE=FILE",
+            help="sign this JSON about the image, too, such as vuln=report.json; repeatable",
+        )
+
+
+def finished(parser: argparse.ArgumentParser, *, many: bool) -> None:
+    """Add what names a finished image that is to be signed, and how; with ``many``, several."""
+    where = "project, OCI layout or registry reference"
+    if many:
+        parser.add_argument(
+            "images", nargs="*", metavar="IMAGE", help=f"{where} (default: built here)"
+        )
+    else:
+        image(parser, where)
+    flag(
+        parser,
+        "--name",
+        metavar="NAME",
+        variable="IMGFORGE_IMAGE_NAME",
+        help="the image's name in statements (default: the repository or the spec's name)",
+    )
+    flag(
+        parser,
+        "--no-recursive",
+        action="store_true",
+        help="of an index, only itself and not the images of its platforms",
+    )
+    flag(parser, "--offline", action="store_true", help="ask no registry and no service")
+    epoch(parser)
+
+
+def moment(given: argparse.Namespace) -> int:
+    """Return the time that evidence is given: what was chosen (:func:`epoch`), else now."""
+    import time
+
+    return int(time.time()) if given.epoch is None else int(given.epoch)
+
+
+def announce(what: str, place: Place, console: Console) -> None:
+    """Say what is about to be signed before it is: nobody may have looked at it yet."""
+    platforms = ", ".join(str(p) for p in place.platforms)
+    console.note(f"about to {what} {place.image.digest}" + (f" ({platforms})" if platforms else ""))
+
+
+def endorsed(
+    place: Place, signer: str, done: Sequence[Endorsed], console: Console
+) -> dict[str, object]:
+    """Say what was attached, and return it as JSON has it."""
+    for each in done:
+        how = "added" if each.added else "already there"
+        console.note(f"{each.digest[:19]}: {each.kind} ({how})")
+    console.note(f"signed by {signer}")
+    reference = place.title if place.title.endswith(place.image.digest) else ""
+    return {
+        "reference": reference or f"{place.name}@{place.image.digest}",
+        "digest": place.image.digest,
+        "signer": signer,
+        "attached": [
+            {
+                "digest": each.digest,
+                "predicateType": each.kind,
+                "referrer": each.referrer,
+                "added": each.added,
+            }
+            for each in done
+        ],
+    }
+
+
+def sign_with(given: argparse.Namespace) -> SignWith:
+    """Return who signs, as the flags of :func:`signing` say; InvalidInputError if they clash."""
+    from imgforge.signing import choice
+
+    def password() -> bytes:
+        from imgforge.signing import password as passwords
+
+        return passwords.read(given.password_file)
+
+    asked = choice.SignWith(
+        key=given.key,
+        password=password,
+        keyless=given.keyless,
+        token=given.identity_token,
+        trust_config=given.trust_config,
+        log=given.log,
+        timestamp=given.timestamp,
+    )
+    choice.check(asked, offline=getattr(given, "offline", False))
+    return asked
+
+
+def attested(given: list[str]) -> tuple[tuple[str, Path], ...]:
+    """Read ``TYPE=FILE``; return each type's URI and its file. What a build makes is refused."""
+    if not given:
+        return ()
+    from imgforge.signing import predicate, statement
+
+    made = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
+    found: dict[str, Path] = {}
+    for text in given:
+        # A URI may have an equals sign; a short name or a path seldom does.
+        kind, _, file = text.rpartition("=")
+        if not kind or not file:
+            raise InvalidInputError(f"--attest {text!r} is malformed", hint="write TYPE=FILE")
+        uri = predicate.type_of(kind)
+        if uri in made:
+            raise InvalidInputError(
+                f"--attest {kind}: a build makes and signs that itself",
+                hint="imgforge attest adds another one to a finished image",
+            )
+        if uri in found:
+            raise InvalidInputError(f"--attest {kind} is given twice")
+        found[uri] = Path(file)
+    return tuple(found.items())
 
 
 def image(parser: argparse.ArgumentParser, where: str) -> None:
@@ -191,6 +476,30 @@ def open_image(name: str) -> tuple[Layout, Descriptor]:
 
 def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
+
+
+def metadata(parser: argparse.ArgumentParser) -> None:
+    """Add the file that a job reads when the command is done; :func:`answer` writes it."""
+    flag(
+        parser,
+        "--metadata-file",
+        type=Path,
+        metavar="FILE",
+        help="also write what --format json prints into this file, at once and whole",
+    )
+
+
+def answer(given: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
+    """Print ``value`` as JSON or ``text``, as asked, and write the metadata file if there is one.
+
+    InvalidInputError if that cannot be written.
+    """
+    import json
+
+    whole = json.dumps(value, indent=2, sort_keys=True)
+    if given.metadata_file is not None:
+        write(given.metadata_file, f"{whole}\n".encode())
+    print(whole if given.format == "json" else text)
 
 
 def write(path: Path, data: bytes) -> None:

@@ -14,6 +14,7 @@ EXAMPLES = """\
   imgforge schema > imgforge.schema.json        for editors: completion and checking of specs
   imgforge schema --of policy > policy.schema.json
   imgforge schema --of findings                 what imgforge check --format json prints
+  imgforge schema --of verification             what imgforge verify --format json prints
 """
 
 
@@ -35,10 +36,17 @@ def _findings() -> dict[str, Any]:
     return json_schema()
 
 
+def _verification() -> dict[str, Any]:
+    from imgforge.verify.answer import json_schema
+
+    return json_schema()
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "spec": _spec,
     "policy": _policy,
     "findings": _findings,
+    "verification": _verification,
 }
 """What there are schemas of, and where each comes from."""
 
@@ -52,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         choices=tuple(SCHEMAS),
         default="spec",
         variable="IMGFORGE_SCHEMA_OF",
-        help="imgforge.toml (default), policy.toml or what check prints",
+        help="imgforge.toml (default), policy.toml, or what check or verify prints",
     )
     options.common(out)
     return out

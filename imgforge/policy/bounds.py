@@ -10,8 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
+from imgforge.errors import EvidenceError
+
 if TYPE_CHECKING:
     from imgforge.checks.finding import Finding
+    from imgforge.verify.demand import Demand
 
 Level = Literal["info", "low", "medium", "high", "critical"]
 
@@ -127,6 +130,19 @@ class Bases:
 
 
 @dataclass(frozen=True, slots=True)
+class Images:
+    """What one policy demands of images; of ``demands`` the first that matches counts.
+
+    ``file`` says where that stands. ``delegated``: of an image that none matches, policies below it
+    may say what is demanded.
+    """
+
+    demands: tuple[Demand, ...]
+    file: str
+    delegated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """How much an image may have; None is no bound.
 
@@ -159,8 +175,9 @@ class Delegate:
 class Policy:
     """``fail_on``: the least severity that fails the gate. ``day``: when the policy is applied.
 
-    ``severities`` sets the severity of checks, by id; ``floors`` are severities below which no
-    finding of a check falls, whatever else is said. ``ignore`` are exceptions; those in
+    ``images`` has what each policy that says something of images demands of them, all of which
+    must be met. ``severities`` sets the severity of checks, by id; ``floors`` are severities below
+    which no finding of a check falls, whatever else is said. ``ignore`` are exceptions; those in
     ``inherited`` were made for more images than one.
     """
 
@@ -180,11 +197,29 @@ class Policy:
     floors: Mapping[str, Level] = field(default_factory=dict)
     inherited: tuple[Ignore, ...] = ()
     delegate: Delegate = Delegate()
+    images: tuple[Images, ...] = ()
 
     @property
     def exceptions(self) -> tuple[Ignore, ...]:
         """All exceptions, the inherited ones first."""
         return self.inherited + self.ignore
+
+    def demands(self, image: str) -> tuple[Demand, ...]:
+        """Return what is demanded of the image of this name (or repository), each by itself.
+
+        EvidenceError if a policy that speaks of images says nothing of it, and lets nobody else.
+        Nothing is returned only if no policy speaks of images.
+        """
+        found = []
+        for images in self.images:
+            first = next((d for d in images.demands if fnmatchcase(image, d.match)), None)
+            if first is not None:
+                found.append(first)
+            elif not images.delegated:
+                raise _unspoken(image, images.file)
+        if self.images and not found:
+            raise _unspoken(image, " or ".join(images.file for images in self.images))
+        return tuple(found)
 
     def severity(self, check: str, found: Level) -> Level:
         """Return the severity of a finding of ``check`` that the check itself calls ``found``."""
@@ -204,3 +239,10 @@ class Policy:
         return dataclasses.replace(
             self, ignore=chosen(self.ignore), inherited=chosen(self.inherited)
         )
+
+
+def _unspoken(image: str, where: str) -> EvidenceError:
+    return EvidenceError(
+        f"no [[images]] in {where} matches {image}, so nothing says what it must prove",
+        hint="whoever owns that policy may add an entry that matches it",
+    )

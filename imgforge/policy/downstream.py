@@ -78,6 +78,7 @@ def tighten(outer: Policy, inner: Policy) -> Policy:
             outer.delegate.trust and inner.delegate.trust,
             _least(outer.delegate.max_days, inner.delegate.max_days),
         ),
+        images=outer.images + inner.images,
     )
 
 

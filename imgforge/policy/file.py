@@ -6,13 +6,12 @@ It is read without pydantic: loading that takes longer than judging an image who
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from imgforge import tomlfile
+from imgforge.policy import reading
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
@@ -21,6 +20,7 @@ from imgforge.policy.bounds import (
     Budget,
     Delegate,
     Ignore,
+    Images,
     Level,
     Policy,
     Trust,
@@ -39,9 +39,6 @@ from imgforge.policy.keys import (
 )
 from imgforge.tomlfile import Location, Problem
 
-_TELLING: Final = 4
-"""The least letters of an identity that are no wildcards, signs or scheme."""
-
 
 def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool = False) -> Policy:
     """Read the bytes of the file at ``path``, to whose folder the files it names are relative.
@@ -52,10 +49,11 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
     problems: list[Problem] = []
     value = tomlfile.parse(data, str(path))
     tables = {name: value.pop(name, None) for name in ("severity", "budget", "delegate", "bases")}
-    ignores = _tables(value.pop("ignore", []), ("ignore",), problems)
-    top = _read(value, TOP, (), problems, known=(*TOP, *tables, "ignore"))
-    budget = _read(tables["budget"], BUDGET, ("budget",), problems)
-    delegate = _read(tables["delegate"], DELEGATE, ("delegate",), problems)
+    images = reading.tables(value.pop("images", []), ("images",), problems)
+    ignores = reading.tables(value.pop("ignore", []), ("ignore",), problems)
+    top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, "ignore", "images"))
+    budget = reading.table(tables["budget"], BUDGET, ("budget",), problems)
+    delegate = reading.table(tables["delegate"], DELEGATE, ("delegate",), problems)
     above = above or Policy()
     flags = {flag: top.get(flag.replace("_", "-"), getattr(above, flag)) for flag in FLAGS}
     ignore = tuple(_ignore(each, ("ignore", i), problems) for i, each in enumerate(ignores))
@@ -73,6 +71,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
             delegate.get("trust", False),
             delegate.get("max-days"),
         ),
+        images=_images(images, path, problems, delegated=delegate.get("trust", False)),
     )
     _check_ids(policy, problems)
     if problems:
@@ -87,46 +86,8 @@ def natural() -> dict[str, Level]:
     return {rule.id: LEVELS[rule.severity] for rule in RULES}
 
 
-def _read(
-    value: object,
-    keys: Mapping[str, Key],
-    place: Location,
-    problems: list[Problem],
-    *,
-    known: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Return the values that are as they must be, by key; ``problems`` has the others."""
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        problems.append(Problem(place, "is not a table"))
-        return {}
-    found = {}
-    for name, each in value.items():
-        if name not in keys:
-            close = difflib.get_close_matches(name, known or keys, 1)
-            hint = f"did you mean {close[0]!r}?" if close else ""
-            problems.append(Problem((*place, name), "unknown key", hint))
-            continue
-        try:
-            found[name] = keys[name].kind.read(each)
-        except ValueError as error:
-            problems.append(Problem((*place, name), str(error)))
-    for name, key in keys.items():
-        if key.required and name not in value:
-            problems.append(Problem((*place, name), "is required", key.about))
-    return found
-
-
-def _tables(value: object, place: Location, problems: list[Problem]) -> list[dict[str, Any]]:
-    if isinstance(value, list) and all(isinstance(table, dict) for table in value):
-        return value
-    problems.append(Problem(place, "is not a list of tables"))
-    return []
-
-
 def _ignore(table: dict[str, Any], place: Location, problems: list[Problem]) -> Ignore:
-    found = _read(table, IGNORE, place, problems)
+    found = reading.table(table, IGNORE, place, problems)
     if found.get("check", "").startswith(FIRM):
         about = "is of a group that nothing excuses: it says that image or policy is not in order"
         problems.append(Problem((*place, "check"), about))
@@ -145,7 +106,7 @@ def _ignore(table: dict[str, Any], place: Location, problems: list[Problem]) -> 
 def _severities(value: object, problems: list[Problem]) -> dict[str, Level]:
     names = list(value) if isinstance(value, dict) else []
     keys = {name: Key(LEVEL, "") for name in names if re.fullmatch(CHECK.schema["pattern"], name)}
-    return _read(value, keys, ("severity",), problems)
+    return reading.table(value, keys, ("severity",), problems)
 
 
 def _check_ids(policy: Policy, problems: list[Problem]) -> None:
@@ -172,12 +133,22 @@ def _check_ids(policy: Policy, problems: list[Problem]) -> None:
             problems.append(Problem(("severity", check), about))
 
 
+def _images(
+    tables: list[dict[str, Any]], path: Path, problems: list[Problem], *, delegated: bool
+) -> tuple[Images, ...]:
+    if not tables:
+        return ()
+    from imgforge.policy import images
+
+    return images.read(tables, path, problems, delegated=delegated)
+
+
 def _bases(value: object, folder: Path, problems: list[Problem]) -> Bases:
     table = dict(value) if isinstance(value, dict) else value
     trusts = table.pop("trust", []) if isinstance(table, dict) else []
-    found = _read(table, BASES, ("bases",), problems, known=(*BASES, "trust"))
+    found = reading.table(table, BASES, ("bases",), problems, known=(*BASES, "trust"))
     place = ("bases", "trust")
-    tables = _tables(trusts, place, problems)
+    tables = reading.tables(trusts, place, problems)
     return Bases(
         (found["allow"],) if "allow" in found else (),
         tuple(_trust(each, folder, (*place, i), problems) for i, each in enumerate(tables)),
@@ -185,7 +156,7 @@ def _bases(value: object, folder: Path, problems: list[Problem]) -> Bases:
 
 
 def _trust(table: dict[str, Any], folder: Path, place: Location, problems: list[Problem]) -> Trust:
-    found = _read(table, TRUST, place, problems)
+    found = reading.table(table, TRUST, place, problems)
     reasons = [reason for reason in REASONS if reason in table]
     if len(reasons) != 1:
         problems.append(Problem(place, f"needs exactly one of {', '.join(REASONS)}"))
@@ -197,10 +168,8 @@ def _trust(table: dict[str, Any], folder: Path, place: Location, problems: list[
     problems += [Problem((*place, k), "is required", TRUST[k].about) for k in sorted(lacking)]
     if reasons[0] == "identity" and "digest" in table and "trusted-root" not in table:
         problems.append(Problem((*place, "digest"), "is of no file: there is no trusted-root"))
-    # What is left must tell somebody from anybody: "http*" and "*@*" do not.
-    identity = re.sub(r"https?|[*?:/@.]", "", found.get("identity", ""))
-    if "identity" in found and len(identity) < _TELLING:
-        problems.append(Problem((*place, "identity"), "names nobody, so anybody would do"))
+    if "identity" in found and not reading.telling(found["identity"]):
+        problems.append(Problem((*place, "identity"), reading.NOBODY))
     return Trust(
         match=found.get("match", ""),
         key=folder / found["key"] if "key" in found else None,

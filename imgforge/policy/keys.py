@@ -12,12 +12,18 @@ from imgforge.policy.bounds import LEVELS, Level
 
 NAME: Final = "policy.toml"
 
+TYPES: Final = ("spdx", "cyclonedx", "provenance", "findings", "vuln")
+"""Types of attestations that have a name here; :data:`imgforge.verify.demand.TYPES` has what for.
+"""
+
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{prefix}{unit}": base ** (power + 1)
     for unit, base in (("B", 1000), ("iB", 1024))
     for power, prefix in enumerate(("k" if unit == "B" else "K", "M", "G", "T"))
 }
 _SIZE: Final = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?(|B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
+_POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)+")
 _MOST: Final = 1 << 53
 """The largest number that every reader of JSON keeps exactly."""
 
@@ -103,6 +109,22 @@ def _day(value: object) -> dt.date:
     return value
 
 
+def _uri(value: object) -> str:
+    if value in TYPES or (isinstance(value, str) and _URI.fullmatch(value)):
+        return str(value)
+    raise ValueError(f"is neither one of {', '.join(TYPES)} nor a URI")
+
+
+def _pointers(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError('is not a table such as {"/buildDefinition/buildType" = "https://*"}')
+    for pointer, glob in value.items():
+        if not _POINTER.fullmatch(pointer):
+            raise ValueError(f"{pointer!a} is no JSON pointer (RFC 6901), such as /a/0/b")
+        _text(glob)
+    return value
+
+
 LEVEL = Kind("severity", _level, {"type": "string", "enum": list(LEVELS)})
 FLAG = Kind("true or false", _flag, {"type": "boolean"})
 TEXT = Kind("text", _text, {"type": "string", "minLength": 1})
@@ -113,6 +135,23 @@ PRINT = _matching(
 )
 DAYS = _whole(0, "days")
 COUNT = _whole(1, "layers")
+WITNESS = _matching("`required` or `waived`", "(?:required|waived)", "required or waived")
+SCOPE = _matching("`each` or `index`", "(?:each|index)", "each or index")
+TYPE = Kind(
+    f"{', '.join(TYPES)}, or a URI",
+    _uri,
+    {"anyOf": [{"enum": list(TYPES)}, {"type": "string", "pattern": f"^{_URI.pattern}$"}]},
+)
+POINTERS = Kind(
+    "table of JSON pointers and globs",
+    _pointers,
+    {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{_POINTER.pattern}$"},
+        "additionalProperties": {"type": "string", "minLength": 1},
+    },
+)
 DAY = Kind("day", _day, {"type": "string", "format": "date"})
 TEXTS = _list(TEXT, "texts")
 CHECKS = _list(CHECK, "ids of checks")
@@ -160,7 +199,9 @@ IGNORE: Final[Mapping[str, Key]] = {
 }
 DELEGATE: Final[Mapping[str, Key]] = {
     "checks": Key(CHECKS, "The checks whose findings policies below this one may accept."),
-    "trust": Key(FLAG, "They may say why bases are believed of which this policy says nothing."),
+    "trust": Key(
+        FLAG, "They may say why bases and images are believed of which this policy says nothing."
+    ),
     "max-days": Key(DAYS, "The most days from now that their exceptions may last."),
 }
 BASES: Final[Mapping[str, Key]] = {
@@ -184,6 +225,92 @@ REASONS: Final = {
 }
 """Why a base may be trusted: the keys that belong to each reason, and those that may."""
 
+IMAGES: Final[Mapping[str, Key]] = {
+    "match": Key(
+        TEXT, "A glob of repositories, or of the names that specs give images.", required=True
+    ),
+    "platforms": Key(
+        SCOPE,
+        "Whether each image in an index must prove all by itself (the default), or what is proven "
+        "of the index will do.",
+    ),
+}
+CLAIMS: Final[Mapping[str, str]] = {
+    "repository": "the source repository's URI; acme/web is GitHub's",
+    "ref": "the source's ref, such as refs/heads/main",
+    "commit": "the source's commit",
+    "workflow": "the URI of the build configuration that was started, with its ref",
+    "workflow-commit": "the commit of that build configuration",
+    "workflow-name": "the name of the workflow (GitHub, deprecated)",
+    "signer": "the URI of the build instructions that signed, such as a reusable workflow",
+    "signer-commit": "the commit of those instructions",
+    "trigger": "the event that started the build, such as push",
+    "runner": "where it ran, such as github-hosted",
+    "run": "the URI of the very run",
+    "owner": "the URI of the repository's owner; acme is GitHub's",
+    "owner-id": "the owner's identifier, which no later owner of the name gets",
+    "repository-id": "the repository's identifier, which no later one of the name gets",
+    "visibility": "whether the repository was public or private",
+    "environment": "the deployment environment of the job",
+}
+"""What a certificate may be asked for beside identity and issuer, by the names of
+:data:`imgforge.signing.claims.CLAIMS`."""
+SIGNED_BY: Final[Mapping[str, Key]] = {
+    "key": Key(TEXT, "The file of the public key, relative to this file."),
+    "identity": Key(TEXT, "A glob of whom the signing certificate was issued to."),
+    "issuer": Key(TEXT, "A glob of who vouched for that identity."),
+    **{
+        name: Key(TEXT, f"A glob of what the certificate says: {what}.")
+        for name, what in CLAIMS.items()
+    },
+    "trusted-root": Key(TEXT, "The file of another Sigstore's trusted root."),
+    "digest": Key(
+        DIGEST,
+        "The digest of the key's file, or of the root's with an identity. A policy that settings "
+        "pin must give it.",
+    ),
+    "root-digest": Key(DIGEST, "The digest of the trusted root that goes with a key."),
+    "log": Key(
+        WITNESS,
+        "Whether a transparency log must hold the signature; required for an identity, waived for "
+        "a key if nothing is said.",
+    ),
+    "timestamp": Key(
+        WITNESS, "Whether a timestamp authority must have seen it; waived if nothing is said."
+    ),
+}
+SIGNERS: Final = {
+    "key": (
+        frozenset({"key"}),
+        frozenset({"digest", "trusted-root", "root-digest", "log", "timestamp"}),
+    ),
+    "identity": (
+        frozenset({"identity", "issuer"}),
+        frozenset({*CLAIMS, "trusted-root", "digest", "log", "timestamp"}),
+    ),
+}
+"""What a signatory may be: the keys that belong to each kind, and those that may."""
+ATTESTED: Final[Mapping[str, Key]] = {
+    "type": Key(TYPE, "What is attested: the name or URI of a predicate type.", required=True),
+    "builder": Key(TEXT, "A glob of the provenance's builder."),
+    "source": Key(TEXT, "A glob of the repository that was built."),
+    "ref": Key(TEXT, "A glob of the ref that was built."),
+    "build-type": Key(TEXT, "A glob of the provenance's build type."),
+    "locked": Key(TEXT, "An imgforge.lock that has every base which the provenance names."),
+    "true": Key(FLAG, "The SBOM lists just what the image's layers have: they are read."),
+    "below": Key(LEVEL, "No finding is as severe as this; the newest scan counts."),
+    "max-age": Key(DAYS, "The most days since the scan."),
+    "where": Key(POINTERS, "What must stand in the predicate, by JSON pointer (RFC 6901)."),
+}
+CONDITIONS: Final[Mapping[str, frozenset[str]]] = {
+    "spdx": frozenset({"true"}),
+    "cyclonedx": frozenset({"true"}),
+    "provenance": frozenset({"builder", "source", "ref", "build-type", "locked"}),
+    "findings": frozenset({"below", "max-age"}),
+    "vuln": frozenset({"below", "max-age"}),
+}
+"""Which conditions can be held against which type; ``where`` against any."""
+
 TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "": ("What holds for every image.", TOP),
     "[severity]": ("Severities of checks, by id, in place of their own.", {}),
@@ -192,6 +319,12 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "[delegate]": ("What policies below this one may decide themselves.", DELEGATE),
     "[bases]": ("Which bases may be used.", BASES),
     "[[bases.trust]]": ("Why bases from registries are believed; the first match counts.", TRUST),
+    "[[images]]": ("What images must prove to `imgforge verify`; the first match counts.", IMAGES),
+    "[[images.signed-by]]": (
+        "Who may have signed: one of these, by a key or by an identity and its issuer.",
+        SIGNED_BY,
+    ),
+    "[[images.attested]]": ("What must be attested beside the signature, all of it.", ATTESTED),
 }
 """Header → what it is for, and its keys."""
 
@@ -200,6 +333,7 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a policy."""
     trust = _object(TRUST)
     trust["oneOf"] = [_only(needed, possible) for needed, possible in REASONS.values()]
+    images = _images()
     bases = _object(BASES)
     bases["properties"]["trust"] = {"type": "array", "items": trust}
     properties: dict[str, Any] = {
@@ -213,6 +347,7 @@ def json_schema() -> dict[str, Any]:
         "ignore": {"type": "array", "items": _object(IGNORE)},
         "delegate": _object(DELEGATE),
         "bases": bases,
+        "images": {"type": "array", "items": images},
     }
     for header, (about, _) in TABLES.items():
         name = header.strip("[]")
@@ -228,9 +363,23 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _only(needed: frozenset[str], possible: frozenset[str]) -> dict[str, Any]:
-    """Return the schema of a table of ``bases.trust`` that has one reason's keys and no others."""
-    strange = sorted(TRUST.keys() - needed - possible - {"match"})
+def _images() -> dict[str, Any]:
+    signed, attested = _object(SIGNED_BY), _object(ATTESTED)
+    signed["oneOf"] = [_only(*kind, among=SIGNED_BY) for kind in SIGNERS.values()]
+    out = _object(IMAGES)
+    for name, items in (("signed-by", signed), ("attested", attested)):
+        about = TABLES[f"[[images.{name}]]"][0]
+        out["properties"][name] = {"type": "array", "items": items, "description": about}
+    out["properties"]["signed-by"]["minItems"] = 1
+    out["required"] = [*out["required"], "signed-by"]
+    return out
+
+
+def _only(
+    needed: frozenset[str], possible: frozenset[str], among: Mapping[str, Key] = TRUST
+) -> dict[str, Any]:
+    """Return the schema of a table that has one kind's keys of ``among`` and no others."""
+    strange = sorted(among.keys() - needed - possible - {"match"})
     return {
         "required": sorted(needed),
         "not": {"anyOf": [{"required": [key]} for key in strange]},

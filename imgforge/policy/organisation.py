@@ -134,22 +134,44 @@ def sign(data: bytes, file: Path, signer: Signer) -> Path:
 def check_named(policy: Policy, file: Path) -> None:
     """InvalidInputError unless the pinned ``policy`` pins every file that it names in turn."""
     loose = [str(trust.file) for trust in policy.bases.trust if trust.file and not trust.digest]
+    demands = [demand for images in policy.images for demand in images.demands]
+    for demand in demands:
+        loose += [str(path) for by in demand.signed_by for path, digest in by.pins if not digest]
     if loose:
         raise InvalidInputError(
             f"{file} is pinned and names files that are not",
             details=loose,
-            hint='give each bases.trust a digest = "sha256:..." (imgforge policy digest FILE)',
+            hint='give each a digest = "sha256:..." beside it (imgforge policy digest FILE)',
+        )
+    locks = [str(each.locked) for demand in demands for each in demand.attested if each.locked]
+    if locks:
+        raise InvalidInputError(
+            f"{file} is pinned and names locks, which are not",
+            details=locks,
+            hint="a lock is a project's: name it in the project's own policy",
         )
 
 
 def named_in(file: Path) -> tuple[Path, ...]:
     """Return the keys and roots that the policy in ``file`` names, as far as it can be read."""
     try:
-        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))["bases"]["trust"]
-        names = [each.get(key) for each in table for key in ("key", "trusted-root")]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        table: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return ()
+    images = _tables(table, "images")
+    named: list[tuple[dict[str, Any], tuple[str, ...]]]
+    named = [(trust, ("key", "trusted-root")) for trust in _tables(table.get("bases"), "trust")]
+    for each in images:
+        named += [(by, ("key", "trusted-root")) for by in _tables(each, "signed-by")]
+        named += [(attested, ("locked",)) for attested in _tables(each, "attested")]
+    names = [each.get(key) for each, keys in named for key in keys]
     return tuple(file.parent / name for name in names if isinstance(name, str))
+
+
+def _tables(value: object, name: str) -> list[dict[str, Any]]:
+    """Return a table's list of tables, as far as it is one."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _pin(value: object, path: Path, data: bytes) -> Pinned:

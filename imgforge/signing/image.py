@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from imgforge import strictjson
 from imgforge.errors import EvidenceError
@@ -11,7 +12,65 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor
 from imgforge.signing import statement
 from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPE
-from imgforge.signing.sealer import Sealer
+from imgforge.signing.sealer import Sealer, seal_all
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A statement of predicate type ``kind`` that is to be attached to ``image``."""
+
+    image: Descriptor
+    kind: str
+    statement: bytes
+
+
+def said_of(
+    image: Descriptor,
+    *,
+    name: str,
+    predicates: Sequence[tuple[str, bytes]] = (),
+    subjects: Sequence[Descriptor] = (),
+    signed: bool = True,
+) -> list[Said]:
+    """Return the statements about ``image`` (a manifest or an index), the signature's first.
+
+    ``name`` names the image in each statement; ``predicates`` are pairs of predicate type and
+    JSON. ``subjects`` are further digests that the predicates (not the signature) speak of, such
+    as the platforms of an index. Without ``signed`` there is no statement that it is signed.
+    EvidenceError if a predicate is not JSON.
+    """
+    only = (statement.Subject(name, image.digest),)
+    described = (*only, *(statement.Subject(name, d.digest) for d in subjects))
+    said = []
+    if signed:
+        whole = statement.about(only, statement.SIGNATURE, {}).to_bytes()
+        said.append(Said(image, statement.SIGNATURE, whole))
+    for kind, data in predicates:
+        try:
+            predicate = strictjson.load_object(data)
+            text = statement.about(described, kind, predicate).to_bytes()
+        except ValueError as error:
+            raise EvidenceError(f"the predicate {kind} cannot be signed: {error}") from error
+        said.append(Said(image, kind, text))
+    return said
+
+
+def attach_all(
+    layout: Layout, said: Sequence[Said], sealer: Sealer, created: int
+) -> list[Descriptor]:
+    """Seal all statements, together, and attach each; return the referrers in the same order.
+
+    ``created`` is in seconds since 1970. The referrers are not in the layout's index until the
+    caller lists them. EvidenceError if a bundle would be over its limit; what ``sealer`` raises.
+    """
+    bundles = seal_all(sealer, [each.statement for each in said])
+    for each, data in zip(said, bundles, strict=True):
+        if len(data) > MAX_SIZE:
+            raise EvidenceError(f"the bundle for {each.kind} would be over {MAX_SIZE} bytes")
+    return [
+        attach(layout, each.image, each.kind, data, created)
+        for each, data in zip(said, bundles, strict=True)
+    ]
 
 
 def sign_image(
@@ -24,40 +83,13 @@ def sign_image(
     created: int,
     subjects: Sequence[Descriptor] = (),
 ) -> list[Descriptor]:
-    """Sign ``image`` (a manifest or an index) and attach the evidence to it.
-
-    ``name`` names the image in each statement; ``predicates`` are pairs of predicate type and
-    JSON; ``created`` is in seconds since 1970. ``subjects`` are further digests that the
-    predicates (not the signature) speak of, such as the platforms of an index. Returns the
-    referrers, the signature's first; they are not in the layout's index until the caller lists
-    them. EvidenceError if a predicate is not JSON or a bundle would be over its limit; whatever
-    ``sealer`` raises.
-    """
-    only = (statement.Subject(name, image.digest),)
-    described = (*only, *(statement.Subject(name, d.digest) for d in subjects))
-    said = [(statement.SIGNATURE, statement.about(only, statement.SIGNATURE, {}).to_bytes())]
-    for kind, data in predicates:
-        try:
-            predicate = strictjson.load_object(data)
-            said.append((kind, statement.about(described, kind, predicate).to_bytes()))
-        except ValueError as error:
-            raise EvidenceError(f"the predicate {kind} cannot be signed: {error}") from error
-    return [
-        _attach(layout, image, kind, _bundle(sealer, kind, payload), created)
-        for kind, payload in said
-    ]
+    """Sign ``image`` and attach the evidence to it: :func:`said_of`, then :func:`attach_all`."""
+    said = said_of(image, name=name, predicates=predicates, subjects=subjects)
+    return attach_all(layout, said, sealer, created)
 
 
-def _bundle(sealer: Sealer, kind: str, payload: bytes) -> bytes:
-    data = sealer.seal(payload)
-    if len(data) > MAX_SIZE:
-        raise EvidenceError(f"the bundle for {kind} would be over {MAX_SIZE} bytes")
-    return data
-
-
-def _attach(
-    layout: Layout, image: Descriptor, kind: str, bundle: bytes, created: int
-) -> Descriptor:
+def attach(layout: Layout, image: Descriptor, kind: str, bundle: bytes, created: int) -> Descriptor:
+    """Store ``bundle``, which says ``kind`` of ``image``, as cosign does; see Layout.attach."""
     return layout.attach(
         image,
         bundle,

@@ -1,99 +1,415 @@
-"""Entries of a Rekor transparency log (v1), for signatures that carry a promise but no proof.
+"""Entries of Rekor transparency logs, versions 1 and 2, and the proof that a log holds them.
 
-Source: github.com/sigstore/rekor, ``openapi.yaml``. An entry is a claim until sigstore-python has
-verified it; nothing here is believed.
+An entry proves something only if three things hold: a log of the trusted root answers for it (by a
+proof of inclusion under a signed checkpoint, or by its promise), its parts agree with each other,
+and what the log holds is about this very signature by this very key (CVE-2022-36056: an entry of
+something else, however well proven, is no witness).
+
+Sources: RFC 6962 and RFC 9162, section 2.1.3 (proofs of inclusion); github.com/transparency-dev/
+formats, ``log`` (checkpoints) and c2sp.org/signed-note; github.com/sigstore/rekor, ``pkg/types``
+(entries of version 1) and ``openapi.yaml`` (the promise, "SET"); github.com/sigstore/rekor-tiles,
+``api/proto`` (version 2); protobuf-specs, sigstore_rekor.proto (entries in bundles).
 """
 
 from __future__ import annotations
 
 import base64
-import time
+import datetime as dt
+import hashlib
+import json
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from imgforge import strictjson
-from imgforge.errors import TransientError
-from imgforge.oci.origin import is_loopback, tls_context
+from imgforge.signing.dsse import Envelope
+from imgforge.signing.key import decode64
+from imgforge.signing.root import Log
 
-_NONE = frozenset({400, 401, 403, 404, 410})
-MAX_ENTRY = 1 << 20
-"""Bytes; the most that is read of a log's answer."""
-_SECONDS = 20.0
-
-
-def named(kept: bytes) -> tuple[bytes, int]:
-    """Return the log's identifier and the entry's index out of what cosign keeps; ValueError."""
-    payload = strictjson.load_object(kept).get("Payload")
-    if not isinstance(payload, dict):
-        raise ValueError("its log entry has no Payload")  # noqa: TRY004 - one error
-    identifier, index = payload.get("logID"), payload.get("logIndex")
-    if not isinstance(identifier, str) or type(index) is not int or index < 0:
-        raise ValueError("its log entry names no log and index")
-    return bytes.fromhex(identifier), index
+MAX_BODY = 1 << 20
+"""Bytes; entries hold hashes, a signature and a certificate, never what was signed."""
+_MAX_CHECKPOINT = 64 << 10
+_HASH = 32
+_HEIGHT = 64
+_MOST = 1 << 63
+_LATEST = 253402300799
+"""The last second of the year 9999."""
+_SIGNATURE = re.compile("\N{EM DASH} ([^ +\n]+) ([A-Za-z0-9+/=]+)")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
-def entry(url: str, index: int, *, offline: bool) -> dict[str, Any]:
-    """Return entry ``index`` of the log at ``url`` as a bundle holds it.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One signature, as a log's entry must show it.
 
-    ValueError if there is none or the answer is none, TransientError if the log does not answer or
-    this is ``offline``.
+    ``signed`` are the bytes under ``signature`` and ``verifier`` is who made it: a certificate or
+    a SubjectPublicKeyInfo, in DER. ``envelope`` is there if that is what was signed, ``text`` is
+    its JSON if that is known as it was when logged.
     """
-    import httpx
 
-    place = urlsplit(url)
-    if offline:
-        raise TransientError(f"the proof for entry {index} has to be asked of {place.hostname}")
-    if place.scheme != "https" and not is_loopback(place.hostname or ""):
-        raise ValueError(f"its log {url!a} is not reached with TLS")
-    end = time.monotonic() + 2 * _SECONDS
-    target = f"{url.rstrip('/')}/api/v1/log/entries"
+    signed: bytes
+    signature: bytes
+    verifier: bytes
+    envelope: Envelope | None = None
+    text: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That the tree of ``size`` entries under ``root`` has the entry at ``index`` of it."""
+
+    index: int
+    size: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A log's entry: a claim, until :func:`prove` was asked.
+
+    ``index`` counts over all trees of the log, ``time`` is in seconds since 1970 (0: the log does
+    not say) and vouched for by ``promise`` alone.
+    """
+
+    log: bytes
+    index: int
+    kind: str
+    version: str
+    time: int
+    body: bytes
+    promise: bytes | None
+    proof: Proof | None
+
+    @classmethod
+    def from_json(cls, value: object) -> Entry:
+        """Read one of a bundle's ``tlogEntries``; ValueError saying what is wrong."""
+        given = shape(
+            value,
+            {"logId", "canonicalizedBody"},
+            "a log entry",
+            {"logIndex", "kindVersion", "integratedTime", "inclusionPromise", "inclusionProof"},
+        )
+        kind = shape(given.get("kindVersion"), {"kind", "version"}, "a kindVersion")
+        if not isinstance(kind["kind"], str) or not isinstance(kind["version"], str):
+            raise ValueError("a kindVersion is no strings")  # noqa: TRY004 - one error
+        promise, proof = given.get("inclusionPromise"), given.get("inclusionProof")
+        return cls(
+            decode64(shape(given["logId"], {"keyId"}, "a logId")["keyId"]),
+            _number(given.get("logIndex", 0)),
+            kind["kind"],
+            kind["version"],
+            _number(given.get("integratedTime") or 0, _LATEST),
+            _body(given["canonicalizedBody"]),
+            None
+            if promise is None
+            else decode64(
+                shape(promise, {"signedEntryTimestamp"}, "a promise")["signedEntryTimestamp"]
+            ),
+            None if proof is None else _proof(proof),
+        )
+
+    @classmethod
+    def from_kept(cls, data: bytes) -> Entry:
+        """Read what cosign keeps beside an older signature; ValueError saying what is wrong.
+
+        That is ``{"SignedEntryTimestamp", "Payload": {"body", "integratedTime", "logIndex",
+        "logID"}}`` (cosign, ``pkg/cosign/bundle``): a promise, and no proof.
+        """
+        if len(data) > 2 * MAX_BODY:
+            raise ValueError(f"its log entry is over {2 * MAX_BODY} bytes")
+        value = shape(
+            strictjson.load_object(data), {"SignedEntryTimestamp", "Payload"}, "its log entry"
+        )
+        given = shape(
+            value["Payload"], {"body", "integratedTime", "logIndex", "logID"}, "its entry's Payload"
+        )
+        if not isinstance(given["logID"], str):
+            raise ValueError("its log entry names no log")  # noqa: TRY004 - one error
+        body = _body(given["body"])
+        said = strictjson.load_object(body)
+        kind, version = said.get("kind"), said.get("apiVersion")
+        if not isinstance(kind, str) or not isinstance(version, str):
+            raise ValueError("its log entry is of no kind")  # noqa: TRY004 - one error
+        return cls(
+            bytes.fromhex(given["logID"]),
+            _number(given["logIndex"]),
+            kind,
+            version,
+            _number(given["integratedTime"], _LATEST),
+            body,
+            decode64(value["SignedEntryTimestamp"]),
+            None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object as a bundle holds it."""
+        value: dict[str, Any] = {
+            "logIndex": str(self.index),
+            "logId": {"keyId": _b64(self.log)},
+            "kindVersion": {"kind": self.kind, "version": self.version},
+            "canonicalizedBody": _b64(self.body),
+        }
+        if self.time:
+            value["integratedTime"] = str(self.time)
+        if self.promise is not None:
+            value["inclusionPromise"] = {"signedEntryTimestamp": _b64(self.promise)}
+        if self.proof is not None:
+            value["inclusionProof"] = {
+                "logIndex": str(self.proof.index),
+                "treeSize": str(self.proof.size),
+                "rootHash": _b64(self.proof.root),
+                "hashes": [_b64(each) for each in self.proof.hashes],
+                "checkpoint": {"envelope": self.proof.checkpoint},
+            }
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """That the log at ``url`` holds the entry ``index``, and since when (None: it does not say)."""
+
+    url: str
+    index: int
+    time: int | None
+
+
+def prove(entry: Entry, record: Record, logs: Sequence[Log], *, promised: bool) -> Held:
+    """Return what ``entry`` proves about ``record``; ValueError with the reason if nothing.
+
+    Where there is a proof of inclusion it must hold, and so must a promise. ``promised``: a promise
+    alone will do, as it does for cosign where nothing else was kept.
+    """
+    log = next((log for log in logs if log.identifier == entry.log), None)
+    if log is None:
+        raise ValueError("its log is none that the trusted root knows")
+    about(entry, record)
+    if entry.promise is not None:
+        _promise(entry, log)
+    if entry.proof is not None:
+        _inclusion(entry.body, entry.proof)
+        _checkpoint(entry.proof, log, named=entry.version != "0.0.1")
+        if entry.promise is None and entry.index != entry.proof.index:
+            raise ValueError("its log entry has two indexes")
+    elif not promised:
+        raise ValueError("its log entry has no proof of inclusion")
+    elif entry.promise is None:
+        raise ValueError("its log entry has neither a proof of inclusion nor a promise")
+    return Held(log.url, entry.index, entry.time if entry.promise is not None else None)
+
+
+def about(entry: Entry, record: Record) -> None:
+    """Make sure that the entry is about ``record``; ValueError if it is about something else."""
+    body = strictjson.load_object(entry.body)
+    if (body.get("kind"), body.get("apiVersion")) != (entry.kind, entry.version):
+        raise ValueError("its log entry is of another kind than it says")
+    spec = body.get("spec")
+    match = _KINDS.get((entry.kind, entry.version))
+    if match is None:
+        raise ValueError(f"its log entry is of the kind {entry.kind!a} {entry.version!a}")
     try:
-        with (
-            httpx.Client(verify=tls_context(), timeout=_SECONDS) as client,
-            client.stream("GET", target, params={"logIndex": index}) as answer,
-        ):
-            data = b""
-            for piece in answer.iter_bytes():
-                data += piece
-                if time.monotonic() > end:
-                    raise TransientError(f"the log {place.hostname} is too slow")
-                if len(data) > MAX_ENTRY:
-                    raise ValueError(f"the log answers with over {MAX_ENTRY} bytes")
-            status = answer.status_code
-    except httpx.HTTPError as error:
-        raise TransientError(f"the log {place.hostname} does not answer: {error}") from error
-    if status in _NONE:
-        raise ValueError(f"the log {place.hostname} has no entry {index} (status {status})")
-    if status != 200:  # noqa: PLR2004 - HTTP's OK
-        raise TransientError(f"the log {place.hostname} answers with status {status}")
-    try:
-        (found,) = strictjson.load_object(data).values()
-        return _converted(found)
-    except (KeyError, TypeError) as error:
-        raise ValueError("the log's answer is no entry") from error
+        same = match(spec, record)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"its log entry is no {entry.kind}") from error
+    if not same:
+        raise ValueError("its log entry is about another signature or another key")
 
 
-def _converted(found: dict[str, Any]) -> dict[str, Any]:
-    """Rewrite Rekor's JSON as the protobuf message TransparencyLogEntry's."""
-    body = strictjson.load_object(base64.b64decode(found["body"], validate=True))
-    verification = found["verification"]
-    proof = verification["inclusionProof"]
-    return {
-        "logIndex": str(found["logIndex"]),
-        "logId": {"keyId": _b64(found["logID"])},
-        "kindVersion": {"kind": body["kind"], "version": body["apiVersion"]},
-        "integratedTime": str(found["integratedTime"]),
-        "inclusionPromise": {"signedEntryTimestamp": verification["signedEntryTimestamp"]},
-        "inclusionProof": {
-            "logIndex": str(proof["logIndex"]),
-            "rootHash": _b64(proof["rootHash"]),
-            "treeSize": str(proof["treeSize"]),
-            "hashes": [_b64(each) for each in proof["hashes"]],
-            "checkpoint": {"envelope": proof["checkpoint"]},
-        },
-        "canonicalizedBody": found["body"],
+def _hashedrekord(spec: Any, record: Record) -> bool:  # noqa: ANN401 - decoded JSON
+    signature = spec["signature"]
+    return (
+        spec["data"]["hash"] == _sha256(record.signed)
+        and decode64(signature["content"]) == record.signature
+        and _der(decode64(signature["publicKey"]["content"])) == record.verifier
+    )
+
+
+def _hashedrekord2(spec: Any, record: Record) -> bool:  # noqa: ANN401 - as above
+    inner = spec["hashedRekordV002"]
+    data, signature = inner["data"], inner["signature"]
+    verifier = signature["verifier"]
+    kinds = {"x509Certificate", "publicKey"} & set(verifier)
+    return (
+        data["algorithm"] == "SHA2_256"
+        and decode64(data["digest"]) == hashlib.sha256(record.signed).digest()
+        and decode64(signature["content"]) == record.signature
+        and len(kinds) == 1
+        and decode64(verifier[kinds.pop()]["rawBytes"]) == record.verifier
+    )
+
+
+def _dsse(spec: Any, record: Record) -> bool:  # noqa: ANN401 - as above
+    (signature,) = spec["signatures"]
+    return (
+        record.envelope is not None
+        and spec["payloadHash"] == _sha256(record.envelope.payload)
+        and (record.text is None or spec["envelopeHash"] == _sha256(record.text))
+        and decode64(signature["signature"]) == record.signature
+        and _der(decode64(signature["verifier"])) == record.verifier
+    )
+
+
+def _intoto2(spec: Any, record: Record) -> bool:  # noqa: ANN401 - as above
+    """Compare with intoto 0.0.2, whose signature is in base64 twice."""
+    content = spec["content"]
+    envelope = content["envelope"]
+    (signature,) = envelope["signatures"]
+    return (
+        record.envelope is not None
+        and envelope["payloadType"] == record.envelope.payload_type
+        and content["payloadHash"] == _sha256(record.envelope.payload)
+        and (record.text is None or content["hash"] == _sha256(record.text))
+        and decode64(decode64(signature["sig"]).decode()) == record.signature
+        and _der(decode64(signature["publicKey"])) == record.verifier
+    )
+
+
+def _intoto1(spec: Any, record: Record) -> bool:  # noqa: ANN401 - as above
+    """Compare with intoto 0.0.1, which names no signature but the hash of the whole envelope."""
+    content = spec["content"]
+    return (
+        record.envelope is not None
+        and record.text is not None
+        and content["hash"] == _sha256(record.text)
+        and content.get("payloadHash") in (None, _sha256(record.envelope.payload))
+        and _der(decode64(spec["publicKey"])) == record.verifier
+    )
+
+
+_KINDS = {
+    ("hashedrekord", "0.0.1"): _hashedrekord,
+    ("hashedrekord", "0.0.2"): _hashedrekord2,
+    ("dsse", "0.0.1"): _dsse,
+    ("intoto", "0.0.1"): _intoto1,
+    ("intoto", "0.0.2"): _intoto2,
+}
+
+
+def _promise(entry: Entry, log: Log) -> None:
+    said = {
+        "body": _b64(entry.body),
+        "integratedTime": entry.time,
+        "logID": entry.log.hex(),
+        "logIndex": entry.index,
     }
+    data = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    if entry.promise is None or not log.verify(entry.promise, data):
+        raise ValueError("its log entry's promise is not by the log")
+    if not log.span.holds(dt.datetime.fromtimestamp(entry.time, dt.UTC)):
+        raise ValueError("its log entry is of a time at which the log's key does not count")
 
 
-def _b64(digits: str) -> str:
-    return base64.b64encode(bytes.fromhex(digits)).decode()
+def _inclusion(body: bytes, proof: Proof) -> None:
+    """Climb from the leaf to the root (RFC 9162, section 2.1.3.2)."""
+    if proof.index >= proof.size:
+        raise ValueError("its log entry lies outside the log")
+    node, last = proof.index, proof.size - 1
+    found = hashlib.sha256(b"\0" + body).digest()
+    for each in proof.hashes:
+        if last == 0:
+            raise ValueError("its proof of inclusion is too long")
+        if node & 1 or node == last:
+            found = hashlib.sha256(b"\1" + each + found).digest()
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\1" + found + each).digest()
+        node, last = node >> 1, last >> 1
+    if last != 0 or found != proof.root:
+        raise ValueError("its proof of inclusion does not lead to the log's root")
+
+
+def _checkpoint(proof: Proof, log: Log, *, named: bool) -> None:
+    """Demand the log's signature over the tree's size and root.
+
+    ``named``: the log is called by its host there, as those of version 2 are. Those of version 1
+    call themselves what their operator likes, with the tree's number behind it.
+    """
+    text, found, marks = proof.checkpoint.rpartition("\n\n")
+    lines, signatures = text.split("\n"), marks.split("\n")
+    if not found or "" in lines or len(lines) < 3 or signatures.pop() != "":  # noqa: PLR2004
+        raise ValueError("its checkpoint is malformed")
+    origin, size, root, *_ = lines
+    if not _SIZE.fullmatch(size) or int(size) != proof.size or decode64(root) != proof.root:
+        raise ValueError("its checkpoint is of another tree than its proof of inclusion")
+    for line in signatures:
+        mark = _SIGNATURE.fullmatch(line)
+        if mark is None:
+            raise ValueError("its checkpoint is malformed")
+        name, value = mark[1], decode64(mark[2])
+        if value[:4] != log.identifier[:4]:
+            continue
+        known = name == origin == urlsplit(log.url).hostname if named else True
+        if known and origin.startswith(name) and log.verify(value[4:], f"{text}\n".encode()):
+            return
+    raise ValueError("its checkpoint is not signed by the log")
+
+
+def shape(
+    value: object, needed: Collection[str], what: str, allowed: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return ``value`` if it is an object with these fields; ValueError naming ``what``."""
+    if not isinstance(value, dict) or not set(needed) <= set(value) <= {*needed, *allowed}:
+        raise ValueError(f"{what} has {', '.join(sorted(needed))} and nothing unknown")
+    return value
+
+
+def _proof(value: object) -> Proof | None:
+    """Read a proof of inclusion; one without a checkpoint (bundles of version 0.1) is none."""
+    optional = {"logIndex", "hashes", "checkpoint"}
+    given = shape(value, {"rootHash", "treeSize"}, "a proof of inclusion", optional)
+    if given.get("checkpoint") is None:
+        return None
+    hashes = given.get("hashes") or []
+    checkpoint = shape(given["checkpoint"], {"envelope"}, "a checkpoint")["envelope"]
+    if not isinstance(hashes, list) or len(hashes) > _HEIGHT:
+        raise ValueError(f"a proof of inclusion has at most {_HEIGHT} hashes")
+    if not isinstance(checkpoint, str) or len(checkpoint) > _MAX_CHECKPOINT:
+        raise ValueError("a checkpoint is no text, or too long")
+    found = Proof(
+        _number(given.get("logIndex", 0)),
+        _number(given["treeSize"]),
+        decode64(given["rootHash"]),
+        tuple(decode64(each) for each in hashes),
+        checkpoint,
+    )
+    if any(len(each) != _HASH for each in (found.root, *found.hashes)):
+        raise ValueError("a proof of inclusion holds no SHA-256")
+    return found
+
+
+def _body(value: object) -> bytes:
+    body = decode64(value)
+    if len(body) > MAX_BODY:
+        raise ValueError(f"a log entry is over {MAX_BODY} bytes")
+    return body
+
+
+def _number(value: object, most: int = _MOST) -> int:
+    """Read a number, which protobuf's JSON writes as a string."""
+    if isinstance(value, str) and _SIZE.fullmatch(value):
+        value = int(value)
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("a number in a log entry is none")
+    return value
+
+
+def _der(pem: bytes) -> bytes:
+    """Return what one PEM block holds; ValueError if it is none."""
+    matched = re.fullmatch(
+        rb"\s*-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*", pem
+    )
+    if matched is None:
+        raise ValueError("its log entry names no certificate or key")
+    return base64.b64decode(b"".join(matched[2].split()), validate=True)
+
+
+def _sha256(data: bytes) -> dict[str, str]:
+    return {"algorithm": "sha256", "value": hashlib.sha256(data).hexdigest()}
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

@@ -18,7 +18,16 @@ SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 SPDX = "https://spdx.dev/Document"
 CYCLONEDX = "https://cyclonedx.org/bom"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+PROVENANCES = (PROVENANCE, "https://slsa.dev/provenance/v0.2")
+"""The SLSA provenances that are read; v1 is written."""
 FINDINGS = "https://imgforge.dev/findings/v1"
+VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
+"""Cosign's: a scanner's report as it is, and when the scan was."""
+VULNS = ("https://in-toto.io/attestation/vulns/v0.1", "https://in-toto.io/attestation/vulns/v0.2")
+"""In-toto's (spec/predicates/vuln.md): vulnerabilities by id and severity."""
+
+MAX_SUBJECTS = 4096
+"""The most subjects of one statement; an index with its platforms has some dozens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +62,12 @@ class Statement:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Statement:
-        """Read a statement v0.1 or v1 about sha256 digests; ValueError saying what is wrong."""
+        """Read a statement v0.1 or v1; ValueError saying what is wrong.
+
+        A subject that is known by other digests than sha256 alone (a Git commit, say) is no image
+        and left out; other digests beside sha256 are passed over, as are unknown fields, which the
+        specification allows. A statement without any sha256 digest is an error.
+        """
         value = strictjson.load_object(data)
         if value.get("_type") not in STATEMENTS:
             raise ValueError(f"the statement type is {value.get('_type')!a}")
@@ -62,7 +76,12 @@ class Statement:
             raise ValueError("the statement has no predicateType")
         if not isinstance(subjects, list) or not subjects:
             raise ValueError("the statement has no subject")
-        return cls(tuple(_subject(s) for s in subjects), kind, value.get("predicate"))
+        if len(subjects) > MAX_SUBJECTS:
+            raise ValueError(f"the statement has over {MAX_SUBJECTS} subjects")
+        read = tuple(found for each in subjects if (found := _subject(each)) is not None)
+        if not read:
+            raise ValueError("no subject of the statement has a sha256 digest")
+        return cls(read, kind, value.get("predicate"))
 
     def is_about(self, digest: str) -> bool:
         """Whether ``digest`` is one of the subjects'."""
@@ -77,13 +96,15 @@ def about(subjects: Sequence[Subject], predicate_type: str, predicate: Any) -> S
     return Statement(tuple(subjects), predicate_type, predicate)
 
 
-def _subject(value: object) -> Subject:
+def _subject(value: object) -> Subject | None:
     if not isinstance(value, dict):
         raise ValueError("a subject is not an object")  # noqa: TRY004 - one error
     name, digests = value.get("name", ""), value.get("digest")
     if not isinstance(name, str) or not isinstance(digests, dict):
         raise ValueError("a subject has no digest, or its name is not a string")  # noqa: TRY004
-    digest = f"sha256:{digests.get('sha256')}"
+    if "sha256" not in digests:
+        return None
+    digest = f"sha256:{digests['sha256']}"
     if not is_digest(digest):
-        raise ValueError("a subject has no sha256 digest")
+        raise ValueError("a subject's sha256 digest is none")
     return Subject(name, digest)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from imgforge.signing import statement
 from imgforge.signing.proof import Witnesses
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Level
+
+TYPES: Final[Mapping[str, str]] = {
+    "spdx": statement.SPDX,
+    "cyclonedx": statement.CYCLONEDX,
+    "provenance": statement.PROVENANCE,
+    "findings": statement.FINDINGS,
+    "vuln": statement.VULNERABILITIES,
+}
+"""What policies and flags call the predicate types of attestations; any other is named whole."""
+
+OURS: Final = ("spdx", "cyclonedx", "provenance", "findings")
+"""What every build here has attested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,9 @@ class SignedBy:
     crosses ``/``), and so is each of ``claims``: what the certificate must say further, by the
     names of :mod:`imgforge.signing.claims` (``repository``, ``ref``, ``workflow`` …).
     ``trusted_root`` is the file of the Sigstore that counts; None is the public one. ``digest``
-    (``sha256:<hex>``) is that of the file, key or root, if the policy pins it.
+    (``sha256:<hex>``) is that of the key's file, or without a key of the root's, if the policy pins
+    it; ``root_digest`` that of the root that goes with a key. ``asked`` says who else must bear
+    witness; see :attr:`witnesses`.
     """
 
     key: Path | None = None
@@ -30,7 +45,21 @@ class SignedBy:
     claims: Mapping[str, str] = field(default_factory=dict)
     trusted_root: Path | None = None
     digest: str = ""
-    witnesses: Witnesses = field(default_factory=Witnesses)
+    root_digest: str = ""
+    asked: Witnesses | None = None
+
+    @property
+    def witnesses(self) -> Witnesses:
+        """Who else must bear witness: for an identity the log, if nothing else is asked."""
+        return Witnesses(log=self.key is None) if self.asked is None else self.asked
+
+    @property
+    def pins(self) -> tuple[tuple[Path, str], ...]:
+        """The files that decide who it is, each with the digest that is demanded of it, or none."""
+        if self.key is None:
+            return () if self.trusted_root is None else ((self.trusted_root, self.digest),)
+        root = () if self.trusted_root is None else ((self.trusted_root, self.root_digest),)
+        return ((self.key, self.digest), *root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +92,16 @@ class Demand:
     """What images that ``match`` (a glob of repositories) must prove.
 
     Their signature and every attestation must be by one of ``signed_by``, the same for all or not.
+    Of an index each image must prove it by itself; with ``through_index`` what is proven of the
+    index holds for those in it, too, since it names them by digest.
     """
 
     signed_by: tuple[SignedBy, ...]
     attested: tuple[Attested, ...] = ()
     match: str = "*"
+    through_index: bool = False
+
+
+def by_key(public: Path, types: Collection[str] = ()) -> Demand:
+    """Demand the signature of the key in the file ``public``, and attestations of these types."""
+    return Demand((SignedBy(key=public),), tuple(Attested(type=kind) for kind in types))

@@ -1,4 +1,4 @@
-"""A container engine, a registry, and the examples built: shared by the integration tests."""
+"""An engine, registries, a Sigstore, and the examples built: shared by the integration tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import livesigstore
 import pytest
+from livesigstore import LiveSigstore
 from running import ROOT, Example, Key, copy_example, docker, imgforge, run, tool
 
 HERE = Path(__file__).parent
@@ -91,6 +93,25 @@ def registry(docker_ip: str, docker_services: Any) -> Iterator[str]:  # noqa: AN
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGFORGE_TEST_REGISTRY", host)
         yield host
+
+
+@pytest.fixture(scope="session")
+def sigstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSigstore]:
+    """Return a real Sigstore on loopback, running: Fulcio, Rekor, a timestamp authority."""
+    with livesigstore.started(tmp_path_factory.mktemp("sigstore")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def referrers_registry(sigstore: LiveSigstore) -> str:
+    """Return ``host:port`` of an empty registry in memory that has the referrers API."""
+    return sigstore.registry
+
+
+@pytest.fixture(scope="session", params=["registry", "referrers_registry"])
+def both_registries(request: pytest.FixtureRequest) -> str:
+    """Return ``host:port`` of a registry, once without the referrers API and once with it."""
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture(scope="session")

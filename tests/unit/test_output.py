@@ -13,7 +13,7 @@ from imgforge.output import Output, Record
 RECORD = Record(
     key="k", spec="s", stack="python@1", inputs=("web",), exclude=(), name="n", tags=("1",),
     engine="native", reason="", image={"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": 1},
-    referrers=(), evidence={}, signed_by="",
+    referrers=(), evidence={}, signer={},
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+module chainguard.dev/go-grpc-kit

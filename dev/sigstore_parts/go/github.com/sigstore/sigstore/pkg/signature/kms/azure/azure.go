@@ -1,0 +1,2 @@
+// Package azure is a stand-in: no key of a local Sigstore lies in a cloud.
+package azure

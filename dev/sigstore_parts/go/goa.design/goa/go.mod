@@ -1,0 +1,1 @@
+module goa.design/goa/v3

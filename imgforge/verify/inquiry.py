@@ -1,0 +1,79 @@
+"""Verifying what a person names: a project, a layout, an archive, or an image in a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgforge import verify
+from imgforge.errors import InvalidInputError
+from imgforge.oci.types import INDEXES, Descriptor, Platform
+from imgforge.verify.attached import is_evidence
+
+if TYPE_CHECKING:
+    from imgforge.policy.bounds import Policy
+    from imgforge.sources import Source
+    from imgforge.verify.flags import Flags
+    from imgforge.verify.proven import Verified
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What is asked of each image: what the policy demands, what the flags add, and how."""
+
+    policy: Policy
+    flags: Flags
+    platforms: Collection[Platform] | None = None
+    offline: bool = False
+
+
+def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
+    """Return what was proven of the image that ``what`` names; EvidenceError if not what is asked.
+
+    InvalidInputError if it names no image whose evidence could be had; further errors as of
+    :func:`imgforge.verify.verify_layout` and :func:`imgforge.verify.verify_registry`.
+    """
+    from imgforge import sources
+    from imgforge.sources import name as names
+
+    name = sources.parse(what)
+    if name.kind in {names.DAEMON, names.DOCKER_ARCHIVE, names.DOCKERFILE}:
+        raise InvalidInputError(
+            f"{what} has no place for evidence",
+            hint="verify the image where it was published, or an OCI layout or archive of it",
+        )
+    demands = asked.flags.on(asked.policy.demands(sources.title(name)))
+    if name.kind == names.REGISTRY:
+        if asked.offline:
+            raise InvalidInputError(
+                f"{name.place} is in a registry, and this run is offline",
+                hint="bring it with its evidence into a layout first (cosign save, oras copy -r)",
+            )
+        return verify.verify_registry(name.place, *demands, platforms=asked.platforms, say=say)
+    with sources.open_source(name, say=say, offline=True) as source:
+        return verify.verify_layout(
+            source.blobs,
+            _image(source),
+            *demands,
+            platforms=asked.platforms,
+            deep=True,
+            offline=asked.offline,
+        )
+
+
+def _image(source: Source) -> Descriptor:
+    """Return the one image or index that a layout holds beside evidence."""
+    found = [
+        top
+        for top in source.tops
+        if top.media_type in INDEXES or not is_evidence(top, source.blobs.read_json(top))
+    ]
+    if len(found) != 1:
+        raise InvalidInputError(
+            f"{source.blobs.place} holds {len(found)} images where one is expected",
+            hint="name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG",
+        )
+    return found[0]
