@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge import sources
-from imgforge.errors import EvidenceError, InvalidInputError, RegistryError
+from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
 from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.reference import Reference
@@ -34,6 +34,7 @@ from imgforge.publish import (
 from imgforge.sources import name as names
 
 if TYPE_CHECKING:
+    from imgforge.sources import Source
     from imgforge.verify.demand import Demand
     from imgforge.verify.inquiry import Inquiry
     from imgforge.verify.proven import Verified
@@ -161,11 +162,11 @@ def promote(
             return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
     with sources.open_source(name, say=say, offline=True) as found:
         proven = _proven(what, asked, say)
-        (image,) = {d.digest: d for d in found.tops if d.digest == proven.digest}.values()
         if not isinstance(found.blobs, Layout):
             raise TypeError(f"{name.kind} was opened as another thing than a layout")
+        image = _listed(found, proven.digest)
         goals = targets(texts, tagged(found.blobs, image))
-        shipment = of_layout(found.blobs, _plain(image))
+        shipment = of_layout(found.blobs, image)
         return publish(shipment, goals, terms, say=say, no_clobber=no_clobber)
 
 
@@ -198,8 +199,14 @@ def _terms(demands: Sequence[Demand]) -> Terms:
     return Terms(signed_by, others=True, through_index=through)
 
 
-def _plain(image: Descriptor) -> Descriptor:
-    return Descriptor(image.media_type, image.digest, image.size)
+def _listed(found: Source, digest: str) -> Descriptor:
+    """Return the image that was proven, as the open layout lists it."""
+    for image in found.tops:
+        if image.digest == digest:
+            return Descriptor(image.media_type, image.digest, image.size)
+    raise TransientError(
+        f"{found.blobs.place} was changed while it was verified", hint="run the same command again"
+    )
 
 
 @contextlib.contextmanager

@@ -49,16 +49,20 @@ def referrers(reference: str, digest: str) -> list[Descriptor]:
         return listed(registry, digest)
 
 
-def listed(registry: Registry, digest: str) -> list[Descriptor]:
+def listed(registry: Registry, digest: str, *, most: int = 0) -> list[Descriptor]:
     """Return the listed referrers of ``digest`` by whichever way the registry has.
 
-    RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them.
+    RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them. With ``most`` only
+    so many are returned, the first, however many there are: whoever looks for one good thing must
+    not be kept from it by the number of others.
     """
-    found = _by_api(registry, digest)
-    return _of_index(registry, _fallback(registry, digest), digest) if found is None else found
+    found = _by_api(registry, digest, most)
+    if found is not None:
+        return found
+    return _of_index(registry, _fallback(registry, digest, most), digest, most)
 
 
-def _by_api(registry: Registry, digest: str) -> list[Descriptor] | None:
+def _by_api(registry: Registry, digest: str, most: int = 0) -> list[Descriptor] | None:
     """Return what the referrers API lists, None if the registry has none."""
     found: dict[str, Descriptor] = {}
     page = str(registry.http.join(f"{registry.path}/referrers/{digest}"))
@@ -81,7 +85,9 @@ def _by_api(registry: Registry, digest: str) -> list[Descriptor] | None:
             value = strictjson.load_object(answer.body)
         except ValueError as error:
             raise RegistryError(f"{registry.reference.name}: GET {page}: {error}") from error
-        found.update((d.digest, d) for d in _of_index(registry, value, digest))
+        found.update((d.digest, d) for d in _of_index(registry, value, digest, most))
+        if most and len(found) >= most:
+            return list(found.values())[:most]
         if len(found) > MAX_LISTED:
             raise _too_many(registry, digest)
         following = _NEXT.search(answer.headers.get("link", ""))
@@ -214,7 +220,7 @@ def _is_there(registry: Registry, digest: str) -> bool:
     return registry.has_manifest(digest)
 
 
-def _fallback(registry: Registry, digest: str) -> dict[str, Any]:
+def _fallback(registry: Registry, digest: str, most: int = 0) -> dict[str, Any]:
     """Return the index under the fallback tag, each thing in it once, or an empty one."""
     tag = digest.replace(":", "-")
     found = registry.find(tag)
@@ -228,15 +234,21 @@ def _fallback(registry: Registry, digest: str) -> dict[str, Any]:
     value = strictjson.load_object(data)
     if descriptor.media_type not in INDEXES or not isinstance(value.get("manifests"), list):
         raise RegistryError(f"{registry.reference.name}:{tag} is no index of referrers")
+    if most:
+        value = {**value, "manifests": value["manifests"][:most]}
     _of_index(registry, value, digest)
     once = {entry["digest"]: entry for entry in value["manifests"]}
     return {**value, "mediaType": INDEX, "manifests": list(once.values())}
 
 
-def _of_index(registry: Registry, value: dict[str, Any], digest: str) -> list[Descriptor]:
+def _of_index(
+    registry: Registry, value: dict[str, Any], digest: str, most: int = 0
+) -> list[Descriptor]:
     entries = value.get("manifests")
     if not isinstance(entries, list):
         raise RegistryError(f"{registry.reference.name} answers with no list of referrers")
+    if most:
+        entries = entries[:most]
     if len(entries) > MAX_LISTED:
         raise _too_many(registry, digest)
     try:

@@ -25,8 +25,14 @@ from imgforge.signing.signer import KeySigner
 
 PASSWORD = b"correct horse"
 PREDICATES = {
-    "spdxjson": (statement.SPDX, b'{"spdxVersion":"SPDX-2.3","name":"\xc3\xa9"}'),
-    "cyclonedx": (statement.CYCLONEDX, b'{"bomFormat":"CycloneDX","specVersion":"1.6"}'),
+    "spdxjson": (
+        statement.SPDX,
+        b'{"spdxVersion":"SPDX-2.3","name":"\xc3\xa9","packages":[{"name":"a"}]}',
+    ),
+    "cyclonedx": (
+        statement.CYCLONEDX,
+        b'{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"name":"a","type":"library"}]}',
+    ),
     "slsaprovenance1": (
         statement.PROVENANCE,
         b'{"buildDefinition":{"buildType":"x"},"runDetails":{"builder":{"id":"y"}}}',
@@ -152,7 +158,7 @@ def test_a_key_pair_of_cosigns_signs_here(
     published(layout, pair, repository)
     done = cosign("verify", "--key", "cosign.pub", *OFFLINE, f"{repository}:1")
     assert done.returncode == 0, done.stderr
-    proven = verify.verify_registry(f"{repository}:1", signing.load_public(pair[1]), require=NEEDED)
+    proven = verify.verify_registry(f"{repository}:1", verify.by_key(pair[1], NEEDED))
     assert len(proven.platforms) == 2
 
 
@@ -161,7 +167,6 @@ def test_a_key_pair_of_ours_signs_with_cosign_and_that_verifies_here(
 ) -> None:
     image = tiny.image(layout)
     name = push(layout, image, repository)
-    key = signing.load_public(pair[1])
     (tmp_path / "sbom.json").write_bytes(PREDICATES["spdxjson"][1])
     attest = ("attest", "--type", "spdxjson", "--predicate", "sbom.json")
     done = cosign(*attest, "--key", str(pair[0]), *NO_LOG, name)
@@ -169,10 +174,10 @@ def test_a_key_pair_of_ours_signs_with_cosign_and_that_verifies_here(
     # cosign verify would be content with the attestation alone.
     assert cosign("verify", "--key", str(pair[1]), *OFFLINE, name).returncode == 0
     with pytest.raises(EvidenceError, match="no valid signature"):
-        verify.verify_registry(name, key)
+        verify.verify_registry(name, verify.by_key(pair[1]))
     done = cosign("sign", "--key", str(pair[0]), *NO_LOG, name)
     assert done.returncode == 0, done.stderr
-    proven = verify.verify_registry(name, key, require=[statement.SPDX])
+    proven = verify.verify_registry(name, verify.by_key(pair[1], [statement.SPDX]))
     assert proven.digest == image.digest
     told = {a.predicate_type: a.predicate for a in proven.attestations}
     assert told[statement.SPDX] == json.loads(PREDICATES["spdxjson"][1])
@@ -189,8 +194,7 @@ def test_cosigns_evidence_and_ours_live_side_by_side(
     for public in ("cosign.pub", str(pair[1])):
         done = cosign("verify", "--key", public, *OFFLINE, name)
         assert done.returncode == 0, done.stderr
-    key = signing.load_public(pair[1])
-    assert len(verify.verify_registry(name, key, require=NEEDED).platforms) == 2
+    assert len(verify.verify_registry(name, verify.by_key(pair[1], NEEDED)).platforms) == 2
 
 
 def test_cosign_accepts_a_policy_signed_here(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ PREDICATE = ("https://spdx.dev/Document", b'{"spdxVersion":"SPDX-2.3"}')
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An image of two platforms in ``layout``, all signed by ``signer``; ``public`` is its file."""
+    """An image in ``layout``, all of it signed by ``signer``; ``public`` is the key's file."""
 
     layout: Layout
     top: Descriptor
@@ -43,17 +43,24 @@ class Signed:
         return Terms((ByKey(self.signer.public_key),))
 
 
-def make(folder: Path, tags: Collection[str] = ("1", "latest"), salt: bytes = b"") -> Signed:
-    """Make a key and an image, sign it, and list it in the layout's index by ``tags``."""
+def make(
+    folder: Path,
+    tags: Collection[str] = ("1", "latest"),
+    salt: bytes = b"",
+    platforms: Sequence[str] = ("amd64", "arm64"),
+) -> Signed:
+    """Make a key and an image, sign it, and list it in the layout's index by ``tags``.
+
+    For one platform it is no index but that image.
+    """
     signer, public = KeySigner(ec.generate_private_key(ec.SECP256R1())), folder / "key.pub"
     public.write_bytes(signer.public_key.to_pem())
     layout = Layout.create(folder / "layout")
-    images = [tiny.image(layout, name, name.encode() + salt) for name in ("amd64", "arm64")]
-    top = tiny.index(layout, *images)
+    images = [tiny.image(layout, name, name.encode() + salt) for name in platforms]
+    top = tiny.index(layout, *images) if len(images) > 1 else images[0]
+    each = [top, *images] if len(images) > 1 else images
     referrers = tuple(
-        referrer
-        for each in (top, *images)
-        for referrer in sign(layout, each, signer, described=each is not top)
+        referrer for one in each for referrer in sign(layout, one, signer, described=one in images)
     )
     note = "org.opencontainers.image.ref.name"
     named = [Descriptor(top.media_type, top.digest, top.size, {note: tag}) for tag in tags]
