@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from imgforge.errors import RegistryError
 from imgforge.oci.download import Download
-from imgforge.oci.layout import Layout
+from imgforge.oci.layout import CorruptLayoutError, Layout
 from imgforge.oci.layout import references as blobs_of
 from imgforge.oci.manifest import MAX_IMAGES, media_type
 from imgforge.oci.reference import Reference
@@ -158,9 +158,12 @@ class Registry:
         """Put a blob unless it is there; return whether its bytes were sent.
 
         ``mount`` is another repository of this registry that may have it already.
+        CorruptLayoutError if ``layout`` has it not.
         """
         sent = False
         if not self.has_blob(descriptor.digest):
+            if not layout.has(descriptor.digest):
+                raise CorruptLayoutError(f"{layout.place} lacks blob {descriptor.digest}")
             if mount is not None:
                 self.http.also(f"repository:{mount}:pull")
             source = layout.blob_path(descriptor.digest)
@@ -260,8 +263,10 @@ class Registry:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in done:
                 future.result()
-        finally:
+        except BaseException:
             self.http.stopped.set()
+            raise
+        finally:
             pool.shutdown(cancel_futures=True)
             self.http.stopped.clear()
 

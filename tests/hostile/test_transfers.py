@@ -17,7 +17,7 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 
 from imgforge.errors import RegistryError, TransientError
 from imgforge.oci import registry, transport, upload
-from imgforge.oci.layout import Layout
+from imgforge.oci.layout import CorruptLayoutError, Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import LAYER_TAR, Descriptor, sha256
@@ -504,6 +504,22 @@ def test_a_date_says_when_to_try_again(fake: FakeRegistry, stack: ExitStack) -> 
     waits: list[float] = []
     client(stack, fake, waits).find("1")
     assert 9 < waits[0] <= 12
+
+
+def test_a_layout_that_lacks_a_blob_or_has_another_puts_nothing(
+    fake: FakeRegistry, stack: ExitStack, layout: Layout
+) -> None:
+    source = client(stack, fake)
+    missing = Descriptor(LAYER_TAR, "sha256:" + "7" * 64, 3)
+    with pytest.raises(CorruptLayoutError, match="lacks blob"):
+        source.put_blob(layout, missing)
+    layout.blob_path(BLOB.digest).write_bytes(DATA[:500])
+    with pytest.raises(RegistryError, match="is shorter than"):
+        source.put_blob(layout, BLOB)
+    layout.blob_path(BLOB.digest).write_bytes(bytes(len(DATA)))
+    with pytest.raises(RegistryError, match="status 400"):
+        source.put_blob(layout, BLOB)
+    assert fake.blobs == {}
 
 
 # Places.

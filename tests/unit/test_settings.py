@@ -100,14 +100,18 @@ def test_every_mistake_in_the_environment_is_named_by_its_variable(home: dict[st
                 "IMGFORGE_UBUNTU_CHECK_VALID_UNTIL": "perhaps",
                 "IMGFORGE_UBUNTU_SNAPSHOT": "2026-13-01",
                 "IMGFORGE_REGISTRY_MIRRORS": "docker.io",
+                "IMGFORGE_REGISTRY_TLS": "r.io=,,key.pem",
+                "IMGFORGE_INSECURE_REGISTRIES": "http://r.io",
                 "IMGFORGE_PROXY": "socks5://x",
             }
         )
     named = sorted(line.partition(":")[0] for line in caught.value.details)
     assert named == [
         "IMGFORGE_DEBIAN_MIRROR",
+        "IMGFORGE_INSECURE_REGISTRIES",
         "IMGFORGE_PROXY",
         "IMGFORGE_REGISTRY_MIRRORS",
+        "IMGFORGE_REGISTRY_TLS",
         "IMGFORGE_UBUNTU_CHECK_VALID_UNTIL",
         "IMGFORGE_UBUNTU_SNAPSHOT",
     ]
