@@ -125,10 +125,10 @@ def evidence(
         found = Found()
         for digest in digests:
             found.add(gather(digest, kinds))
-        new = [piece for piece in found.pieces if piece not in heard.found.pieces]
+        known = len(heard.found.pieces)
         heard.found.add(found)
         heard.troubles += found.troubles
-        hear(new, where.blobs, Sought(digests, kinds, who), heard)
+        hear(heard.found.pieces[known:], where.blobs, Sought(digests, kinds, who), heard)
         if all(heard.of(kind) for kind in kinds):
             break
     return heard
