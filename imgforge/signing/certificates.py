@@ -30,14 +30,8 @@ def load(der: bytes) -> Certificate:
             warnings.simplefilter("error")  # of what is not quite right
             certificate = x509.load_der_x509_certificate(der)
             _ = certificate.extensions  # parsed late, and with errors of its own
-    except (
-        ValueError,
-        TypeError,
-        Warning,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as why:
-        raise ValueError(f"its certificate cannot be read: {why}"[:300]) from why
+    except Exception as error:  # whatever the library trips over is no certificate
+        raise ValueError(f"its certificate cannot be read: {error}"[:300]) from error
     return certificate
 
 
@@ -50,7 +44,7 @@ def load_pem(pem: bytes) -> Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             found = x509.load_pem_x509_certificates(pem)
-    except (ValueError, Warning) as error:
+    except Exception as error:  # as above
         raise ValueError(f"its certificate cannot be read: {error}"[:300]) from error
     if len(found) != 1:
         raise ValueError(f"it has {len(found)} certificates instead of one")
@@ -59,12 +53,11 @@ def load_pem(pem: bytes) -> Certificate:
 
 def public_key(certificate: Certificate) -> bytes:
     """Return the SubjectPublicKeyInfo that the certificate is for."""
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     try:
         key = certificate.public_key()
-    except UnsupportedAlgorithm as error:
+    except Exception as error:  # as above
         raise ValueError(f"its certificate is for a key of a kind not known: {error}") from error
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
@@ -106,14 +99,23 @@ def _issuer(
     certificate: Certificate, authorities: Sequence[Authority], moments: Sequence[dt.datetime]
 ) -> Certificate:
     """Return the certificate that issued it, by a chain that held at each of ``moments``."""
-    from cryptography.x509 import ExtendedKeyUsage, UnsupportedGeneralNameType
-    from cryptography.x509.verification import (
-        Criticality,
-        ExtensionPolicy,
-        PolicyBuilder,
-        Store,
-        VerificationError,
-    )
+    reason = "no authority of the trusted root counted then"
+    for authority in authorities:
+        if all(authority.span.holds(moment) for moment in moments):
+            try:
+                chains = [_chain(certificate, authority, moment) for moment in moments]
+            except ValueError as error:
+                reason = str(error)
+                continue
+            return chains[0][1]
+    raise ValueError(f"its certificate is by no authority of the trusted root: {reason}")
+
+
+def _chain(
+    certificate: Certificate, authority: Authority, moment: dt.datetime
+) -> list[Certificate]:
+    from cryptography.x509 import ExtendedKeyUsage
+    from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store
 
     # As a TLS client's, but for the purpose, which _fit has judged.
     above, end = (
@@ -123,26 +125,17 @@ def _issuer(
             ExtensionPolicy.webpki_defaults_ee(),
         )
     )
-    reason = "no authority of the trusted root counted then"
-    for authority in authorities:
-        if not all(authority.span.holds(moment) for moment in moments):
-            continue
-        chain: list[Certificate] = []
-        try:
-            for moment in moments:
-                verifier = (
-                    PolicyBuilder()
-                    .store(Store(list(authority.chain)))
-                    .time(moment)
-                    .extension_policies(ca_policy=above, ee_policy=end)
-                    .build_client_verifier()
-                )
-                chain = verifier.verify(certificate, []).chain
-        except (VerificationError, UnsupportedGeneralNameType) as error:
-            reason = str(error)[:200]
-            continue
-        return chain[1]
-    raise ValueError(f"its certificate is by no authority of the trusted root: {reason}")
+    verifier = (
+        PolicyBuilder()
+        .store(Store(list(authority.chain)))
+        .time(moment)
+        .extension_policies(ca_policy=above, ee_policy=end)
+        .build_client_verifier()
+    )
+    try:
+        return verifier.verify(certificate, []).chain
+    except Exception as error:  # whatever the library trips over proves nothing
+        raise ValueError(str(error)[:200]) from error
 
 
 def _logged(certificate: Certificate, issuer: Certificate, logs: Sequence[Log]) -> None:

@@ -122,7 +122,7 @@ def _parts(text: str) -> tuple[str, ...]:
         host, slash, path = rest.partition("/")
         return scheme, host, slash + path, ""
     local, at, domain = text.rpartition("@")
-    return (local, domain) if at else (text,)
+    return (local, domain) if at and "/" not in text else (text,)
 
 
 def _subject(certificate: Certificate) -> str:

@@ -44,6 +44,7 @@ _CURVES = {
     "PKIX_ECDSA_P521_SHA_512": "secp521r1",
 }
 _ED25519 = "PKIX_ED25519"
+_SCHEMES = frozenset({*_RSA, *_CURVES, _ED25519})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log: its URL, what it is called in entries, its key (SubjectPublicKeyInfo) and scheme."""
+    """A log: its URL, what it is called in entries, its key (SubjectPublicKeyInfo) and scheme.
+
+    A log with a scheme that is not known here is one still, whose word cannot be judged: under a
+    root that has certificate logs a certificate needs one, be they of such a kind.
+    """
 
     url: str
     identifier: bytes
@@ -75,6 +80,8 @@ class Log:
         from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
         from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+        if self.scheme not in _SCHEMES:
+            return False
         key = load_der_public_key(self.key)
         try:
             if isinstance(key, rsa.RSAPublicKey):
@@ -214,6 +221,9 @@ def _log(value: Any) -> Log:  # noqa: ANN401 - as above
     der, identifier = decode64(public.get("rawBytes")), _object(value.get("logId")).get("keyId")
     if not isinstance(scheme, str) or not isinstance(url, str):
         raise ValueError("a log's key has no scheme, or its URL is not a string")  # noqa: TRY004
+    log = Log(url, decode64(identifier), der, scheme, _span(public.get("validFor")))
+    if scheme not in _SCHEMES:
+        return log
     try:
         key = load_der_public_key(der)
     except UnsupportedAlgorithm as error:
@@ -223,8 +233,8 @@ def _log(value: Any) -> Log:  # noqa: ANN401 - as above
         or (isinstance(key, ed25519.Ed25519PublicKey) and scheme == _ED25519)
         or (isinstance(key, ec.EllipticCurvePublicKey) and _CURVES.get(scheme) == key.curve.name)
     ):
-        raise ValueError(f"a log's key is not of its scheme {scheme!a}, or that is not known")
-    return Log(url, decode64(identifier), der, scheme, _span(public.get("validFor")))
+        raise ValueError(f"a log's key is not of its scheme {scheme}")
+    return log
 
 
 def _authority(value: Any) -> Authority:  # noqa: ANN401 - as above

@@ -33,6 +33,16 @@ def test_v0_1_and_nameless_subjects_are_read_as_cosign_writes_them() -> None:
     assert statement.Statement.from_bytes(json.dumps(nameless).encode()).is_about(DIGEST)
 
 
+def test_subjects_by_other_digests_are_passed_over() -> None:
+    several = [
+        {"name": "source", "digest": {"gitCommit": "c" * 40}},
+        {"name": "app", "digest": {"sha512": "b" * 128, "sha256": "a" * 64}},
+        {"uri": "pkg:generic/app@1", "digest": {"sha1": "d" * 40}},
+    ]
+    read = statement.Statement.from_bytes(json.dumps({**GOOD, "subject": several}).encode())
+    assert read.subjects == (statement.Subject("app", DIGEST),)
+
+
 def test_a_subject_without_name_or_digest_is_not_signed() -> None:
     for subject in (statement.Subject("", DIGEST), statement.Subject("app", "sha256:a")):
         with pytest.raises(ValueError, match="not a subject"):
