@@ -155,6 +155,78 @@ SAMPLES: tuple[tuple[str, Any], ...] = (
         },
     ),
     (
+        VULNERABILITIES,
+        {
+            "scanner": {
+                "result": {
+                    "version": "2.1.0",
+                    "runs": [
+                        {
+                            "tool": {
+                                "driver": {
+                                    "rules": [
+                                        {
+                                            "id": "x",
+                                            "properties": {"security-severity": "9.9"},
+                                            "defaultConfiguration": {"level": "note"},
+                                        }
+                                    ]
+                                }
+                            },
+                            "invocations": [{"executionSuccessful": True}],
+                            "results": [
+                                {"ruleId": "x", "ruleIndex": 0, "kind": "fail", "level": "note"}
+                            ],
+                        }
+                    ],
+                }
+            },
+            "metadata": {"scanFinishedOn": "2026-11-28T00:00:00Z"},
+        },
+    ),
+    (
+        VULNERABILITIES,
+        {
+            "scanner": {
+                "result": {
+                    "matches": [
+                        {
+                            "vulnerability": {
+                                "id": "x",
+                                "severity": "Low",
+                                "cvss": [{"metrics": {"baseScore": 1}}],
+                            },
+                            "artifact": {"name": "x"},
+                        }
+                    ],
+                    "descriptor": {"name": "grype"},
+                }
+            },
+            "metadata": {"scanFinishedOn": "2026-11-28T00:00:00Z"},
+        },
+    ),
+    (
+        SPDX,
+        {
+            "@context": ["https://spdx.org/rdf/3.0.1/spdx-context.jsonld"],
+            "@graph": [
+                {"type": "SpdxDocument", "rootElement": ["urn:r"]},
+                {
+                    "type": "software_Package",
+                    "spdxId": "urn:r",
+                    "name": "x",
+                    "software_packageVersion": "1",
+                    "software_packageUrl": "pkg:npm/x@1",
+                    "software_primaryPurpose": "library",
+                    "verifiedUsing": [{"algorithm": "sha256", "hashValue": "x"}],
+                    "externalIdentifier": [
+                        {"externalIdentifierType": "packageURL", "identifier": "pkg:npm/x@1"}
+                    ],
+                },
+            ],
+        },
+    ),
+    (
         VULNS[1],
         {
             "scanner": {"result": [{"id": "x", "severity": [{"method": "nvd", "score": "low"}]}]},
@@ -197,7 +269,7 @@ def judge(kind: str, predicate: object, locked: object) -> None:
 
 
 relaxed = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -229,6 +301,25 @@ def test_any_part_of_a_good_one_may_be_anything(
         inner = inner[step]
     inner[path[-1]] = data.draw(values)
     judge(kind, predicate, locked)
+
+
+def deep() -> object:
+    """Return a list in lists: whoever formats it, or hashes it, falls."""
+    value: object = "x"
+    for _ in range(5_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_any_part_of_a_good_one_may_be_deep(locked: object, sample: tuple[str, Any]) -> None:
+    for path in places(sample[1])[1:]:
+        kind, predicate = copy.deepcopy(sample)
+        inner = predicate
+        for step in path[:-1]:
+            inner = inner[step]
+        inner[path[-1]] = deep()
+        judge(kind, predicate, locked)
 
 
 @relaxed

@@ -332,3 +332,22 @@ def test_a_configuration_is_read_as_git_reads_it(top: Path) -> None:
         found = source(top)
         assert found is not None
         assert found.uri == (f"git+https://example.com/{name}@refs/heads/main" if name else "")
+
+
+def test_filters_of_the_users_own_are_applied(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git LFS keeps a pointer in the commit and the file in the working tree."""
+    (top / ".gitattributes").write_text("*.bin filter=large\n")
+    (top / "app" / "x.bin").write_text("pointer\n")
+    git(top, "add", "--all")
+    git(top, "commit", "-qm", "two")
+    (top / "app" / "x.bin").write_text("content\n")
+    changed = source(top)
+    assert changed is not None
+    assert changed.dirty is True
+    (tmp_path / ".gitconfig").write_text('[filter "large"]\n\tclean = echo pointer\n')
+    monkeypatch.setenv("HOME", str(tmp_path))
+    same = source(top)
+    assert same is not None
+    assert same.dirty is False

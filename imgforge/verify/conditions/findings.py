@@ -30,10 +30,20 @@ _MOMENT: Final = re.compile(
 
 
 class Found(NamedTuple):
-    """One thing that counts: its place in LEVELS, and what to call it (of any length)."""
+    """One thing that counts: its place in LEVELS, what it is called, and where it is.
+
+    ``what`` and ``where`` may be anything: few of many are ever named.
+    """
 
     level: int
-    name: str
+    what: object
+    where: object = None
+
+    @property
+    def name(self) -> str:
+        """What to call it, of any length."""
+        parts = [part for part in (self.what, self.where) if isinstance(part, str) and part]
+        return " in ".join(parts) or "one without a name"
 
 
 def reasons(attested: Attested, predicate: object, day: dt.date) -> Iterator[str]:
@@ -90,7 +100,7 @@ def found(predicate: object, day: dt.date) -> Sequence[Found]:
         if not isinstance(severity, str) or severity not in LEVELS:
             raise Unreadable(f"findings[{index}].severity: {shown(severity)} is no severity")
         if not _accepted(one, day):
-            out.append(Found(LEVELS.index(severity), name(at(one, "check"), at(one, "path"))))
+            out.append(Found(LEVELS.index(severity), at(one, "check"), at(one, "path")))
     return out
 
 
@@ -99,12 +109,6 @@ def capped(values: Sequence[object], place: str) -> Sequence[object]:
     if len(values) > MAX_FOUND:
         raise Unreadable(f"{place}: there are over {MAX_FOUND}")
     return values
-
-
-def name(what: object, where: object) -> str:
-    """Return what to call a finding, of an identifier and a place."""
-    parts = [part for part in (what, where) if isinstance(part, str) and part]
-    return " in ".join(parts) or "one without a name"
 
 
 def _accepted(finding: object, day: dt.date) -> bool:

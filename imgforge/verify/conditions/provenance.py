@@ -14,7 +14,7 @@ from typing import Final
 
 from imgforge import lock, repository
 from imgforge.signing.statement import PROVENANCE, PROVENANCES
-from imgforge.verify.conditions.shown import Unreadable, at, fits, items, shown, text
+from imgforge.verify.conditions.shown import Unreadable, at, fits, items, shown, text, word
 from imgforge.verify.demand import Attested
 
 IMGFORGE: Final = "https://imgforge.dev/build/v1"
@@ -202,12 +202,14 @@ def _hints(predicate: object, version: _Version, name: str) -> Iterator[tuple[st
 
 def _changed(materials: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Yield that what imgforge built is not, or not certainly, what the commit has."""
-    for material in materials:
-        if material.get("name") == "source":
-            dirty = at(material, "annotations", "dirty")
-            if dirty is not False:
-                said = "nothing" if dirty is None else shown(dirty)
-                yield f"the source may differ from its commit: its annotation dirty is {said}"
+    named = [material for material in materials if material.get("name") == "source"]
+    if not named:
+        yield "no resolved dependency is named source"
+    for material in named:
+        dirty = at(material, "annotations", "dirty")
+        if dirty is not False:
+            said = "nothing" if dirty is None else shown(dirty)
+            yield f"the source may differ from its commit: its annotation dirty is {said}"
 
 
 def _locked(path: Path, predicate: object, version: _Version) -> Iterator[str]:
@@ -224,9 +226,9 @@ def _locked(path: Path, predicate: object, version: _Version) -> Iterator[str]:
         if not _IMAGE.match(uri):
             continue
         bases += 1
-        digests = [f"sha256:{at(material, 'digest', 'sha256')}"]
-        flattened = at(material, "annotations", "flattened")
-        digests += [str(flattened)] if flattened is not None else []
+        digests = [f"sha256:{word(material, 'digest', 'sha256')}"]
+        if at(material, "annotations", "flattened") is not None:
+            digests.append(word(material, "annotations", "flattened"))
         for digest in digests:
             if digest not in pinned:
                 yield f"{where}: the lock does not pin {shown(uri)} by {shown(digest)}"

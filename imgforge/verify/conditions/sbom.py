@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from imgforge.oci.layout import CorruptLayoutError, references
 from imgforge.oci.types import is_digest
 from imgforge.signing.statement import CYCLONEDX, SPDX
-from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text
+from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
@@ -183,15 +183,15 @@ def _spdx(value: object) -> list[_Listed]:
     version = text(value, "spdxVersion")
     if not re.fullmatch(r"SPDX-2\.[0-9]", version):
         raise Unreadable(f"spdxVersion: {shown(version)} is not read")
-    described = {str(one) for one in _list(value, "documentDescribes")}
+    described = {one for one in _list(value, "documentDescribes") if isinstance(one, str)}
     for relation in _list(value, "relationships"):
         if at(relation, "relationshipType") == "DESCRIBES":
-            described.add(str(at(relation, "relatedSpdxElement")))
+            described.add(word(relation, "relatedSpdxElement"))
     out = []
     for index, one in enumerate(_bounded(items(value, "packages"))):
         place = f"packages[{index}]"
         digests = [
-            f"sha256:{at(sum_, 'checksumValue')}"
+            f"sha256:{word(sum_, 'checksumValue')}"
             for sum_ in _list(one, "checksums")
             if at(sum_, "algorithm") == "SHA256"
         ]
@@ -206,7 +206,7 @@ def _spdx(value: object) -> list[_Listed]:
                 next(iter(said), ""),
                 _optional(one, "primaryPackagePurpose", place),
                 tuple(digests),
-                at(one, "SPDXID") in described,
+                word(one, "SPDXID") in described,
             )
         )
     return out
@@ -221,10 +221,11 @@ def _spdx3(value: object) -> list[_Listed]:
         raise Unreadable("@context: it is not SPDX 3's")
     graph = _bounded(items(value, "@graph"))
     roots = {
-        str(root)
+        root
         for one in graph
-        if at(one, "type") in ("SpdxDocument", "software_Sbom", "Bom")
+        if word(one, "type") in {"SpdxDocument", "software_Sbom", "Bom"}
         for root in _list(one, "rootElement")
+        if isinstance(root, str)
     }
     out = []
     for index, one in enumerate(graph):
@@ -232,7 +233,7 @@ def _spdx3(value: object) -> list[_Listed]:
             continue
         place = f"@graph[{index}]"
         digests = [
-            f"sha256:{at(sum_, 'hashValue')}"
+            f"sha256:{word(sum_, 'hashValue')}"
             for sum_ in _list(one, "verifiedUsing")
             if at(sum_, "algorithm") == "sha256"
         ]
@@ -251,7 +252,7 @@ def _spdx3(value: object) -> list[_Listed]:
                 next(iter(said), ""),
                 _optional(one, "software_primaryPurpose", place),
                 tuple(digests),
-                at(one, "spdxId") in roots,
+                word(one, "spdxId") in roots,
             )
         )
     return out
@@ -278,7 +279,7 @@ def _cyclonedx(value: object) -> list[_Listed]:
 
 def _component(value: object, place: str, *, root: bool = False) -> _Listed:
     digests = [
-        f"sha256:{at(hash_, 'content')}"
+        f"sha256:{word(hash_, 'content')}"
         for hash_ in _list(value, "hashes")
         if at(hash_, "alg") == "SHA-256"
     ]

@@ -37,6 +37,12 @@ def at(value: object, *path: str) -> object:
     return value
 
 
+def word(value: object, *path: str) -> str:
+    """Return the text at a path, or an empty one: what stands there must never be formatted."""
+    found = at(value, *path)
+    return found if isinstance(found, str) else ""
+
+
 def text(value: object, *path: str) -> str:
     """Return the text at a path; Unreadable if there is none."""
     found = at(value, *path)

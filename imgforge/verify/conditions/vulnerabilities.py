@@ -8,15 +8,17 @@ one a vulnerability counts as critical.
 
 from __future__ import annotations
 
+import bisect
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from imgforge.signing.statement import VULNERABILITIES
 from imgforge.verify.conditions import findings
-from imgforge.verify.conditions.findings import WORST, Found, capped, name
-from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text
+from imgforge.verify.conditions.findings import WORST, Found, capped
+from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
 _WORDS: Final[Mapping[str, int]] = {
     "none": 0,
@@ -33,6 +35,7 @@ _WORDS: Final[Mapping[str, int]] = {
     "critical": 4,
 }
 """Places in LEVELS of the words of Trivy, grype, GitHub, Debian, Red Hat and CVSS."""
+_BANDS: Final = (0.1, 4.0, 7.0, 9.0)
 _NUMBER: Final = re.compile(r"(?:10|[0-9])(?:\.[0-9]{1,6})?")
 _SARIF: Final[Mapping[str, int]] = {"none": 0, "note": 1, "warning": 2, "error": WORST}
 """An error may be high or critical: the worse of the two."""
@@ -72,13 +75,14 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
 def _worst(words: Iterable[object], scores: Iterable[object]) -> int:
     """Return the worst level of the words that are known, else of the scores, else the worst."""
     known = [
-        _WORDS[word.lower()]
+        level
         for word in words
-        if isinstance(word, str) and len(word) < 20 and word.lower() in _WORDS  # noqa: PLR2004
+        if isinstance(word, str) and (level := _WORDS.get(word[:20].lower())) is not None
     ]
     if known:
         return max(known)
-    return max((_band(n) for n in map(_score, scores) if n is not None), default=WORST)
+    rated = [score for score in map(_score, scores) if score is not None]
+    return _band(max(rated)) if rated else WORST
 
 
 def _score(value: object) -> float | None:
@@ -90,7 +94,7 @@ def _score(value: object) -> float | None:
 
 
 def _band(score: float) -> int:
-    return sum(score >= least for least in (0.1, 4.0, 7.0, 9.0))
+    return bisect.bisect_right(_BANDS, score)
 
 
 def _rated(one: object, place: str) -> Found:
@@ -134,12 +138,16 @@ def _trivy(result: object) -> Iterator[Found]:
                     raise Unreadable(f"{where}.{kind}: not all are objects")
                 if kind == "Misconfigurations" and one.get("Status") in _HELD:
                     continue
-                cvss = one.get("CVSS")
-                rated = cvss.values() if isinstance(cvss, dict) else ()
-                keys = ("V2Score", "V3Score", "V40Score")
-                scores = [at(rating, key) for rating in rated for key in keys]
                 called = one.get("VulnerabilityID") or one.get("ID") or one.get("RuleID")
-                yield Found(_worst([one.get("Severity")], scores), name(called, one.get("PkgName")))
+                level = _worst((one.get("Severity"),), _cvss(one.get("CVSS")))
+                yield Found(level, called, one.get("PkgName"))
+
+
+def _cvss(ratings: object) -> Iterator[object]:
+    """Yield the scores in Trivy's table of who gave them, v2 to v4."""
+    for rating in ratings.values() if isinstance(ratings, dict) else ():
+        if isinstance(rating, dict):
+            yield from map(rating.get, ("V2Score", "V3Score", "V40Score"))
 
 
 def _grype(result: object) -> Iterator[Found]:
@@ -147,10 +155,11 @@ def _grype(result: object) -> Iterator[Found]:
         said = shown(at(result, "descriptor", "name"))
         raise Unreadable(f"scanner.result.descriptor.name: {said} is not read")
     for one in capped(items(result, "matches"), "matches"):
-        cvss = at(one, "vulnerability", "cvss")
-        scores = [at(r, "metrics", "baseScore") for r in cvss] if isinstance(cvss, list) else []
-        called = name(at(one, "vulnerability", "id"), at(one, "artifact", "name"))
-        yield Found(_worst([at(one, "vulnerability", "severity")], scores), called)
+        known = at(one, "vulnerability")
+        cvss = at(known, "cvss")
+        ratings = cvss if isinstance(cvss, list) else ()
+        level = _worst((at(known, "severity"),), (at(r, "metrics", "baseScore") for r in ratings))
+        yield Found(level, at(known, "id"), at(one, "artifact", "name"))
 
 
 def _sarif(result: object) -> Iterator[Found]:
@@ -167,34 +176,29 @@ def _sarif(result: object) -> Iterator[Found]:
             if at(invocation, "executionSuccessful") is not True:
                 raise Unreadable(f"{place}.invocations: the scanner did not succeed")
         rules = _list(at(run, "tool", "driver"), "rules")
-        known = {str(at(rule, "id")): rule for rule in reversed(rules)}
+        scores = [_score(at(rule, "properties", "security-severity")) for rule in rules]
+        ids = Counter(word(rule, "id") for rule in rules)
+        # Of several rules of one name nobody knows which is meant, so none of them rates a result.
+        known = {name: n for n, rule in enumerate(rules) if ids[name := word(rule, "id")] == 1}
         for one in capped(items(run, "results"), f"{place}.results"):
             if not isinstance(one, dict):
                 raise Unreadable(f"{place}.results: not all are objects")
             if one.get("kind") in _NO_FAULT:
                 continue
-            called = at(one, "ruleId") or at(one, "rule", "id")
-            number = at(one, "ruleIndex")
-            if not isinstance(called, str):
-                rule = _indexed(rules, number)
-                called = at(rule, "id")
+            called = one.get("ruleId") or at(one, "rule", "id")
+            number = known.get(called) if isinstance(called, str) else one.get("ruleIndex")
+            if type(number) is int and 0 <= number < len(rules):
+                rule = rules[number]
+                yield Found(_level(one, rule, scores[number]), at(rule, "id"))
             else:
-                rule = known.get(called)
-            yield Found(_level(one, rule), name(called, None))
+                yield Found(_level(one, None, None), called)
 
 
 def _list(value: object, key: str) -> Sequence[object]:
     return () if at(value, key) is None else items(value, key)
 
 
-def _indexed(rules: Sequence[object], number: object) -> object:
-    if isinstance(number, bool) or not isinstance(number, int):
-        return None
-    return rules[number] if 0 <= number < len(rules) else None
-
-
-def _level(result: object, rule: object) -> int:
-    score = _score(at(rule, "properties", "security-severity"))
+def _level(result: Mapping[str, object], rule: object, score: float | None) -> int:
     own = _score(at(result, "properties", "security-severity"))
     scores = [value for value in (score, own) if value is not None]
     if scores:

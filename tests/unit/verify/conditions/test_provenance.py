@@ -224,6 +224,10 @@ def test_imgforges_source_needs_a_commit_and_only_one_repository(plain: dict[str
     (reason,) = against(plain, source=SOURCE)
     assert "evil" in reason
     dependencies.remove(other)
+    source["name"] = "web"
+    (reason,) = against(plain, source=SOURCE)
+    assert reason == "no resolved dependency is named source"
+    source["name"] = "source"
     source["digest"] = {"sha256": COMMIT}
     (reason,) = against(plain, source=SOURCE)
     assert "no commit" in reason

@@ -170,6 +170,15 @@ def test_sarif_is_rated_by_its_score_or_level(
         assert level(sarif({"ruleIndex": 0, **result}, score=score)) == found
 
 
+def test_rules_of_one_name_rate_nothing() -> None:
+    log = sarif({"ruleId": "CVE-2026-1"}, score="9.8")
+    driver = log["runs"][0]["tool"]["driver"]
+    driver["rules"].append({"id": "CVE-2026-1", "properties": {"security-severity": "1.0"}})
+    assert level(log) == "critical"
+    driver["rules"].reverse()
+    assert level(log) == "critical"
+
+
 @pytest.mark.parametrize(
     "change",
     [
