@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ _P256 = bytes.fromhex("06082a8648ce3d030107")
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 """What stands before a SHA-256 digest that RSA signs (RFC 8017, 9.2, note 1)."""
 _ID_SIZE = 8
+_LOGIN = threading.Lock()
+"""A login is the whole process's: who ends a session would log another thread out."""
 
 
 class _Pin:
@@ -56,7 +59,7 @@ def open_key(uri: str, password: Callable[[], bytes]) -> RemoteSigner:
     """
     wanted, where = Pkcs11Uri.parse(uri), remote.shown(uri)
     pin = _Pin(wanted, password)
-    with _explained(where):
+    with _explained(where), _LOGIN:
         token = _token(wanted)
         with token.open() as session:
             public = _public(session, wanted, where)
@@ -70,7 +73,7 @@ def open_key(uri: str, password: Callable[[], bytes]) -> RemoteSigner:
         )
 
     def ask(data: bytes) -> bytes:
-        with _explained(where), _logged_in(_token(wanted), pin) as session:
+        with _explained(where), _LOGIN, _logged_in(_token(wanted), pin) as session:
             return _sign(session, wanted, pin, data)
 
     return RemoteSigner(where, public, ask)
@@ -88,7 +91,7 @@ def generate(uri: str, password: Callable[[], bytes]) -> PublicKey:
 
     wanted, where = Pkcs11Uri.parse(uri), remote.shown(uri)
     pin = _Pin(wanted, password)
-    with _explained(where), _logged_in(_token(wanted), pin, rw=True) as session:
+    with _explained(where), _LOGIN, _logged_in(_token(wanted), pin, rw=True) as session:
         for kind in (pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.ObjectClass.PUBLIC_KEY):
             if _found(session, kind, wanted):
                 raise InvalidInputError(

@@ -11,14 +11,20 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+import tiny
 from running import imgforge, run, tool
 
+from imgforge import publish
 from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
-from imgforge.signing import blob, load_public
+from imgforge.oci.layout import Layout
+from imgforge.oci.reference import Reference
+from imgforge.oci.types import sha256
+from imgforge.signing import KeySealer, blob, load_public, sign_image, statement
 from imgforge.signing.signer import open_signer
 
 PIN = b"1234"
@@ -82,6 +88,30 @@ def accepts(folder: Path, public: bytes, signed: bytes) -> None:
     )
 
 
+def test_cosign_accepts_an_image_that_a_token_signed(
+    module: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = os.environ.get("IMGFORGE_TEST_REGISTRY") or request.getfixturevalue("registry")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    make_key(module, "EC:prime256v1", "k", "01")
+    signer = open_signer(uri(module, "object=k"), pin)
+    layout = Layout.create(tmp_path / "layout")
+    image = tiny.image(layout, "amd64", str(tmp_path).encode())
+    predicates = [(statement.SPDX, b'{"spdxVersion":"SPDX-2.3"}')]
+    found = sign_image(
+        layout, image, KeySealer(signer), name="app", predicates=predicates, created=1_700_000_000
+    )
+    repository = f"{place}/keys/{sha256(str(tmp_path).encode())[7:19]}"
+    publish.publish(layout, image, found, Reference.parse(repository), ["1"], say=lambda _: None)
+    (tmp_path / "k.pub").write_bytes(signer.public_key.to_pem())
+    for command in (("verify",), ("verify-attestation", "--type", "spdxjson")):
+        run(
+            *(tool("cosign"), *command, "--key", tmp_path / "k.pub", "--insecure-ignore-tlog"),
+            f"{repository}:1",
+            env={"HOME": str(tmp_path)},
+        )
+
+
 @pytest.mark.parametrize(
     ("kind", "said"), [("EC:prime256v1", "ECDSA P-256"), ("rsa:3072", "RSA 3072")]
 )
@@ -133,6 +163,16 @@ def test_where_a_pin_comes_from(
     # Who only wants the public half is asked for nothing.
     monkeypatch.delenv("COSIGN_PKCS11_PIN")
     assert open_signer(uri(module, "object=k"), nobody).hint
+
+
+def test_several_threads_sign_with_one_token(module: str) -> None:
+    make_key(module, "EC:prime256v1", "k", "01")
+    signers = [open_signer(uri(module, "object=k"), pin) for _ in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        said = [str(number).encode() for number in range(40)]
+        signed = list(pool.map(lambda data: signers[len(data) % 2].sign(data), said))
+    public = signers[0].public_key
+    assert all(public.verify(each, data) for each, data in zip(signed, said, strict=True))
 
 
 def test_a_wrong_pin_is_tried_once(module: str) -> None:

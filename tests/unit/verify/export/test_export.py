@@ -112,6 +112,10 @@ def test_a_private_sigstore_comes_along_as_a_trust_root() -> None:
         witnesses=Witnesses(timestamp=True),
     )
     text = exported("cluster-image-policy", who, partial=True)
+    path = GOLDEN / "cluster-image-policy-private.yaml"
+    if os.environ.get("IMGFORGE_UPDATE_GOLDEN") == "1":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
     root, policy = clusters.resources(text)
     (authority,) = policy["spec"]["authorities"]
     assert root["metadata"]["name"] == authority["keyless"]["trustRootRef"] == "acme-root-0"
@@ -128,6 +132,20 @@ def test_a_private_sigstore_comes_along_as_a_trust_root() -> None:
         assert made["subject"]["organization"]
         assert made["subject"]["commonName"]
     assert authority["keyless"]["url"] == given["certificateAuthorities"][0]["uri"]
+
+
+def test_what_a_trust_root_cannot_say_is_told() -> None:
+    root = json.loads(FILES[ROOT])
+    root["tlogs"][0]["logId"]["keyId"] = base64.b64encode(b"a checkpoint's").decode()
+    root["certificateAuthorities"][0]["validFor"] = {"end": "2025-01-01T00:00:00Z"}
+    who = SignedBy(identity="x", issuer="y", trusted_root=ROOT, witnesses=Witnesses(log=True))
+    with pytest.raises(InvalidInputError, match="cannot check all") as caught:
+        EXPORTS["cluster-image-policy"](
+            Demand((who,)), "acme", files={ROOT: json.dumps(root).encode()}
+        )
+    said = "\n".join(caught.value.details)
+    assert "as of Rekor 2" in said
+    assert "counts no longer after 2025-01-01" in said
 
 
 @pytest.mark.parametrize(
