@@ -163,9 +163,19 @@ class InRegistry:
         self._layout = layout
         self._registry = registry
         self._purse = _Purse()
+        self._known: dict[tuple[str, frozenset[str]], Found] = {}
 
     def bundles(self, digest: str, kinds: Collection[str]) -> Found:
-        """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked."""
+        """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked.
+
+        It is asked once: several demands, and the images of an index, may want the same.
+        """
+        asked = (digest, frozenset(kinds))
+        if asked not in self._known:
+            self._known[asked] = self._bundles(digest, kinds)
+        return self._known[asked]
+
+    def _bundles(self, digest: str, kinds: Collection[str]) -> Found:
         from imgforge.oci.referrers import MAX_LISTED, listed
 
         out = Found()

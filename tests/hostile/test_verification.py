@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,25 @@ def test_an_index_whose_child_is_unsigned_is_refused(
     chosen = [images[0].platform] if images[0].platform else []
     proven = verify.verify_registry(name, demanded.by(signer), platforms=chosen)
     assert [each.digest for _, each in proven.platforms] == [images[0].digest]
+
+
+def test_an_index_that_stands_for_its_images_is_asked_after_once(
+    registry: FakeRegistry, layout: Layout, signer: KeySigner
+) -> None:
+    images = [tiny.image(layout, each) for each in ("amd64", "arm64", "s390x")]
+    top = tiny.index(layout, *images)
+    name = pushed(registry, layout, top)
+    signature, sbom = signed(layout, top, signer)
+    listed(registry, layout, top, signature, sbom)
+    for each in images:
+        listed(registry, layout, each)
+    demand = demanded.by(signer, [statement.SPDX])
+    proven = verify.verify_registry(name, replace(demand, through_index=True))
+    assert [len(each.attestations) for _, each in proven.platforms] == [2, 2, 2]
+    # Once for the index's own signature, once for what its images want.
+    assert len(registry.calls("GET", f"/manifests/{signature.digest}")) == 2
+    assert len(registry.calls("GET", f"/manifests/{sbom.digest}")) <= 2
+    refused(name, demand, f"{images[0].digest} has no valid signature")
 
 
 def test_a_tag_that_moves_meanwhile_changes_nothing(
