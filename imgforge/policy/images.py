@@ -75,7 +75,7 @@ def _signatory(
         for name in ("identity", "issuer")
         if name in found and not reading.telling(found[name])
     ]
-    asked = Witnesses(
+    witnesses = Witnesses(
         log=found.get("log", "required" if kind == "identity" else "waived") == "required",
         timestamp=found.get("timestamp") == "required",
     )
@@ -87,7 +87,7 @@ def _signatory(
         trusted_root=folder / found["trusted-root"] if "trusted-root" in found else None,
         digest=found.get("digest", ""),
         root_digest=found.get("root-digest", ""),
-        asked=asked,
+        witnesses=witnesses,
     )
 
 

@@ -20,6 +20,7 @@ from imgforge.oci.layout import Blobs, CorruptLayoutError, Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
+from imgforge.signing.statement import SIGNATURE
 from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry
 from imgforge.verify.demand import OURS, TYPES, Attested, Demand, SignedBy, by_key
 from imgforge.verify.proven import Attestation, Verified
@@ -105,7 +106,8 @@ def verify_registry(
         registry = stack.enter_context(Registry(named))
         layout = Layout.create(Path(scratch) / "layout")
         top, data = registry.resolve()
-        say(f"{reference} is {top.digest}")
+        if named.digest is None:
+            say(f"{reference} is {top.digest}")
         layout.add(data, top.media_type)
         registry.fetch_manifests(top, layout, platforms)
         content: Blobs | None = None
@@ -179,10 +181,17 @@ def _verified(
             subject = Judged(image.digest, content, image, day)
             found += judge.met(heard, demand, str(bench), subject)
         unique = {(each.bundle, each.proof.signer): each for each in found}
-        return Verified(image.digest, tuple(unique.values()))
+        return Verified(image.digest, tuple(sorted(unique.values(), key=_place)))
 
     if top.media_type in MANIFESTS:
         return proven(top)
     index = proven(top, signed=True)
     under = tuple((image.platform, proven(image, top.digest)) for image in images)
     return replace(index, platforms=under)
+
+
+def _place(each: Attestation) -> tuple[int, str]:
+    """Order what was proven: the signature, then the types that have names, then the others."""
+    known = (SIGNATURE, *TYPES.values())
+    kind = each.predicate_type
+    return (known.index(kind) if kind in known else len(known), kind)

@@ -82,7 +82,9 @@ class Found:
 
     def add(self, other: Found) -> None:
         """Take over what ``other`` has and this has not."""
-        self.pieces += [piece for piece in other.pieces if piece not in self.pieces]
+        for piece in other.pieces:
+            if piece not in self.pieces:
+                self.pieces.append(piece)
         self.cut += other.cut
         self.passed_over += other.passed_over
         self.troubles += other.troubles
@@ -161,9 +163,19 @@ class InRegistry:
         self._layout = layout
         self._registry = registry
         self._purse = _Purse()
+        self._known: dict[tuple[str, frozenset[str]], Found] = {}
 
     def bundles(self, digest: str, kinds: Collection[str]) -> Found:
-        """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked."""
+        """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked.
+
+        It is asked once: several demands, and the images of an index, may want the same.
+        """
+        asked = (digest, frozenset(kinds))
+        if asked not in self._known:
+            self._known[asked] = self._bundles(digest, kinds)
+        return self._known[asked]
+
+    def _bundles(self, digest: str, kinds: Collection[str]) -> Found:
         from imgforge.oci.referrers import MAX_LISTED, listed
 
         out = Found()
@@ -212,12 +224,13 @@ class InRegistry:
             return
         from concurrent.futures import ThreadPoolExecutor
 
-        def tried(each: object) -> Piece | str | RegistryError | TransientError | None:
-            if not self._purse.thing():
-                return f"over {MAX_THINGS} things, or {MAX_SECONDS:.0f} seconds, were needed"
+        def tried(
+            each: object,
+        ) -> Piece | str | _SpentError | RegistryError | TransientError | None:
             try:
+                self._purse.thing()
                 return task(each)
-            except (RegistryError, TransientError) as error:
+            except (_SpentError, RegistryError, TransientError) as error:
                 return error
 
         pool = ThreadPoolExecutor(_WORKERS)
@@ -226,8 +239,9 @@ class InRegistry:
                 if isinstance(result, Piece):
                     out.pieces.append(result)
                 elif isinstance(result, str):
-                    if result not in out.passed_over:
-                        out.passed_over.append(result)
+                    out.passed_over.append(result)
+                elif isinstance(result, _SpentError):
+                    out.cut.append(str(result))
                 elif result is not None:
                     out.troubles.append(result)
         finally:
@@ -250,11 +264,14 @@ class InRegistry:
             return notes.passed_over[0] if notes.passed_over else None
         return self._brought(piece)
 
-    def _brought(self, piece: Piece) -> Piece | str:
-        if not self._purse.spend(piece.layer.size):
-            return f"{piece}: with it over {MAX_BYTES} bytes of evidence would be fetched"
+    def _brought(self, piece: Piece) -> Piece:
+        self._purse.spend(piece.layer.size)
         self._registry.fetch_blob(piece.layer, self._layout)
         return piece
+
+
+class _SpentError(Exception):
+    """A cap was reached, and something was not looked at."""
 
 
 class _Purse:
@@ -266,19 +283,21 @@ class _Purse:
         self._things = MAX_THINGS
         self._end = time.monotonic() + MAX_SECONDS
 
-    def thing(self) -> bool:
-        """Whether one more may be fetched."""
+    def thing(self) -> None:
+        """Count one more thing; _SpentError if there were too many, or it took too long."""
         with self._lock:
             self._things -= 1
-            return self._things >= 0 and time.monotonic() < self._end
+            if self._things < 0:
+                raise _SpentError(f"over {MAX_THINGS} things would have to be fetched")
+        if time.monotonic() > self._end:
+            raise _SpentError(f"fetching all would take over {MAX_SECONDS:.0f} seconds")
 
-    def spend(self, size: int) -> bool:
-        """Whether ``size`` more bytes may be."""
+    def spend(self, size: int) -> None:
+        """Count ``size`` more bytes; _SpentError, and they are not counted, if it is too many."""
         with self._lock:
             if size > self._bytes:
-                return False
+                raise _SpentError(f"over {MAX_BYTES} bytes would have to be fetched")
             self._bytes -= size
-            return True
 
 
 def _subject(manifest: Mapping[str, Any]) -> str | None:

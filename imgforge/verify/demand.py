@@ -26,6 +26,9 @@ OURS: Final = ("spdx", "cyclonedx", "provenance", "findings")
 """What every build here has attested."""
 
 
+_USUAL: Final = Witnesses()
+
+
 @dataclass(frozen=True, slots=True)
 class SignedBy:
     """One signatory that counts; it has a key, or an identity and its issuer, never both.
@@ -34,9 +37,9 @@ class SignedBy:
     crosses ``/``), and so is each of ``claims``: what the certificate must say further, by the
     names of :mod:`imgforge.signing.claims` (``repository``, ``ref``, ``workflow`` …).
     ``trusted_root`` is the file of the Sigstore that counts; None is the public one. ``digest``
-    (``sha256:<hex>``) is that of the key's file, or without a key of the root's, if the policy pins
-    it; ``root_digest`` that of the root that goes with a key. ``asked`` says who else must bear
-    witness; see :attr:`witnesses`.
+    (``sha256:<hex>``) is that of the key's file, or without a key of the root's, if it is pinned;
+    ``root_digest`` that of the root beside a key. If nothing is said of ``witnesses``, a
+    log must bear witness for an identity, and nobody for a key.
     """
 
     key: Path | None = None
@@ -46,12 +49,12 @@ class SignedBy:
     trusted_root: Path | None = None
     digest: str = ""
     root_digest: str = ""
-    asked: Witnesses | None = None
+    witnesses: Witnesses = field(default_factory=lambda: _USUAL)
 
-    @property
-    def witnesses(self) -> Witnesses:
-        """Who else must bear witness: for an identity the log, if nothing else is asked."""
-        return Witnesses(log=self.key is None) if self.asked is None else self.asked
+    def __post_init__(self) -> None:
+        """For an identity a log must bear witness, if nothing else is said."""
+        if self.witnesses is _USUAL:
+            object.__setattr__(self, "witnesses", Witnesses(log=self.key is None))
 
     @property
     def pins(self) -> tuple[tuple[Path, str], ...]:

@@ -93,7 +93,7 @@ class Flags:
             issuer=self.issuer,
             claims=dict(self.claims),
             trusted_root=self.trusted_root,
-            asked=Witnesses(
+            witnesses=Witnesses(
                 log=usual.log if self.log is None else self.log,
                 timestamp=usual.timestamp if self.timestamp is None else self.timestamp,
             ),

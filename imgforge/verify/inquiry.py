@@ -50,7 +50,7 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
         if asked.offline:
             raise InvalidInputError(
                 f"{name.place} is in a registry, and this run is offline",
-                hint="bring it with its evidence into a layout first (cosign save, oras copy -r)",
+                hint="bring it with its evidence into a layout first: oras copy -r --to-oci-layout",
             )
         return verify.verify_registry(name.place, *demands, platforms=asked.platforms, say=say)
     with sources.open_source(name, say=say, offline=True) as source:
@@ -65,12 +65,18 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
 
 
 def _image(source: Source) -> Descriptor:
-    """Return the one image or index that a layout holds beside evidence."""
+    """Return the one image or index that a layout holds beside evidence.
+
+    What is listed beside an index that has it (oras lists all it copied) is not another one.
+    """
+    indexes = [top for top in source.tops if top.media_type in INDEXES]
+    under = {each.digest for top in indexes for each in source.blobs.images(top)}
     found = [
         top
         for top in source.tops
         if top.media_type in INDEXES or not is_evidence(top, source.blobs.read_json(top))
     ]
+    found = [top for top in found if top.digest not in under]
     if len(found) != 1:
         raise InvalidInputError(
             f"{source.blobs.place} holds {len(found)} images where one is expected",

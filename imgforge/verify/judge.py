@@ -35,12 +35,14 @@ class Heard:
     """What pieces of evidence prove; ``refused`` says why others prove nothing.
 
     ``troubles`` are services and registries that did not answer as they should: what they have may
-    be the evidence.
+    be the evidence. Of those in ``silent`` nothing can be judged now: their trusted root cannot be
+    had, and it is asked for once only.
     """
 
     proven: list[Attestation] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     found: Found = field(default_factory=Found)
+    silent: list[Signatory] = field(default_factory=list)
     troubles: list[RegistryError | TransientError] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Attestation]:
@@ -67,12 +69,15 @@ def hear(pieces: Iterable[Piece], blobs: Blobs, sought: Sought, heard: Heard) ->
             heard.refused.append(f"{piece}: {error.message}")
             continue
         for who in sought.who:
+            if who in heard.silent:
+                continue
             try:
                 one = said(piece, data, sought.digests, who)
             except ValueError as error:
                 reasons.append(str(error))
             except TransientError as error:
-                heard.troubles.append(error)  # another may prove it without that service
+                heard.silent.append(who)  # another may prove it without that service
+                heard.troubles.append(error)
             else:
                 if one.predicate_type in sought.kinds:
                     heard.proven.append(one)
@@ -120,10 +125,10 @@ def evidence(
         found = Found()
         for digest in digests:
             found.add(gather(digest, kinds))
-        new = [piece for piece in found.pieces if piece not in heard.found.pieces]
+        known = len(heard.found.pieces)
         heard.found.add(found)
         heard.troubles += found.troubles
-        hear(new, where.blobs, Sought(digests, kinds, who), heard)
+        hear(heard.found.pieces[known:], where.blobs, Sought(digests, kinds, who), heard)
         if all(heard.of(kind) for kind in kinds):
             break
     return heard

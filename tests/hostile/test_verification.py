@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from imgforge import signing, verify
 from imgforge.errors import EvidenceError, RegistryError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import CONFIG, EMPTY, EMPTY_JSON, INDEX, MANIFEST, Descriptor, sha256
-from imgforge.signing import simple, statement
+from imgforge.signing import bundle, simple, statement
 from imgforge.signing.signer import KeySigner
 from imgforge.verify import Attested, Demand, attached
 
@@ -180,6 +181,25 @@ def test_an_index_whose_child_is_unsigned_is_refused(
     assert [each.digest for _, each in proven.platforms] == [images[0].digest]
 
 
+def test_an_index_that_stands_for_its_images_is_asked_after_once(
+    registry: FakeRegistry, layout: Layout, signer: KeySigner
+) -> None:
+    images = [tiny.image(layout, each) for each in ("amd64", "arm64", "s390x")]
+    top = tiny.index(layout, *images)
+    name = pushed(registry, layout, top)
+    signature, sbom = signed(layout, top, signer)
+    listed(registry, layout, top, signature, sbom)
+    for each in images:
+        listed(registry, layout, each)
+    demand = demanded.by(signer, [statement.SPDX])
+    proven = verify.verify_registry(name, replace(demand, through_index=True))
+    assert [len(each.attestations) for _, each in proven.platforms] == [2, 2, 2]
+    # Once for the index's own signature, once for what its images want.
+    assert len(registry.calls("GET", f"/manifests/{signature.digest}")) == 2
+    assert len(registry.calls("GET", f"/manifests/{sbom.digest}")) <= 2
+    refused(name, demand, f"{images[0].digest} has no valid signature")
+
+
 def test_a_tag_that_moves_meanwhile_changes_nothing(
     registry: FakeRegistry, layout: Layout, signer: KeySigner
 ) -> None:
@@ -255,9 +275,37 @@ def test_large_bundles_are_fetched_up_to_a_sum(
     ]
     assert sum(got) <= 6000
     listed(registry, layout, image, *large, sbom)
-    with pytest.raises(EvidenceError, match="no valid signature") as caught:
+    refused(name, demanded.by(signer), "no valid signature .* over 6000 bytes")
+
+
+@pytest.mark.parametrize("cap", [("MAX_THINGS", 3), ("MAX_SECONDS", 0.0)])
+def test_what_lies_beyond_a_cap_is_never_called_absent(
+    registry: FakeRegistry,
+    layout: Layout,
+    signer: KeySigner,
+    monkeypatch: pytest.MonkeyPatch,
+    cap: tuple[str, float],
+) -> None:
+    image = tiny.image(layout)
+    name = pushed(registry, layout, image)
+    signature, _ = signed(layout, image, signer)
+    flood = junk(layout, image, 4, **{PREDICATE: statement.SIGNATURE})
+    listed(registry, layout, image, *flood, signature)
+    monkeypatch.setattr(attached, *cap)
+    refused(name, Demand(demanded.by(signer).signed_by), "would")
+
+
+def test_the_same_bundle_attached_many_times_is_judged_once(
+    registry: FakeRegistry, layout: Layout, signer: KeySigner
+) -> None:
+    image = tiny.image(layout)
+    name = pushed(registry, layout, image)
+    layer = layout.add(b"junk", bundle.MEDIA_TYPE).to_json()
+    same = [artifact(layout, image, layers=[layer], annotations={"n": str(n)}) for n in range(20)]
+    listed(registry, layout, image, *same)
+    with pytest.raises(EvidenceError) as caught:
         verify.verify_registry(name, demanded.by(signer))
-    assert any("over 6000 bytes" in line for line in caught.value.details)
+    assert caught.value.details == ()
 
 
 def test_a_bundle_too_large_for_a_signature_is_left_where_it_is(

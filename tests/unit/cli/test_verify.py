@@ -132,6 +132,18 @@ def test_an_archive_is_as_good_as_a_layout(
     assert capsys.readouterr().out == f"{top.digest}\n"
 
 
+def test_images_that_are_listed_beside_their_index_are_no_others(
+    tmp_path: Path, signer: KeySigner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout, top = made(tmp_path / "layout", signer)
+    layout.write_index([*layout.index(), *layout.children(top)])
+    assert main(["verify", "--key", "imgforge.pub", "layout"]) == 0
+    assert capsys.readouterr().out == f"{top.digest}\n"
+    layout.write_index([*layout.index(), tiny.image(layout, salt=b"other")])
+    assert main(["verify", "--key", "imgforge.pub", "layout"]) == 2
+    assert "holds 2 images" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "what", ["docker-daemon:acme/web", "dockerfile:Dockerfile", "docker-archive:image.tar"]
 )

@@ -88,7 +88,7 @@ def test_reads_everything() -> None:
                 digest=A,
                 trusted_root=Path("/p/root.json"),
                 root_digest=B,
-                asked=Witnesses(log=True),
+                witnesses=Witnesses(log=True),
             ),
             SignedBy(
                 identity="https://github.com/acme/*",
@@ -99,7 +99,7 @@ def test_reads_everything() -> None:
                     "workflow": "*release.yml*",
                     "trigger": "push",
                 },
-                asked=Witnesses(timestamp=True),
+                witnesses=Witnesses(timestamp=True),
             ),
         ),
         attested=(

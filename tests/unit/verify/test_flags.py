@@ -31,7 +31,7 @@ def types(flags: Flags, *policy: Demand) -> list[str]:
 
 def test_a_key_alone_asks_after_a_build_of_ones_own() -> None:
     (demand,) = Flags(key=KEY).on(())
-    assert demand.signed_by == (SignedBy(key=KEY, asked=Witnesses()),)
+    assert demand.signed_by == (SignedBy(key=KEY, witnesses=Witnesses()),)
     assert [each.type for each in demand.attested] == OURS
     assert types(Flags(key=KEY, require=["signature"])) == []
     assert types(Flags(key=KEY, require=["spdx", "spdx", "https://a.b/c"])) == [

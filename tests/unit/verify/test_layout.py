@@ -91,7 +91,7 @@ def test_another_name_issuer_or_claim_does_not_do(
 def test_a_log_and_a_timestamp_are_demanded_or_waived(layout: Layout, root: madeproof.Root) -> None:
     image = tiny.image(layout)
     layout.write_index([image, madeproof.certified(layout, image)])
-    stamped = replace(root.by(), asked=Witnesses(timestamp=True))
+    stamped = replace(root.by(), witnesses=Witnesses(timestamp=True))
     refused(layout, image, Demand((stamped,)), reason="timestamp")
     verify.verify_layout(layout, image, Demand((root.by(),)))
     assert root.by().witnesses == Witnesses(log=True)
