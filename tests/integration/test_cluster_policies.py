@@ -20,9 +20,9 @@ from running import run, tool
 
 from imgforge import publish, signing
 from imgforge.oci.layout import Layout
-from imgforge.oci.reference import Reference
 from imgforge.oci.types import sha256
 from imgforge.signing.proof import Witnesses
+from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 from imgforge.signing.statement import FINDINGS, PROVENANCE, VULNERABILITIES
 from imgforge.verify.demand import Attested, Demand, SignedBy
@@ -85,18 +85,24 @@ def image(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     place = os.environ.get("IMGFORGE_TEST_REGISTRY") or request.getfixturevalue("registry")
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     private, _ = signing.generate(tmp_path / "k", b"")
+    signer = KeySigner.open(private, b"")
     repository = f"{place}/policies/{sha256(str(tmp_path).encode())[7:19]}"
     layout = Layout.create(tmp_path / "layout")
     made = tiny.image(layout, "amd64", repository.encode())
     found = signing.sign_image(
         layout,
         made,
-        signing.KeySealer(KeySigner.open(private, b"")),
+        signing.KeySealer(signer),
         name="app",
         predicates=[(kind, json.dumps(said).encode()) for kind, said in PREDICATES.items()],
         created=1_700_000_000,
     )
-    publish.publish(layout, made, found, Reference.parse(repository), ["1"], say=lambda _: None)
+    publish.publish(
+        publish.Shipment(layout, made, tuple(found)),
+        publish.targets([repository], ["1"]),
+        publish.Terms((ByKey(signer.public_key),)),
+        say=lambda _: None,
+    )
     return f"{repository}:1"
 
 

@@ -22,9 +22,9 @@ from running import imgforge, run, tool
 from imgforge import publish
 from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
 from imgforge.oci.layout import Layout
-from imgforge.oci.reference import Reference
 from imgforge.oci.types import sha256
 from imgforge.signing import KeySealer, blob, load_public, sign_image, statement
+from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import open_signer
 
 PIN = b"1234"
@@ -102,7 +102,12 @@ def test_cosign_accepts_an_image_that_a_token_signed(
         layout, image, KeySealer(signer), name="app", predicates=predicates, created=1_700_000_000
     )
     repository = f"{place}/keys/{sha256(str(tmp_path).encode())[7:19]}"
-    publish.publish(layout, image, found, Reference.parse(repository), ["1"], say=lambda _: None)
+    publish.publish(
+        publish.Shipment(layout, image, tuple(found)),
+        publish.targets([repository], ["1"]),
+        publish.Terms((ByKey(signer.public_key),)),
+        say=lambda _: None,
+    )
     (tmp_path / "k.pub").write_bytes(signer.public_key.to_pem())
     for command in (("verify",), ("verify-attestation", "--type", "spdxjson")):
         run(
