@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,13 @@ class Cosign:
 
     folder: Path
 
-    def __call__(self, *arguments: str | Path, code: int | None = 0) -> str:
-        """Run a command to its end and return what it printed; fail if it does not end so."""
-        return self.ran(*arguments, code=code).stdout
-
-    def ran(self, *arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        return run(tool("cosign"), *arguments, cwd=self.folder, env=self._environment, code=code)
+    def __call__(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
+        """Run a command that has to succeed; return what it printed."""
+        return self._run(*arguments, env=env, code=0).stdout
 
     def refuses(self, *arguments: str | Path) -> str:
         """Run a command that has to fail; return what it said."""
-        done = self.ran(*arguments, code=None)
+        done = self._run(*arguments, code=None)
         assert done.returncode != 0, done.stdout
         return done.stderr
 
@@ -59,10 +55,12 @@ class Cosign:
         """The public half."""
         return self.key.with_suffix(".pub")
 
-    @property
-    def _environment(self) -> dict[str, str]:
+    def _run(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, code: int | None
+    ) -> subprocess.CompletedProcess[str]:
         home = str(self.folder)
-        return {"COSIGN_PASSWORD": PASSWORD, "DOCKER_CONFIG": home, "HOME": home}
+        own = {"COSIGN_PASSWORD": PASSWORD, "DOCKER_CONFIG": home, "HOME": home, **(env or {})}
+        return run(tool("cosign"), *arguments, cwd=self.folder, env=own, code=code)
 
 
 def services(sigstore: LiveSigstore) -> tuple[str | Path, ...]:
@@ -79,11 +77,6 @@ def github(sigstore: LiveSigstore, **claims: str) -> str:
     return str(httpx.get(url, trust_env=False).raise_for_status().json()["value"])
 
 
-def predicates(told: str) -> list[dict[str, Any]]:
+def statements(told: str) -> list[dict[str, Any]]:
     """Return the statements that ``cosign verify-attestation`` printed, one a line."""
     return [json.loads(base64.b64decode(json.loads(line)["payload"])) for line in told.splitlines()]
-
-
-def isolated() -> dict[str, str]:
-    """Return this process's environment without what could lend it an identity."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("ACTIONS_", "GITHUB_"))}
