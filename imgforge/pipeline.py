@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from imgforge.engines.protocol import BuildSecret, Built
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
+    from imgforge.publish import Pushed
     from imgforge.report.subject import Report
     from imgforge.signing.choice import SignWith
     from imgforge.signing.sealer import Sealer
+    from imgforge.signing.signatory import Signatory
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,14 @@ class Result:
     record: Record
     output: Path
     unchanged: bool
-    pushed: tuple[str, ...]
+    pushed: tuple[Pushed, ...]
 
     @property
     def reference(self) -> str:
         """The image by digest, in the registry it was pushed to if it was."""
-        return (
-            self.pushed[0] if self.pushed else f"{self.record.name}@{self.record.image['digest']}"
-        )
+        if self.pushed:
+            return self.pushed[0].reference
+        return f"{self.record.name}@{self.record.image['digest']}"
 
 
 def build(spec_path: Path, options: Options, console: Console) -> Result:
@@ -86,6 +88,7 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             "--platform is for builds that stay here; what is pushed has all the spec's platforms",
             hint="leave --platform out, or change image.platforms in the spec",
         )
+    _check_targets(options)
     chosen = _choices(options)
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
@@ -102,7 +105,7 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
         if options.load:
             with console.step("load into the Docker Engine"):
                 _load(output.layout(), record)
-        pushed = tuple(_push(output.layout(), record, target, console) for target in options.push)
+        pushed = _push(output.layout(), record, options, console) if options.push else ()
     return Result(record, output.path, unchanged, pushed)
 
 
@@ -368,13 +371,29 @@ def _load(layout: Layout, record: Record) -> None:
     docker.load(layout, record.descriptor, [f"{record.name}:{tag}" for tag in record.tags])
 
 
-def _push(layout: Layout, record: Record, target: str, console: Console) -> str:
-    from imgforge import publish
-    from imgforge.oci.reference import Reference
+def _check_targets(options: Options) -> None:
+    """Refuse malformed targets before anything is built."""
+    if options.push:
+        from imgforge import publish
 
-    reference = Reference.parse(target)
-    tags = (reference.tag,) if reference.tag else record.tags
-    with console.step(f"push to {reference.name}") as say:
+        publish.targets(options.push, options.tags)
+
+
+def _push(layout: Layout, record: Record, options: Options, console: Console) -> tuple[Pushed, ...]:
+    from imgforge import publish
+
+    goals = publish.targets(options.push, record.tags)
+    shipment = publish.Shipment(layout, record.descriptor, tuple(record.referrer_list))
+    with console.step("push") as say:
         return publish.publish(
-            layout, record.descriptor, record.referrer_list, reference, tags, say=say
+            shipment, goals, publish.Terms((_signatory(options, record),)), say=say
         )
+
+
+def _signatory(options: Options, record: Record) -> Signatory:
+    """Return whose signature proves what this build, or the stored one, signed."""
+    from imgforge.signing import choice
+
+    if options.sign is None or not options.sign.anything:
+        raise EvidenceError("nothing unsigned gets a tag in a registry")
+    return choice.stored(options.sign, record.signer)

@@ -105,12 +105,42 @@ class Npm(Table):
     )
 
 
+class Tls(Table):
+    """What TLS with one registry takes beside the system's authorities; the files are PEM."""
+
+    ca: File | None = Field(
+        default=None, description="Authorities that count for this registry, too."
+    )
+    certificate: File | None = Field(
+        default=None, description="The certificate (and what leads to its authority) we show."
+    )
+    key: File | None = Field(
+        default=None, description="Its private key, unencrypted; else it is in certificate's file."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Tls:
+        if self.key is not None and self.certificate is None:
+            raise problem("has a key without a certificate", "name the certificate, too")
+        return self
+
+
 class Registry(Table):
     """How registries are reached."""
 
     mirrors: dict[Host, Repository] = Field(
         default={},
         description="Registry host → registry/prefix that is asked first for what lies there.",
+    )
+    insecure: list[Host] = Field(
+        default=[],
+        description="Registries (host, or host:port) that may be spoken to without TLS, beside "
+        "those on this machine.",
+    )
+    tls: dict[Host, Tls] = Field(
+        default={},
+        description="Registry host:port → authorities and client certificate for it; else those "
+        "in certs.d of docker's or podman's configuration.",
     )
 
 
@@ -242,9 +272,23 @@ def _folders(value: str) -> object:
     return [part for part in value.split(os.pathsep) if part]
 
 
+def _words(value: str) -> object:
+    return [word for word in re.split(r"[\s,]+", value) if word]
+
+
 def _mirrors(value: str) -> object:
     pairs = [item.partition("=") for item in re.split(r"[\s,]+", value) if item]
     return {host: prefix for host, _, prefix in pairs}
+
+
+def _tls(value: str) -> object:
+    """Read words such as ``registry.example.com:5000=ca.pem,client.pem,client.key``."""
+    found = {}
+    for word in value.split():
+        place, _, files = word.partition("=")
+        names = zip(("ca", "certificate", "key"), files.split(","), strict=False)
+        found[place] = {key: name for key, name in names if name}
+    return found
 
 
 _READERS: dict[Any, Callable[[str], object]] = {bool: _yes, list[File]: _folders}
@@ -256,6 +300,8 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
+        "IMGFORGE_INSECURE_REGISTRIES": (("registry", "insecure"), _words),
+        "IMGFORGE_REGISTRY_TLS": (("registry", "tls"), _tls),
     }
     tables: dict[str, type[Table]] = {
         "debian": Archive,
@@ -314,6 +360,16 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         elif isinstance(value, Sigstore) and value.trust_config is not None:
             rooted = _rooted(folder, value.trust_config)
             value = value.model_copy(update={"trust_config": rooted})
+        elif isinstance(value, Registry) and value.tls:
+            files = {
+                place: given.model_copy(
+                    update={
+                        key: _rooted(folder, getattr(given, key)) for key in given.model_fields_set
+                    }
+                )
+                for place, given in value.tls.items()
+            }
+            value = value.model_copy(update={"tls": files})
         elif isinstance(value, Organisation):
             named = {"file": value.file, "key": value.key}
             # No home directory may choose the key that counts.

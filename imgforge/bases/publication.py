@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from imgforge.checks.image import entrypoint, labels
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
-from imgforge.oci.reference import Reference
 from imgforge.report import subject
 
 if TYPE_CHECKING:
@@ -110,15 +109,15 @@ def _checks(images: Iterable[ImageFacts]) -> list[Check]:
 
 def send(
     judged: Judged,
-    target: Reference,
+    goals: Sequence[publish.Target],
     sealer: Sealer,
     *,
     say: Callable[[str], None],
-) -> str:
-    """Sign what was judged, push it with its evidence, tag it if ``target`` does; return its name.
+) -> tuple[publish.Pushed, ...]:
+    """Sign what was judged, push it with its evidence, tag it as ``goals`` do.
 
-    Every byte is hashed before anything is signed. Raises what signing and
-    :func:`imgforge.publish.publish` raise.
+    Every byte is hashed before anything is signed, and every signature is verified before
+    anything goes out. Raises what signing and :func:`imgforge.publish.publish` raise.
     """
     base, image = judged.base, judged.image
     staging = Path(tempfile.mkdtemp(prefix=".incoming-", dir=cache.directory("bases")))
@@ -135,7 +134,7 @@ def send(
             name=base.reference,
             created=base.epoch,
         )
-        tags = (target.tag,) if target.tag else ()
-        return publish.publish(layout, image.top, referrers, target, tags, say=say)
+        shipment = publish.Shipment(layout, image.top, tuple(referrers))
+        return publish.publish(shipment, goals, publish.Terms((sealer.signatory(),)), say=say)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

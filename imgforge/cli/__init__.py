@@ -5,6 +5,7 @@
 
 COMMANDS = {
     "build": "build, prove, list and sign an image",
+    "push": "push an image that was built and signed before, or from one registry to another",
     "lock": "pin bases and packages in imgforge.lock",
     "outdated": "say how far a lock is behind: updates, moved bases, ending support",
     "base": "list, make, publish and compare base images",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,17 +23,17 @@ EXAMPLES = """\
 def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     options.base(out)
-    out.add_argument("target", metavar="REPOSITORY[:TAG]", help="where it goes")
+    out.add_argument("target", nargs="+", metavar="REPOSITORY[:TAG]", help="where it goes")
     options.signing(out)
     options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
+    options.metadata(out)
     options.common(out, "text", "json")
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Make, judge, sign, push and tag; print the reference by digest."""
-    from imgforge import policy
+    from imgforge import policy, publish
     from imgforge.bases import pinned, publication
-    from imgforge.oci.reference import Reference
     from imgforge.report import text
     from imgforge.signing import choice
 
@@ -42,7 +41,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         if found.findings:
             console.text(text.render(found, colour=console.colour))
 
-    target = Reference.parse(given.target)
+    goals = publish.targets(given.target, ())
     bounds = policy.effective(given.policy)
     sealer = choice.begin(options.sign_with(given), console.note)
     with console.step(f"base {given.name}") as say:
@@ -56,17 +55,14 @@ def run(given: argparse.Namespace, console: Console) -> int:
             say=say,
         )
         judged = publication.judge(base, bounds, offline=given.offline, report=report, say=say)
-    with console.step(f"publish to {target.name}") as say:
-        reference = publication.send(judged, target, sealer(), say=say)
-    if given.format == "json":
-        value = {
-            "reference": reference,
-            "digest": base.digest,
-            "tag": target.tag,
-            "platforms": {str(p.platform): p.digest for p in base.platforms},
-            "findings": [finding.to_json() for finding in judged.findings],
-        }
-        print(json.dumps(value, indent=2, sort_keys=True))
-    else:
-        print(reference)
+    with console.step("publish") as say:
+        pushed = publication.send(judged, goals, sealer(), say=say)
+    value = {
+        "reference": pushed[0].reference,
+        "digest": base.digest,
+        "pushed": [each.to_json() for each in pushed],
+        "platforms": {str(p.platform): p.digest for p in base.platforms},
+        "findings": [finding.to_json() for finding in judged.findings],
+    }
+    options.answer(given, value, "\n".join(each.reference for each in pushed))
     return 0

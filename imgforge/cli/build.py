@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 from pathlib import Path
@@ -64,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     options.flag(out, "--no-cache", action="store_true", help="build everything again")
     options.offline(out)
     options.epoch(out)
+    options.metadata(out)
     options.common(out, "text", "json")
     return out
 
@@ -96,24 +96,21 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if not record.signer:
         console.note("not signed: imgforge key generate, then build --key imgforge.key")
     console.note(f"image and evidence: {result.output}")
-    if given.format == "json":
-        value = {
-            "reference": result.reference,
-            "digest": record.image["digest"],
-            "name": record.name,
-            "tags": list(record.tags),
-            "engine": record.engine,
-            "engineReason": record.reason,
-            "unchanged": result.unchanged,
-            "signed": bool(record.signer),
-            "signer": record.signer,
-            "pushed": list(result.pushed),
-            "output": str(result.output),
-            "evidence": record.evidence,
-        }
-        print(json.dumps(value, indent=2, sort_keys=True))
-    else:
-        print(result.reference)
+    value = {
+        "reference": result.reference,
+        "digest": record.image["digest"],
+        "name": record.name,
+        "tags": list(record.tags),
+        "engine": record.engine,
+        "engineReason": record.reason,
+        "unchanged": result.unchanged,
+        "signed": bool(record.signer),
+        "signer": record.signer,
+        "pushed": [each.to_json() for each in result.pushed],
+        "output": str(result.output),
+        "evidence": record.evidence,
+    }
+    options.answer(given, value, result.reference)
     return 0
 
 

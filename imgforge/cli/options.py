@@ -478,6 +478,30 @@ def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
     return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
 
 
+def metadata(parser: argparse.ArgumentParser) -> None:
+    """Add the file that a job reads when the command is done; :func:`answer` writes it."""
+    flag(
+        parser,
+        "--metadata-file",
+        type=Path,
+        metavar="FILE",
+        help="also write what --format json prints into this file, at once and whole",
+    )
+
+
+def answer(given: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
+    """Print ``value`` as JSON or ``text``, as asked, and write the metadata file if there is one.
+
+    InvalidInputError if that cannot be written.
+    """
+    import json
+
+    whole = json.dumps(value, indent=2, sort_keys=True)
+    if given.metadata_file is not None:
+        write(given.metadata_file, f"{whole}\n".encode())
+    print(whole if given.format == "json" else text)
+
+
 def write(path: Path, data: bytes) -> None:
     """Write what a command was asked for: a file in one step, anything else (a pipe) directly.
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ _PARAMETER = re.compile(r'([A-Za-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^",\s]+))')
 _SCHEME = re.compile(r"(?:^|,\s*)(Bearer|Basic)(?=\s|,|$)", re.IGNORECASE)
 _TOKEN = re.compile(r"[\x21-\x7e]{1,32768}")
 _CLIENT = "imgforge"
+_DENIED = (400, 401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ class TokenRequest:
     query: tuple[tuple[str, str], ...]
     basic: str | None
     form: dict[str, str] | None
+
+
+class Login(Enum):
+    """What came of a challenge: nothing to offer, another thread's header, or a new one."""
+
+    NONE = 0
+    SHARED = 1
+    MADE = 2
 
 
 Ask = Callable[[TokenRequest], tuple[int, bytes]]
@@ -53,31 +63,42 @@ class Authorization:
         self._allowed = allowed
         self._lock = threading.Lock()
         self._scopes: dict[str, None] = {}
+        self._further: dict[str, None] = {}
+        self._covered: frozenset[str] = frozenset()
         self._known = False
         self._credentials: Credentials | None = None
         self.header: str | None = None
 
-    def answer(self, challenges: Sequence[str], used: str | None) -> bool:
+    def also(self, scope: str) -> None:
+        """Ask for ``scope``, too, if a token is asked for; do without it if that is refused."""
+        with self._lock:
+            if scope not in self._further:
+                self._further[scope] = None
+                if self._covered:
+                    self.header = None
+
+    def answer(self, challenges: Sequence[str], used: str | None) -> Login:
         """Make a new header for the challenges of a 401 that came on the header ``used``.
 
-        Returns False if there is nothing (more) to offer. RegistryError if the token server
-        refuses or may not be trusted.
+        RegistryError if the token server refuses or may not be trusted.
         """
         with self._lock:
-            if self.header != used:
-                return True
+            offered = _challenges(challenges)
+            wanted = set(offered.get("bearer", {}).get("scope", "").split())
+            # Another thread may have renewed it, for less than what this request needs.
+            if self.header != used and (not self._covered or wanted <= self._covered):
+                return Login.SHARED
             if not self._known:
                 self._credentials = credentials.find(self._reference)
                 self._known = True
-            offered = _challenges(challenges)
             if "bearer" in offered:
                 self.header = f"Bearer {self._token(offered['bearer'])}"
-                return True
+                return Login.MADE
             basic = self._basic()
             if "basic" in offered and basic is not None and basic != used:
                 self.header = basic
-                return True
-            return False
+                return Login.MADE
+            return Login.NONE
 
     def _basic(self) -> str | None:
         known = self._credentials
@@ -96,7 +117,11 @@ class Authorization:
             self._scopes[scope] = None
         if not self._scopes:
             self._scopes[f"repository:{self._reference.repository}:pull"] = None
-        status, body = self._ask(self._request(realm, parameters.get("service")))
+        service = parameters.get("service")
+        status, body = self._ask(self._request(realm, service, self._further))
+        if status in _DENIED and self._further:
+            self._further = {}
+            status, body = self._ask(self._request(realm, service, {}))
         place = urlsplit(realm).hostname
         if status != 200:  # noqa: PLR2004 - HTTP's OK
             raise RegistryError(
@@ -110,21 +135,25 @@ class Authorization:
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise RegistryError(f"{place} answered without a token")
+        self._covered = frozenset(self._scopes)
         return token
 
-    def _request(self, realm: str, service: str | None) -> TokenRequest:
+    def _request(
+        self, realm: str, service: str | None, further: Mapping[str, None]
+    ) -> TokenRequest:
         known = self._credentials
+        scopes = [*self._scopes, *(scope for scope in further if scope not in self._scopes)]
         if known is not None and known.identity_token:
             form = {
                 "grant_type": "refresh_token",
                 "service": service or "",
                 "client_id": _CLIENT,
-                "scope": " ".join(self._scopes),
+                "scope": " ".join(scopes),
                 "refresh_token": known.identity_token,
             }
             return TokenRequest(realm, (), None, form)
         query = [("service", service)] if service else []
-        query += [("scope", scope) for scope in self._scopes]
+        query += [("scope", scope) for scope in scopes]
         return TokenRequest(realm, tuple(query), self._basic(), None)
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     import httpx
 
 INSECURE = "IMGFORGE_INSECURE_REGISTRIES"
-"""The variable that lists places (host[:port]) which may be spoken to without TLS."""
+"""The variable that lists places (host[:port]) which may be spoken to without TLS.
+
+``insecure`` in ``[registry]`` of the settings does the same.
+"""
 
 _PROBE = 2.0
 _HANDSHAKE, _ALERT = b"\x16", b"\x15"  # record types, RFC 8446, section 5.1
@@ -28,8 +31,17 @@ def tls_context() -> ssl.SSLContext:
     return _context(os.environ.get("SSL_CERT_FILE") or None)
 
 
+def fresh_context() -> ssl.SSLContext:
+    """Return a context as :func:`tls_context` does, that may be added to."""
+    return _made(os.environ.get("SSL_CERT_FILE") or None)
+
+
 @functools.cache
 def _context(named: str | None) -> ssl.SSLContext:
+    return _made(named)
+
+
+def _made(named: str | None) -> ssl.SSLContext:
     import ssl
 
     if named is not None:
@@ -57,11 +69,37 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_near(host: str) -> bool:
+    """Whether ``host`` (no port), by name or number, can only mean this machine or its own link.
+
+    Numbers count as the system's resolver reads them (``127.1``, ``0x7f000001``), since that is
+    who would connect.
+    """
+    import socket
+
+    if is_loopback(host):
+        return True
+    name = host.strip("[]").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(name))
+        except (OSError, ValueError):
+            return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_loopback or address.is_link_local or address.is_unspecified
+
+
 def may_be_plain(place: str) -> bool:
     """Whether ``place`` (host[:port]) may be spoken to without TLS."""
-    listed = re.split(r"[,\s]+", os.environ.get(INSECURE, ""))
     host = place if place.endswith("]") else re.sub(r":[0-9]+$", "", place)
-    return is_loopback(host) or place in listed
+    if is_loopback(host):
+        return True
+    from imgforge import settings
+
+    return place in settings.load().registry.insecure
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

@@ -1,19 +1,22 @@
 """What refers to an image (distribution-spec 1.1, "Listing Referrers" and its fallback).
 
 A registry with the referrers API lists by ``subject``; for any other, clients keep an index under
-the tag ``sha256-<hex>``. Writers of that index can overwrite each other, so one adds at a time,
-reads again, and adds again if it was lost.
+the tag ``sha256-<hex>``. Writers of that index can overwrite each other, so each adds all it has
+in one write, waits, reads again, and adds again what was lost.
 """
 
 from __future__ import annotations
 
 import random
 import re
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from imgforge import strictjson
 from imgforge.errors import RegistryError, TransientError
 from imgforge.oci.layout import Layout
+from imgforge.oci.origin import same_origin, shown
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import (
@@ -23,11 +26,19 @@ from imgforge.oci.types import (
     MAX_MANIFEST,
     Descriptor,
     canonical_json,
+    sha256,
 )
 
 MAX_LISTED = 512
 _PAGES = 64
-_ROUNDS = 8
+_ROUNDS, _LONGEST = 64, 120.0
+"""How often, and for how many seconds, one tries to add to a fallback tag."""
+_SETTLE, _MARGIN, _CONTENDED = 0.2, 4, 4
+"""For how long entries must stay: seconds; times what a write took; more beside others."""
+_SLOWEST = 15.0
+_LOOK = 0.05
+"""Seconds before a registry that is said to lack something is asked again."""
+_REMEDY = "delete evidence of old scans from the repository, or push the image to a new one"
 _NO_API = (400, 404, 405, 406)
 _NEXT = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?')
 
@@ -39,43 +50,81 @@ def referrers(reference: str, digest: str) -> list[Descriptor]:
 
 
 def listed(registry: Registry, digest: str) -> list[Descriptor]:
-    """Return the listed referrers of ``digest`` by whichever way the registry has."""
+    """Return the listed referrers of ``digest`` by whichever way the registry has.
+
+    RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them.
+    """
     found: dict[str, Descriptor] = {}
-    page = f"{registry.path}/referrers/{digest}"
-    for _ in range(_PAGES):
+    page = str(registry.http.join(f"{registry.path}/referrers/{digest}"))
+    seen = {page}
+    while True:
         answer = registry.http.call("GET", page, accept=(200, *_NO_API), headers={"Accept": INDEX})
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if answer.status in _NO_API or kind != INDEX:
-            return _of_index(registry, _fallback(registry, digest))
+            if len(seen) > 1:
+                raise RegistryError(
+                    f"{registry.reference.name} lists referrers of {digest}, but not to the end",
+                    details=[f"GET {page}: status {answer.status}, {kind[:100]!a}"],
+                )
+            return _of_index(registry, _fallback(registry, digest), digest)
+        if answer.headers.get("oci-filters-applied", "").strip():
+            raise RegistryError(
+                f"{registry.reference.name} holds back referrers of {digest}, unasked"
+            )
         try:
             value = strictjson.load_object(answer.body)
         except ValueError as error:
             raise RegistryError(f"{registry.reference.name}: GET {page}: {error}") from error
-        found.update((d.digest, d) for d in _of_index(registry, value))
+        found.update((d.digest, d) for d in _of_index(registry, value, digest))
+        if len(found) > MAX_LISTED:
+            raise _too_many(registry, digest)
         following = _NEXT.search(answer.headers.get("link", ""))
         if following is None:
             return list(found.values())
-        page = following[1]
-        if len(found) > MAX_LISTED:
-            break
-    raise RegistryError(f"{registry.reference.name} lists over {MAX_LISTED} referrers of {digest}")
+        page = _next(registry, following[1], answer.url)
+        if page in seen or len(seen) == _PAGES:
+            raise RegistryError(
+                f"{registry.reference.name} lists referrers of {digest} without end",
+                details=[f"after {len(seen)} pages: {page[:200]!a}"],
+            )
+        seen.add(page)
+
+
+def _next(registry: Registry, link: str, page: str) -> str:
+    following = registry.http.join(link, page)
+    if not same_origin(following, registry.http.base):
+        raise RegistryError(
+            f"{registry.reference.name} leads to {shown(following)} for more referrers"
+        )
+    return str(following)
 
 
 def put(registry: Registry, layout: Layout, referrer: Descriptor) -> None:
-    """Put one referrer (its blobs, its manifest) and see to it that it is listed.
+    """Put one referrer and see to it that it is listed; see :func:`attach`."""
+    attach(registry, layout, [referrer])
 
-    RegistryError if it has no subject; TransientError if other writers keep overwriting us.
+
+def attach(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) -> None:
+    """Put referrers (their blobs, their manifests), then see to it that all are listed.
+
+    Where the registry does not list them by itself, they are added to the index under the fallback
+    tag of each subject in one write. RegistryError if one has no subject or there is no room;
+    TransientError if other writers keep overwriting us.
     """
-    manifest = layout.read_json(referrer)
-    try:
-        subject = Descriptor.from_json(manifest.get("subject"))
-    except ValueError as error:
-        raise RegistryError(f"{referrer.digest} refers to nothing: {error}") from error
-    registry.put_blobs(layout, referrer)
-    # Put even if it is there: only the answer says whether the registry lists it by itself.
-    answer = registry.put_manifest(referrer.digest, layout.read(referrer), referrer.media_type)
-    if answer.headers.get("oci-subject") != subject.digest:
-        _list(registry, subject.digest, _entry(referrer, manifest))
+    subjects: dict[str, list[dict[str, Any]]] = {}
+    for referrer in referrers:
+        manifest = layout.read_json(referrer)
+        try:
+            subject = Descriptor.from_json(manifest.get("subject"))
+        except ValueError as error:
+            raise RegistryError(f"{referrer.digest} refers to nothing: {error}") from error
+        registry.put_blobs(layout, referrer)
+        # Put even if it is there: only the answer says whether the registry lists it by itself.
+        answer = registry.put_manifest(referrer.digest, layout.read(referrer), referrer.media_type)
+        if answer.headers.get("oci-subject") != subject.digest:
+            subjects.setdefault(subject.digest, []).append(_entry(referrer, manifest))
+    for digest, entries in subjects.items():
+        _list(registry, digest, entries)
 
 
 def _entry(referrer: Descriptor, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -90,44 +139,102 @@ def _entry(referrer: Descriptor, manifest: dict[str, Any]) -> dict[str, Any]:
     ).to_json()
 
 
-def _list(registry: Registry, digest: str, entry: dict[str, Any]) -> None:
-    tag = digest.replace(":", "-")
-    for _ in range(_ROUNDS):
+def _list(registry: Registry, digest: str, entries: Sequence[dict[str, Any]]) -> None:
+    """Add entries to the index under the fallback tag until they stay there.
+
+    Whoever writes replaces the whole, and no registry compares before it does. One who read before
+    our write and writes after it takes our entries away, and then sees its own and is content. So
+    ours count only when they stayed for much longer than reading and writing takes here, and for
+    longer still where others were seen to write.
+    """
+    place = f"{registry.reference.name}:{digest.replace(':', '-')}"
+    started = time.monotonic()
+    slowest, alone, wrote = _SETTLE / _MARGIN, True, 0
+    expected: str | None = None
+    kept_since = 0.0
+    while wrote < _ROUNDS and time.monotonic() - started < _LONGEST:
+        begun = time.monotonic()
         index = _fallback(registry, digest)
-        entries = index["manifests"]
-        if any(isinstance(e, dict) and e.get("digest") == entry["digest"] for e in entries):
+        now = sha256(canonical_json(index))
+        known = {entry.get("digest") for entry in index["manifests"]}
+        missing = [entry for entry in entries if entry["digest"] not in known]
+        alone = alone and (not wrote or now == expected)
+        expected = now
+        if missing:
+            made = {**index, "manifests": [*index["manifests"], *missing]}
+            _write(registry, digest, made, place)
+            wrote += 1
+            expected, kept_since = sha256(canonical_json(made)), time.monotonic()
+            slowest = max(slowest, kept_since - begun)
+        elif not wrote:
             return
-        data = canonical_json({**index, "manifests": [*entries, entry]})
-        if len(data) > MAX_MANIFEST or len(entries) >= MAX_LISTED:
-            raise RegistryError(f"{registry.reference.name}:{tag} has no room for more referrers")
+        settle = min(_MARGIN * slowest * (1 if alone else _CONTENDED), _SLOWEST)
+        if not missing and begun - kept_since >= settle:
+            return
+        # Writers that were overwritten at once must not write again at once.
+        registry.http.pause(settle * random.uniform(0.3, 0.6))  # noqa: S311 - jitter
+    raise TransientError(f"others keep overwriting {place}", hint="publish again")
+
+
+def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -> None:
+    data = canonical_json(index)
+    if len(data) > MAX_MANIFEST or len(index["manifests"]) > MAX_LISTED:
+        raise RegistryError(
+            f"{place} has no room for more referrers ({len(index['manifests'])})",
+            hint=_REMEDY,
+        )
+    tag = digest.replace(":", "-")
+    try:
         registry.put_manifest(tag, data, INDEX)
-        registry.http.pause(random.uniform(0, 0.05))  # noqa: S311 - so that two writers part
-    raise TransientError(
-        f"others keep overwriting {registry.reference.name}:{tag}", hint="publish again"
-    )
+    except RegistryError:
+        # A registry refuses an index of things that were deleted since.
+        there = [e for e in index["manifests"] if _is_there(registry, e["digest"])]
+        if len(there) == len(index["manifests"]):
+            raise
+        registry.put_manifest(tag, canonical_json({**index, "manifests": there}), INDEX)
+
+
+def _is_there(registry: Registry, digest: str) -> bool:
+    if registry.has_manifest(digest):
+        return True
+    registry.http.pause(_LOOK)
+    return registry.has_manifest(digest)
 
 
 def _fallback(registry: Registry, digest: str) -> dict[str, Any]:
+    """Return the index under the fallback tag, each thing in it once, or an empty one."""
     tag = digest.replace(":", "-")
     found = registry.find(tag)
+    if found is None:
+        # Docker's registry has no tag while it writes it.
+        registry.http.pause(_LOOK)
+        found = registry.find(tag)
     if found is None:
         return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
     descriptor, data = found
     value = strictjson.load_object(data)
     if descriptor.media_type not in INDEXES or not isinstance(value.get("manifests"), list):
         raise RegistryError(f"{registry.reference.name}:{tag} is no index of referrers")
-    return value
+    _of_index(registry, value, digest)
+    once = {entry["digest"]: entry for entry in value["manifests"]}
+    return {**value, "mediaType": INDEX, "manifests": list(once.values())}
 
 
-def _of_index(registry: Registry, value: dict[str, Any]) -> list[Descriptor]:
+def _of_index(registry: Registry, value: dict[str, Any], digest: str) -> list[Descriptor]:
     entries = value.get("manifests")
-    if not isinstance(entries, list) or len(entries) > MAX_LISTED:
-        raise RegistryError(
-            f"{registry.reference.name} lists no referrers, or over {MAX_LISTED} of them"
-        )
+    if not isinstance(entries, list):
+        raise RegistryError(f"{registry.reference.name} answers with no list of referrers")
+    if len(entries) > MAX_LISTED:
+        raise _too_many(registry, digest)
     try:
         return [Descriptor.from_json(entry) for entry in entries]
     except ValueError as error:
         raise RegistryError(
             f"{registry.reference.name} lists a malformed referrer: {error}"
         ) from error
+
+
+def _too_many(registry: Registry, digest: str) -> RegistryError:
+    return RegistryError(
+        f"{registry.reference.name} lists over {MAX_LISTED} referrers of {digest}", hint=_REMEDY
+    )

@@ -6,33 +6,37 @@ both sides.
 
 from __future__ import annotations
 
-import hashlib
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from imgforge.errors import RegistryError
+from imgforge.oci.download import Download
 from imgforge.oci.layout import Layout
 from imgforge.oci.layout import references as blobs_of
 from imgforge.oci.manifest import MAX_IMAGES, media_type
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
-from imgforge.oci.transport import Again, Answer, MissingError, Transport
+from imgforge.oci.transport import Answer, MissingError, Transport
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform, is_digest, sha256
+from imgforge.oci.upload import Upload
 
 ACCEPT = ", ".join(sorted(MANIFESTS | INDEXES))
 MAX_BLOB = 32 << 30
-CHUNK = 8 << 20
-"""Bytes of one PATCH when a registry does not take a blob whole."""
-_PIECE = 1 << 20
+Progress = Callable[[int], None]
+"""Is told how many more bytes of blobs are where they are to be: moved, mounted or found there."""
 _WORKERS = 4
-_TOO_LARGE = 413
+_LOOKS, _LOOK = 3, 0.1
 _NOT_FOUND = 404
 _CREATED = 201
+
+
+def _silent(_: int) -> None:
+    pass
 
 
 class Registry:
@@ -76,6 +80,16 @@ class Registry:
             return None
         return self._checked(name, answer), answer.body
 
+    def has_manifest(self, digest: str) -> bool:
+        """Whether the repository says it has this manifest or index."""
+        answer = self.http.call(
+            "HEAD",
+            f"{self.path}/manifests/{digest}",
+            accept=(200, _NOT_FOUND),
+            headers={"Accept": ACCEPT},
+        )
+        return answer.status != _NOT_FOUND
+
     def _checked(self, name: str, answer: Answer) -> Descriptor:
         place = f"{self.reference.name}: manifest {name}"
         digest = sha256(answer.body)
@@ -107,125 +121,69 @@ class Registry:
             )
         layout.add(data, here.media_type)
 
-    def fetch_blob(self, descriptor: Descriptor, layout: Layout) -> None:
+    def fetch_blob(
+        self, descriptor: Descriptor, layout: Layout, progress: Progress = _silent
+    ) -> None:
         """Bring a blob into ``layout`` unless it is there."""
         if layout.has(descriptor.digest):
+            progress(descriptor.size)
             return
         with layout.writer() as file:
-            self.copy_blob(descriptor, file)
+            self.copy_blob(descriptor, file, progress)
             layout.adopt(file, descriptor.digest)
 
     def copy_blob(
-        self,
-        descriptor: Descriptor,
-        file: IO[bytes],
-        progress: Callable[[int], None] = lambda _: None,
+        self, descriptor: Descriptor, file: IO[bytes], progress: Progress = _silent
     ) -> None:
         """Write a blob into ``file`` from its beginning; RegistryError if it does not match.
 
-        ``progress`` is told how many bytes came each time some did.
+        What breaks goes on where it broke.
         """
         if descriptor.size > MAX_BLOB:
             raise RegistryError(f"blob {descriptor.digest} is over {MAX_BLOB} bytes")
-        self.http.retry(lambda: self._copy_blob(descriptor, file, progress))
-
-    def _copy_blob(
-        self, descriptor: Descriptor, file: IO[bytes], progress: Callable[[int], None]
-    ) -> None:
-        state, count = hashlib.sha256(), 0
-
-        def take(piece: bytes) -> None:
-            nonlocal count
-            count += len(piece)
-            state.update(piece)
-            file.write(piece)
-            progress(len(piece))
-
-        file.seek(0)
-        file.truncate()
-        path = f"{self.path}/blobs/{descriptor.digest}"
-        self.http.once("GET", path, limit=descriptor.size, take=take)
-        if count != descriptor.size or f"sha256:{state.hexdigest()}" != descriptor.digest:
-            raise RegistryError(
-                f"{self.reference.name}: GET {path} gave {count} bytes that do not match "
-                "their digest"
-            )
+        Download(self.http, self.path, descriptor, file, progress).run()
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has the blob."""
         path = f"{self.path}/blobs/{digest}"
         return self.http.call("HEAD", path, accept=(200, _NOT_FOUND)).status != _NOT_FOUND
 
-    def put_blob(self, layout: Layout, descriptor: Descriptor, mount: str | None = None) -> bool:
+    def put_blob(
+        self,
+        layout: Layout,
+        descriptor: Descriptor,
+        mount: str | None = None,
+        progress: Progress = _silent,
+    ) -> bool:
         """Put a blob unless it is there; return whether its bytes were sent.
 
         ``mount`` is another repository of this registry that may have it already.
         """
-        if self.has_blob(descriptor.digest):
-            return False
-        return self.http.retry(lambda: self._put_blob(layout, descriptor, mount))
-
-    def _put_blob(self, layout: Layout, descriptor: Descriptor, mount: str | None) -> bool:
-        path = f"{self.path}/blobs/uploads/"
-        query = f"?mount={descriptor.digest}&from={mount}" if mount else ""
-        begun = self.http.once("POST", path + query, accept=(_CREATED, 202))
-        if begun.status == _CREATED:
-            return False
-        source = layout.blob_path(descriptor.digest)
-        done = self.http.once(
-            "PUT",
-            _finished(self._location(begun), descriptor.digest),
-            accept=(_CREATED, 202, 204, _TOO_LARGE),
-            headers={
-                "Content-Type": "application/octet-stream",
-                "Content-Length": str(descriptor.size),
-            },
-            body=partial(_pieces, source, 0, descriptor.size),
-        )
-        if done.status == _TOO_LARGE:
-            self._put_chunks(source, descriptor)
-        return True
-
-    def _put_chunks(self, source: Path, descriptor: Descriptor) -> None:
-        begun = self.http.once("POST", f"{self.path}/blobs/uploads/", accept=(202,))
-        place = self._location(begun)
-        least = begun.headers.get("oci-chunk-min-length", "")
-        chunk = max(CHUNK, int(least) if least.isascii() and least.isdigit() else 0)
-        for start in range(0, descriptor.size, chunk):
-            length = min(chunk, descriptor.size - start)
-            answer = self.http.once(
-                "PATCH",
-                place,
-                accept=(202, 204),
-                headers={
-                    "Content-Type": "application/octet-stream",
-                    "Content-Length": str(length),
-                    "Content-Range": f"{start}-{start + length - 1}",
-                },
-                body=partial(_pieces, source, start, length),
-            )
-            place = self._location(answer)
-        self.http.once(
-            "PUT",
-            _finished(place, descriptor.digest),
-            accept=(_CREATED, 204),
-        )
-
-    def _location(self, answer: Answer) -> str:
-        location = answer.headers.get("location")
-        if not location:
-            raise RegistryError(f"{self.reference.registry} names no place for an upload")
-        return str(self.http.join(location))
+        sent = False
+        if not self.has_blob(descriptor.digest):
+            if mount is not None:
+                self.http.also(f"repository:{mount}:pull")
+            source = layout.blob_path(descriptor.digest)
+            sent = Upload(self.http, self.path, source, descriptor, progress).run(mount)
+        if not sent:
+            progress(descriptor.size)
+        return sent
 
     def put_manifest(self, name: str, data: bytes, media: str) -> Answer:
-        """Put a manifest under a tag or its digest, and make sure of the digest it has there."""
-        answer = self.http.call(
-            "PUT",
-            f"{self.path}/manifests/{name}",
-            accept=(_CREATED, 200, 202),
-            headers={"Content-Type": media},
-            body=data,
-        )
+        """Put a manifest under a tag or its digest, and make sure of the digest it has there.
+
+        What it refers to must be there. Docker's registry does not see what another client puts
+        once more at that very moment, so that it is asked again.
+        """
+        for number in range(_LOOKS):
+            try:
+                answer = self._put_manifest(name, data, media)
+                break
+            except RegistryError as error:
+                unknown = any("BLOB_UNKNOWN" in detail for detail in error.details)
+                if not unknown or number + 1 == _LOOKS:
+                    raise
+                self.http.pause(_LOOK * 2**number)
         claimed = answer.headers.get("docker-content-digest")
         if claimed is not None and claimed != sha256(data):
             raise RegistryError(
@@ -234,12 +192,27 @@ class Registry:
             )
         return answer
 
-    def put_image(self, layout: Layout, top: Descriptor, mount: str | None = None) -> None:
+    def _put_manifest(self, name: str, data: bytes, media: str) -> Answer:
+        return self.http.call(
+            "PUT",
+            f"{self.path}/manifests/{name}",
+            accept=(_CREATED, 200, 202),
+            headers={"Content-Type": media},
+            body=data,
+        )
+
+    def put_image(
+        self,
+        layout: Layout,
+        top: Descriptor,
+        mount: str | None = None,
+        progress: Progress = _silent,
+    ) -> None:
         """Put ``top`` and all under it: blobs, then manifests, then the index; no tag.
 
         What the registry then has under each digest was read again and hashed.
         """
-        manifests = self.put_blobs(layout, top, mount)
+        manifests = self.put_blobs(layout, top, mount, progress)
         for descriptor in manifests:
             if self.find(descriptor.digest) is None:
                 data = layout.read(descriptor)
@@ -251,15 +224,24 @@ class Registry:
                     )
 
     def put_blobs(
-        self, layout: Layout, top: Descriptor, mount: str | None = None
+        self,
+        layout: Layout,
+        top: Descriptor,
+        mount: str | None = None,
+        progress: Progress = _silent,
     ) -> list[Descriptor]:
         """Put the blobs under ``top``; return its manifests, children before parents."""
         manifests, blobs = _parts(layout, top)
-        _together([partial(self.put_blob, layout, b, mount) for b in blobs])
+        told = _one_at_a_time(progress)
+        self._together([partial(self.put_blob, layout, b, mount, told) for b in blobs])
         return manifests
 
     def fetch_image(
-        self, top: Descriptor, layout: Layout, platforms: Collection[Platform] | None
+        self,
+        top: Descriptor,
+        layout: Layout,
+        platforms: Collection[Platform] | None,
+        progress: Progress = _silent,
     ) -> None:
         """Bring ``top`` and all under it (of an index, only ``platforms`` if given)."""
         blobs = {
@@ -267,7 +249,21 @@ class Registry:
             for image in self.fetch_manifests(top, layout, platforms)
             for b in blobs_of(layout.read_json(image))
         }
-        _together([partial(self.fetch_blob, b, layout) for b in blobs.values()])
+        told = _one_at_a_time(progress)
+        self._together([partial(self.fetch_blob, b, layout, told) for b in blobs.values()])
+
+    def _together(self, work: Sequence[Callable[[], object]]) -> None:
+        """Do all of it, a few at a time; the first that fails stops the others, and is raised."""
+        pool = ThreadPoolExecutor(_WORKERS)
+        try:
+            futures = [pool.submit(task) for task in work]
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in done:
+                future.result()
+        finally:
+            self.http.stopped.set()
+            pool.shutdown(cancel_futures=True)
+            self.http.stopped.clear()
 
     def fetch_manifests(
         self, top: Descriptor, layout: Layout, platforms: Collection[Platform] | None
@@ -313,6 +309,7 @@ def pull(
     layout: Layout,
     *,
     platforms: Collection[Platform] | None = None,
+    progress: Progress = _silent,
 ) -> Descriptor:
     """Bring ``digest`` of the reference's repository, and all under it, into ``layout``.
 
@@ -322,11 +319,18 @@ def pull(
     with Registry(Reference.parse(reference).with_digest(digest)) as registry:
         top, data = registry.resolve()
         layout.add(data, top.media_type)
-        registry.fetch_image(top, layout, platforms)
+        registry.fetch_image(top, layout, platforms, progress)
         return top
 
 
-def push(layout: Layout, top: Descriptor, reference: str, *, mount: str | None = None) -> str:
+def push(
+    layout: Layout,
+    top: Descriptor,
+    reference: str,
+    *,
+    mount: str | None = None,
+    progress: Progress = _silent,
+) -> str:
     """Put ``top`` (manifest or index) and all under it into the repository, by digest, untagged.
 
     ``mount`` names another repository of the same registry whose blobs may be used. Returns
@@ -334,8 +338,13 @@ def push(layout: Layout, top: Descriptor, reference: str, *, mount: str | None =
     """
     target = Reference.parse(reference)
     with Registry(target) as registry:
-        registry.put_image(layout, top, mount)
+        registry.put_image(layout, top, mount, progress)
     return str(target.with_digest(top.digest))
+
+
+def weight(layout: Layout, top: Descriptor) -> int:
+    """Return how many bytes the blobs under ``top`` have, each counted once."""
+    return sum(blob.size for blob in _parts(layout, top)[1])
 
 
 def _parts(layout: Layout, top: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:
@@ -358,25 +367,11 @@ def _parts(layout: Layout, top: Descriptor) -> tuple[list[Descriptor], list[Desc
     return list(manifests.values()), list(blobs.values())
 
 
-def _together(work: Sequence[Callable[[], object]]) -> None:
-    pool = ThreadPoolExecutor(_WORKERS)
-    try:
-        for future in [pool.submit(task) for task in work]:
-            future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _one_at_a_time(progress: Progress) -> Progress:
+    lock = threading.Lock()
 
+    def told(count: int) -> None:
+        with lock:
+            progress(count)
 
-def _finished(location: str, digest: str) -> str:
-    return f"{location}{'&' if '?' in location else '?'}digest={digest}"
-
-
-def _pieces(path: Path, start: int, length: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while length > 0:
-            piece = file.read(min(_PIECE, length))
-            if not piece:
-                raise Again(f"{path} ended early")
-            length -= len(piece)
-            yield piece
+    return told

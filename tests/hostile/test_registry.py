@@ -23,10 +23,11 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 
 from imgforge import publish, signing, verify
 from imgforge.errors import EvidenceError, ImgforgeError, RegistryError, TransientError
-from imgforge.oci import referrers, registry, transport
+from imgforge.oci import referrers, registry, transport, upload
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, MAX_MANIFEST, Descriptor, Platform, sha256
+from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 
 PASSWORD = "hunter2"
@@ -151,7 +152,7 @@ def test_blobs_of_another_repository_are_mounted(plain: FakeRegistry, layout: La
 def test_a_registry_that_takes_only_pieces_gets_pieces(
     plain: FakeRegistry, layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CHUNK", 7)
+    monkeypatch.setattr(upload, "CHUNK", 7)
     image = tiny.image(layout)
 
     def fault(seen: Seen) -> Reply | None:
@@ -722,8 +723,26 @@ def published(
 ) -> tuple[Descriptor, str]:
     image = tiny.image(layout)
     found = evidence(layout, image, signer)
-    name = publish.publish(layout, image, found, target(fake), tags, say=lambda _: None)
-    return image, name
+    return image, sent(fake, layout, image, found, signer, tags)
+
+
+def sent(  # noqa: PLR0917 - what is published
+    fake: FakeRegistry,
+    layout: Layout,
+    image: Descriptor,
+    found: list[Descriptor],
+    signer: KeySigner,
+    tags: tuple[str, ...],
+) -> str:
+    """Publish without waiting anywhere; return the reference."""
+    (pushed,) = publish.publish(
+        publish.Shipment(layout, image, tuple(found)),
+        [publish.Target(target(fake), tags)],
+        publish.Terms((ByKey(signer.public_key),)),
+        say=lambda _: None,
+        pause=lambda _: None,
+    )
+    return pushed.reference
 
 
 def test_what_was_published_verifies(fake: FakeRegistry, layout: Layout, signer: KeySigner) -> None:
@@ -744,13 +763,11 @@ def test_an_unsigned_image_gets_no_name(
     image, other = tiny.image(layout), tiny.image(layout, salt=b"x")
     sbom = evidence(layout, image, signer)[1:]
     with pytest.raises(EvidenceError, match="is not signed"):
-        publish.publish(layout, image, sbom, target(fake), ["1"], say=lambda _: None)
+        sent(fake, layout, image, sbom, signer, ("1",))
     foreign = evidence(layout, other, signer)
     with pytest.raises(EvidenceError, match="is not about"):
-        publish.publish(layout, image, foreign, target(fake), ["1"], say=lambda _: None)
+        sent(fake, layout, image, foreign, signer, ("1",))
     assert fake.seen == []
-    publish.publish(layout, image, sbom, target(fake), ["1"], say=lambda _: None, unsigned=True)
-    assert fake.tags["1"] == image.digest
 
 
 def test_killed_anywhere_and_called_again_it_converges(
@@ -761,7 +778,7 @@ def test_killed_anywhere_and_called_again_it_converges(
     found = [r for d in (top, *images) for r in evidence(layout, d, signer)]
 
     def go() -> None:
-        publish.publish(layout, top, found, target(fake), ["1", "2"], say=lambda _: None)
+        sent(fake, layout, top, found, signer, ("1", "2"))
 
     go()
     calls = len(fake.seen)
@@ -941,9 +958,7 @@ def test_random_failures_end_in_success_or_an_error_of_ours(
     found = evidence(layout, image, signer)
 
     def go() -> None:
-        publish.publish(
-            layout, image, found, target(plain), ["1"], say=lambda _: None, pause=lambda _: None
-        )
+        sent(plain, layout, image, found, signer, ("1",))
 
     try:
         go()

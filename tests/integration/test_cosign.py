@@ -17,10 +17,10 @@ from running import imgforge
 from imgforge import publish, signing, verify
 from imgforge.errors import EvidenceError
 from imgforge.oci.layout import Layout
-from imgforge.oci.reference import Reference
 from imgforge.oci.registry import push
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.signing import statement
+from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 
 PASSWORD = b"correct horse"
@@ -106,8 +106,12 @@ def published(
             predicates=list(PREDICATES.values()),
             created=1_700_000_000,
         )
-    target = Reference.parse(repository)
-    publish.publish(layout, top, found, target, ["1"], say=lambda _: None)
+    publish.publish(
+        publish.Shipment(layout, top, tuple(found)),
+        publish.targets([repository], ["1"]),
+        publish.Terms((ByKey(signer.public_key),)),
+        say=lambda _: None,
+    )
     return top, images
 
 
