@@ -29,7 +29,7 @@ from ways import WAYS, Flags, Way
 from imgforge.oci import referrers
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.reference import Reference
-from imgforge.oci.registry import Registry, push
+from imgforge.oci.registry import Registry
 from imgforge.oci.types import MANIFEST, Descriptor
 
 SPEC = """\
@@ -127,26 +127,38 @@ class Build:
 
 
 @pytest.fixture(scope="module")
-def build(
-    way: Way,
+def builds(
     project: Path,
     registry: str,
     referrers_registry: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Build:
-    output = tmp_path_factory.mktemp("built") / way.name
-    targets = (f"{each}/built/{way.name}" for each in (registry, referrers_registry))
-    out = imgforge(
-        *("build", "--engine", "native", "--output", output, *way.sign),
-        *(part for target in targets for part in ("--push", target)),
-        *("--attest", "vuln=vuln.json", "--format", "json"),
-        cwd=project,
-        env=way.env,
-    )
-    digest = json.loads(out.stdout)["digest"]
-    layout = Layout.open(output / "image")
-    images = layout.images(next(d for d in layout.index() if d.digest == digest))
-    return Build(output, digest, tuple(image.digest for image in images))
+) -> Callable[[Way], Build]:
+    """Return a function that builds in each way once."""
+    done: dict[str, Build] = {}
+
+    def build(way: Way) -> Build:
+        if way.name not in done:
+            output = tmp_path_factory.mktemp("built") / way.name
+            targets = (f"{each}/built/{way.name}" for each in (registry, referrers_registry))
+            out = imgforge(
+                *("build", "--engine", "native", "--output", output, *way.sign),
+                *(part for target in targets for part in ("--push", target)),
+                *("--attest", "vuln=vuln.json", "--format", "json"),
+                cwd=project,
+                env=way.env,
+            )
+            digest = json.loads(out.stdout)["digest"]
+            layout = Layout.open(output / "image")
+            images = layout.images(next(d for d in layout.index() if d.digest == digest))
+            done[way.name] = Build(output, digest, tuple(image.digest for image in images))
+        return done[way.name]
+
+    return build
+
+
+@pytest.fixture
+def build(builds: Callable[[Way], Build], way: Way) -> Build:
+    return builds(way)
 
 
 @pytest.fixture
@@ -162,7 +174,9 @@ def unsigned(request: pytest.FixtureRequest, tmp_path: Path, both_registries: st
     images = [tiny.image(layout, each, salt) for each in ("amd64", "arm64")]
     top = tiny.index(layout, *images)
     repository = f"{both_registries}/tiny/{top.digest[7:19]}"
-    push(layout, top, f"{repository}:1.0")
+    with Registry(Reference.parse(repository)) as place:
+        place.put_image(layout, top)
+        place.put_manifest("1.0", layout.read(top), top.media_type)
     return Image(repository, top.digest, tuple(image.digest for image in images))
 
 

@@ -34,8 +34,32 @@ from imgforge.signing.statement import SIGNATURE
 KEPT = ROOT / "tests/unit/signing/data/golden"
 EMAIL = "dev@example.com"
 PREDICATES: dict[str, dict[str, Any]] = {
-    "spdxjson": {"spdxVersion": "SPDX-2.3", "name": "app"},
-    "cyclonedx": {"bomFormat": "CycloneDX", "specVersion": "1.6"},
+    "spdxjson": {
+        "spdxVersion": "SPDX-2.3",
+        "dataLicense": "CC0-1.0",
+        "SPDXID": "SPDXRef-DOCUMENT",
+        "name": "app",
+        "documentNamespace": "https://example.com/app",
+        "creationInfo": {"created": "2026-01-09T10:00:00Z", "creators": ["Tool: by-hand"]},
+        "packages": [
+            {"SPDXID": "SPDXRef-app", "name": "app", "downloadLocation": "NOASSERTION"},
+            {"SPDXID": "SPDXRef-hello", "name": "hello", "downloadLocation": "NOASSERTION"},
+        ],
+        "relationships": [
+            {
+                "spdxElementId": "SPDXRef-DOCUMENT",
+                "relationshipType": "DESCRIBES",
+                "relatedSpdxElement": "SPDXRef-app",
+            },
+        ],
+    },
+    "cyclonedx": {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {"type": "container", "name": "app"}},
+        "components": [{"type": "library", "name": "hello"}],
+    },
     "slsaprovenance1": {
         "buildDefinition": {"buildType": "https://example.com/by-hand", "externalParameters": {}},
         "runDetails": {"builder": {"id": "https://example.com/builder"}},
