@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,6 +118,7 @@ def strangers(way: Way, other: Key, sigstore: LiveSigstore) -> list[Way]:
 class Build:
     """A build in ``output``, signed in one way and pushed to both registries by one command."""
 
+    project: Path
     output: Path
     index: str
     platforms: tuple[str, ...]
@@ -150,7 +151,7 @@ def builds(
             digest = json.loads(out.stdout)["digest"]
             layout = Layout.open(output / "image")
             images = layout.images(next(d for d in layout.index() if d.digest == digest))
-            done[way.name] = Build(output, digest, tuple(image.digest for image in images))
+            done[way.name] = Build(project, output, digest, tuple(image.digest for image in images))
         return done[way.name]
 
     return build
@@ -192,14 +193,14 @@ def predicate(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def accepted(way: Way, image: str, *types: str) -> None:
-    """Have our command line accept an image, and these attestations of each of its platforms."""
+def accepted(way: Way, images: Iterable[str], *types: str) -> None:
+    """Have our command line accept images, and these attestations of each of their platforms."""
     needed = [part for kind in types or ("signature",) for part in ("--require", kind)]
-    out = imgforge("verify", *way.verify, *needed, "--format", "json", image, cwd=way.folder)
-    (found,) = json.loads(out.stdout)["images"]
-    assert "signature" in {proven["type"] for proven in found["proven"]}
-    for each in found["platforms"] or [found]:
-        assert {"signature", *types} <= {proven["type"] for proven in each["proven"]}
+    out = imgforge("verify", *way.verify, *needed, "--format", "json", *images, cwd=way.folder)
+    for found in json.loads(out.stdout)["images"]:
+        assert "signature" in {proven["type"] for proven in found["proven"]}
+        for each in found["platforms"] or [found]:
+            assert {"signature", *types} <= {proven["type"] for proven in each["proven"]}
 
 
 def refused(flags: Flags, image: str, cwd: Path, reason: str = "no valid signature") -> None:
@@ -240,20 +241,17 @@ def test_cosign_accepts_what_a_build_pushed(cosign: Cosign, way: Way, built: Ima
 
 
 def test_we_accept_what_a_build_pushed(way: Way, built: Image) -> None:
-    for name in built.names:
-        accepted(way, name, *TYPES_HERE, "findings")
+    accepted(way, built.names, *TYPES_HERE, "findings")
 
 
 def test_nobody_else_signed_what_a_build_pushed(
     cosign: Cosign, way: Way, built: Image, strangers: list[Way]
 ) -> None:
     for stranger in strangers:
-        for name in (built.tag, built.each[0]):
-            cosign.refuses("verify", *stranger.cosign_verify, name)
-            refused(stranger.verify, name, way.folder)
-        cosign.refuses(
-            *("verify-attestation", "--type", "spdxjson", *stranger.cosign_verify, built.each[0])
-        )
+        refused(stranger.verify, built.tag, way.folder)
+        cosign.refuses("verify", *stranger.cosign_verify, built.tag)
+        attested = ("--type", "spdxjson", built.each[0])
+        cosign.refuses("verify-attestation", *stranger.cosign_verify, *attested)
 
 
 def test_a_build_proves_itself_on_disk_with_no_network(way: Way, build: Build) -> None:
@@ -261,6 +259,22 @@ def test_a_build_proves_itself_on_disk_with_no_network(way: Way, build: Build) -
     command = [*("verify", "--offline", *way.verify, *needed), build.output / "image"]
     out = alone(*command, cwd=way.folder)
     assert out.stdout.strip() == build.index
+
+
+def test_the_same_build_is_signed_again(
+    cosign: Cosign, way: Way, build: Build, referrers_registry: str, tmp_path: Path
+) -> None:
+    # A log takes an entry once; a build that was broken off, or is made elsewhere, comes again.
+    out = imgforge(
+        *("build", "--engine", "native", "--output", tmp_path / "again", *way.sign),
+        *("--push", f"{referrers_registry}/again/{way.name}"),
+        cwd=build.project,
+        env=way.env,
+    )
+    name = out.stdout.strip()
+    assert name.endswith(build.index)
+    cosign("verify", *way.cosign_verify, name)
+    accepted(way, [name])
 
 
 def test_a_copy_without_evidence_proves_nothing(
@@ -302,7 +316,7 @@ def test_cosign_accepts_what_we_sign_in_a_registry(
             env=way.env,
         )
     cosign_accepts(cosign, way, unsigned)
-    accepted(way, unsigned.tag, *TYPES_HERE)
+    accepted(way, unsigned.names, *TYPES_HERE)
 
 
 def test_we_accept_what_cosign_signs(
@@ -316,8 +330,7 @@ def test_we_accept_what_cosign_signs(
     # For cosign an attestation is a signature; for us it is not.
     refused(way.verify, unsigned.each[0], way.folder)
     cosign_signs(cosign, way, unsigned)
-    for name in unsigned.names:
-        accepted(way, name, *TYPES_HERE)
+    accepted(way, unsigned.names, *TYPES_HERE)
     for stranger in strangers:
         refused(stranger.verify, unsigned.tag, way.folder)
 
@@ -340,7 +353,7 @@ def test_we_accept_what_cosign_signs_in_the_older_formats(
     cosign_signs(cosign, older, unsigned)
     for name in unsigned.names:
         cosign("verify", *older.cosign_verify, name)
-        accepted(older, name)
+    accepted(older, unsigned.names)
     for stranger in ways.strangers(older, other, sigstore):
         cosign.refuses("verify", *stranger.cosign_verify, unsigned.tag)
         refused(stranger.verify, unsigned.tag, older.folder)
@@ -352,7 +365,7 @@ def test_we_accept_what_cosign_attests_in_the_older_format(
     cosign_signs(cosign, older, unsigned)
     cosign_attests(cosign, older, unsigned, predicate)
     if older.name == "key":
-        accepted(older, unsigned.tag, *TYPES_HERE)
+        accepted(older, unsigned.names, *TYPES_HERE)
     else:  # cosign stamps another time than it verifies: it takes these for unproven itself
         flags = (*older.cosign_verify, "--type", "spdxjson")
         cosign.refuses("verify-attestation", *flags, unsigned.each[0])
@@ -374,7 +387,7 @@ def test_evidence_of_both_lives_side_by_side(
     imgforge("sign", *way.sign, unsigned.tag, cwd=way.folder, env=way.env)
     for each in (way, theirs):
         cosign_accepts(cosign, each, unsigned, attested=False)
-        accepted(each, unsigned.tag)
+        accepted(each, unsigned.names)
 
 
 def alone(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
