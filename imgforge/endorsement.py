@@ -100,17 +100,22 @@ def witness(place: Place, witnessed: Witnessed) -> list[Endorsed]:
     plain, full = witnessed.plain(), witnessed.signatory()
     out: list[Endorsed] = []
     bare: list[tuple[Descriptor, Attached, Statement]] = []
+    gone: set[str] = set()
     for image in _each(place, recursive=True):
         done = _accepted(place, image.digest, full)
-        for each in place.read(image.digest):
+        best: dict[str, tuple[Descriptor, Attached, Statement]] = {}
+        # A log takes a signature once, so of several the one that was logged is gone on with.
+        for each in sorted(place.read(image.digest), key=lambda a: -witnessed.heard(a.bundle)):
             said = _read(each.bundle, plain)
             if said is None or not said.is_about(image.digest):
                 continue
             known = done.get(_key(said))
             if known is None:
-                bare.append((image, each, said))
+                best.setdefault(_key(said), (image, each, said))
+                gone.add(each.referrer.digest)
             elif known.digest == each.referrer.digest:
                 out.append(Endorsed(image.digest, said.predicate_type, known.digest, added=False))
+        bare += best.values()
     bundles = together([partial(_borne_out, witnessed, each) for _, each, _ in bare])
     new = []
     for (image, each, said), bundle in zip(bare, bundles, strict=True):
@@ -123,7 +128,7 @@ def witness(place: Place, witnessed: Witnessed) -> list[Endorsed]:
             hint="sign it first: imgforge sign --key FILE",
         )
     if new:
-        place.add(new, {each.referrer.digest for _, each, _ in bare})
+        place.add(new, gone)
     return out
 
 

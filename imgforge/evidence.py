@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -53,9 +54,16 @@ def documents(
     return out
 
 
-def findings_json(findings: Sequence[Finding]) -> bytes:
-    """Return findings as the predicate that is signed: who looked, and what was found."""
-    value = {"scanner": f"imgforge {__version__}", "findings": [f.to_json() for f in findings]}
+def findings_json(findings: Sequence[Finding], day: dt.date | None = None) -> bytes:
+    """Return findings as the predicate that is signed: who looked, on which day, what was found.
+
+    ``day`` (UTC) is today if it is not given; no time, for the same day's bytes are the same.
+    """
+    value = {
+        "scanner": f"imgforge {__version__}",
+        "day": (day or dt.datetime.now(dt.UTC).date()).isoformat(),
+        "findings": [f.to_json() for f in findings],
+    }
     return json.dumps(value, indent=2, sort_keys=True).encode() + b"\n"
 
 

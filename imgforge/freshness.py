@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import __version__, assets, cache, context, malware
+from imgforge import __version__, assets, cache, checkout, context, malware
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, pinning
 from imgforge.oci.types import Descriptor, canonical_json, sha256
@@ -23,8 +23,8 @@ from imgforge.output import Output, Record
 if TYPE_CHECKING:
     from imgforge.oci.layout import Layout
     from imgforge.signing.choice import SignWith
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "lock": sha256(_read(root / LOCK)),
         "stack": assets.fingerprint(*folders),
         "context": content,
+        # The same files may be of another commit now, and provenance must not name the old one.
+        "source": checkout.stamp(root, os.environ),
         "policy": [sha256(data) for data in _policy(asked.policy)],
         # Support ends, exceptions and budgets run out: what passed yesterday need not pass today.
         "day": _today(),

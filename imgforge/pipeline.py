@@ -7,6 +7,7 @@ before every gate held.
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from imgforge import cache, context, freshness
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
+from imgforge.files import LOCK
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from imgforge.signing.choice import SignWith
     from imgforge.signing.sealer import Sealer
     from imgforge.signing.signatory import Signatory
+    from imgforge.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, chosen)
+    origin = _origin(spec_path.resolve(), plan)
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
@@ -141,7 +145,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     console.note(f"{packages} packages, {len(report.findings)} findings")
     _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
-        provenance = _provenance(source, plan, content, built, engine)
+        provenance = _provenance(source, plan, content, built, engine, origin())
         files = beside.files(plan, source.dockerfile, images, report.findings, provenance)
         files |= {beside.file_of(kind): data for kind, data in chosen.attested}
     with output.staging() as folder:
@@ -313,13 +317,31 @@ def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> 
         )
 
 
-def _provenance(
-    source: Compiled, plan: BuildPlan, content: str, built: Built, engine: str
+def _origin(spec: Path, plan: BuildPlan) -> Callable[[], Source | None]:
+    """Begin asking git which commit the project is of; return how to wait for the answer."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from imgforge import source
+
+    asked = (spec.parent, plan.inputs, plan.exclude, os.environ)
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(source.of, *asked, files=(spec.name, LOCK))
+    pool.shutdown(wait=False)
+    return future.result
+
+
+def _provenance(  # noqa: PLR0917 - all that goes into it
+    source: Compiled,
+    plan: BuildPlan,
+    content: str,
+    built: Built,
+    engine: str,
+    origin: Source | None,
 ) -> dict[str, object]:
     from imgforge import provenance
 
     dockerfile = sha256(source.dockerfile.encode())
-    inputs = provenance.Inputs(source.spec, source.lock, content, dockerfile)
+    inputs = provenance.Inputs(source.spec, source.lock, content, dockerfile, origin)
     return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
 
 

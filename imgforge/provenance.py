@@ -17,6 +17,7 @@ from imgforge.analysis.purl import build as purl
 from imgforge.lock import LockedBase, Package
 from imgforge.oci.layer import ENCODER
 from imgforge.plan import Base, BuildPlan
+from imgforge.source import Source
 
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://imgforge.dev/build/v1"
@@ -26,12 +27,16 @@ BUILDER = "https://imgforge.dev/builder/local/v1"
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Digests (``sha256:…``) of what went in; ``lock`` of the application's own lock, or empty."""
+    """Digests (``sha256:…``) of what went in; ``lock`` of the application's own lock, or empty.
+
+    ``source`` is the commit that they are of, if the project lies in a git checkout.
+    """
 
     spec: str
     lock: str
     context: str
     dockerfile: str
+    source: Source | None = None
 
 
 def predicate(
@@ -40,6 +45,8 @@ def predicate(
     """Return the predicate as JSON-able data; it never holds a secret, only secrets' names."""
     bases = {base.pin: base for base in (*(s.base for s in plan.stages), plan.runtime.base)}
     dependencies = [_base_dependency(base) for base in bases.values()]
+    if inputs.source is not None:
+        dependencies.append(_source_dependency(inputs.source))
     dependencies.append({"uri": "file:imgforge.toml", "digest": _digest(inputs.spec)})
     dependencies.append({"uri": "file:imgforge.lock", "digest": _digest(inputs.lock)})
     dependencies.append({"uri": "file:.", "name": "context", "digest": _digest(inputs.context)})
@@ -135,6 +142,19 @@ def _base_dependency(base: Base) -> dict[str, Any]:
     origin = base.upstream or base.digest
     found = {"uri": f"oci:{base.reference}@{origin}", "digest": _digest(origin), "name": base.name}
     return {**found, "annotations": {"flattened": base.digest}} if base.upstream else found
+
+
+def _source_dependency(source: Source) -> dict[str, Any]:
+    """Name a commit; that nobody knows whether it was changed is told by saying nothing of it."""
+    said: dict[str, Any] = {} if source.dirty is None else {"dirty": source.dirty}
+    if source.ref and not source.uri:
+        said["ref"] = source.ref
+    return {
+        "name": "source",
+        **({"uri": source.uri} if source.uri else {}),
+        "digest": {"gitCommit": source.commit},
+        **({"annotations": said} if said else {}),
+    }
 
 
 def _digest(text: str) -> dict[str, str]:

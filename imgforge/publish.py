@@ -368,9 +368,11 @@ def _mounted(registry: Registry, blob: Descriptor, source: str) -> bool:
 
 
 def _send_all(group: Sequence[Registry], shipment: Shipment, say: Callable[[str], None]) -> None:
-    first = group[0].reference.repository
-    for number, registry in enumerate(group):
-        _send(registry, shipment, first if number else None, say)
+    """Send to repositories of one registry: to the first, and out of that to the others."""
+    first, *others = group
+    _send(first, shipment, None, say)
+    source = first.reference.repository
+    together([partial(_send, other, shipment, source, say) for other in others])
 
 
 def _send(

@@ -15,10 +15,9 @@ MAX_LENGTH: Final = 2000
 """Characters of a URI."""
 
 _URI: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9]*)://(?:(?P<user>[^/@]*)@)?"
-    r"(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>/[^\x00-\x20\x7f-\U0010ffff]*)",
-    re.IGNORECASE,
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9]*)://(?:(?P<user>[^/@]*)@)?"
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?(?P<path>/[\x21-\x7e]*)"
 )
 _SCP: Final = re.compile(
     r"(?:[A-Za-z0-9._-]+@)?(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*):(?P<path>[^/].*)"

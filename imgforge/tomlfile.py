@@ -113,7 +113,12 @@ class Lines:
         counts: dict[Location, int] = {}
         for number, line in enumerate(data.decode(errors="replace").split("\n"), 1):
             if header := _HEADER.match(line):
-                table = self._keys(header[2])
+                *above, last = self._keys(header[2])
+                table = ()
+                for key in above:  # tables in a list belong to the last one above them
+                    table = (*table, key)
+                    table = (*table, counts[table]) if table in counts else table
+                table = (*table, last)
                 if header[1] == "[[":
                     counts[table] = counts.get(table, -1) + 1
                     table = (*table, counts[table])

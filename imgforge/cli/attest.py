@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from imgforge.cli import COMMANDS, options
+from imgforge.cli import COMMANDS, finished, options
 from imgforge.console import Console
 
 EXAMPLES = """\
@@ -20,7 +20,7 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("attest", COMMANDS["attest"], EXAMPLES)
-    options.finished(out, many=False)
+    finished.arguments(out, many=False)
     options.flag(
         out,
         "--type",
@@ -51,7 +51,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     data = predicate.read(kind, given.predicate)
     opened = choice.begin(options.sign_with(given), console.note)
     with open_place(given.image, called=given.name, offline=given.offline) as place:
-        options.announce("attest", place, console)
+        finished.announce("attest", place, console)
         sealer = opened()
         with console.step(f"attest {place.title}"):
             done = endorsement.attest(
@@ -59,10 +59,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
                 sealer,
                 kind,
                 data,
-                options.moment(given),
+                finished.moment(given),
                 recursive=not given.no_recursive,
             )
-        answer = options.endorsed(place, str(sealer), done, console)
+        answer = finished.endorsed(place, str(sealer), done, console)
     print(
         json.dumps(answer, indent=2, sort_keys=True)
         if given.format == "json"

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from imgforge.cli import COMMANDS, options
+from imgforge.cli import COMMANDS, finished, options
 from imgforge.console import Console
 
 EXAMPLES = """\
@@ -67,7 +67,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     with open_place(given.image) as place:
         with console.step(f"log {place.title}"):
             done = endorsement.witness(place, witnessed)
-        answer = options.endorsed(place, f"the key {public.fingerprint}", done, console)
+        answer = finished.endorsed(place, f"the key {public.fingerprint}", done, console)
     print(
         json.dumps(answer, indent=2, sort_keys=True)
         if given.format == "json"

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge.errors import InvalidInputError
-from imgforge.oci.layout import Layout
-from imgforge.oci.types import MANIFESTS, Descriptor, Platform
+from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
-    from imgforge.console import Console
-    from imgforge.endorsement import Endorsed
-    from imgforge.place import Place
     from imgforge.signing.choice import SignWith
     from imgforge.verify.flags import Flags
 
@@ -331,70 +327,6 @@ def signing(parser: argparse.ArgumentParser, *, attest: bool = False) -> None:
         )
 
 
-def finished(parser: argparse.ArgumentParser, *, many: bool) -> None:
-    """Add what names a finished image that is to be signed, and how; with ``many``, several."""
-    where = "project, OCI layout or registry reference"
-    if many:
-        parser.add_argument(
-            "images", nargs="*", metavar="IMAGE", help=f"{where} (default: built here)"
-        )
-    else:
-        image(parser, where)
-    flag(
-        parser,
-        "--name",
-        metavar="NAME",
-        variable="IMGFORGE_IMAGE_NAME",
-        help="the image's name in statements (default: the repository or the spec's name)",
-    )
-    flag(
-        parser,
-        "--no-recursive",
-        action="store_true",
-        help="of an index, only itself and not the images of its platforms",
-    )
-    flag(parser, "--offline", action="store_true", help="ask no registry and no service")
-    epoch(parser)
-
-
-def moment(given: argparse.Namespace) -> int:
-    """Return the time that evidence is given: what was chosen (:func:`epoch`), else now."""
-    import time
-
-    return int(time.time()) if given.epoch is None else int(given.epoch)
-
-
-def announce(what: str, place: Place, console: Console) -> None:
-    """Say what is about to be signed before it is: nobody may have looked at it yet."""
-    platforms = ", ".join(str(p) for p in place.platforms)
-    console.note(f"about to {what} {place.image.digest}" + (f" ({platforms})" if platforms else ""))
-
-
-def endorsed(
-    place: Place, signer: str, done: Sequence[Endorsed], console: Console
-) -> dict[str, object]:
-    """Say what was attached, and return it as JSON has it."""
-    for each in done:
-        how = "added" if each.added else "already there"
-        console.note(f"{each.digest[:19]}: {each.kind} ({how})")
-    console.note(f"signed by {signer}")
-    reference = place.title if place.title.endswith(place.image.digest) else ""
-    return {
-        "reference": reference or f"{place.name}@{place.image.digest}",
-        "digest": place.image.digest,
-        "signer": signer,
-        "attached": [
-            {
-                "digest": each.digest,
-                "predicateType": each.kind,
-                "referrer": each.referrer,
-                "added": each.added,
-            }
-            for each in done
-        ],
-    }
-
-
 def sign_with(given: argparse.Namespace) -> SignWith:
     """Return who signs, as the flags of :func:`signing` say; InvalidInputError if they clash."""
     from imgforge.signing import choice
@@ -445,37 +377,6 @@ def attested(given: list[str]) -> tuple[tuple[str, Path], ...]:
 def image(parser: argparse.ArgumentParser, where: str) -> None:
     """Add the positional argument that names an image; ``where`` says what it may be."""
     parser.add_argument("image", nargs="?", default=".", help=f"{where} (default: built here)")
-
-
-def is_local(name: str) -> bool:
-    """Whether ``name`` is a path rather than a registry reference."""
-    return Path(name).exists()
-
-
-def open_image(name: str) -> tuple[Layout, Descriptor]:
-    """Open the layout that ``name`` (a project, its output or a layout) means, and its image."""
-    from imgforge.output import DEFAULT, Output
-
-    path = Path(name)
-    if path.is_file():
-        path = path.parent
-    if (path / "oci-layout").is_file():
-        layout = Layout.open(path)
-    else:
-        inside = path / DEFAULT
-        layout = Output(inside if inside.is_dir() else path).layout()
-    images = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None and "subject" not in _raw(layout, d)
-    }
-    if len(images) != 1:
-        raise InvalidInputError(f"{layout.path} holds {len(images)} images where one is expected")
-    return layout, next(iter(images.values()))
-
-
-def _raw(layout: Layout, descriptor: Descriptor) -> dict[str, Any]:
-    return layout.read_json(descriptor) if descriptor.media_type in MANIFESTS else {}
 
 
 def metadata(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from imgforge.cli import COMMANDS, options
+from imgforge.cli import COMMANDS, finished, options
 from imgforge.console import Console
 
 EXAMPLES = """\
@@ -19,7 +19,7 @@ EXAMPLES = """\
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("sign", COMMANDS["sign"], EXAMPLES)
-    options.finished(out, many=True)
+    finished.arguments(out, many=True)
     options.signing(out)
     options.common(out, "text", "json")
     return out
@@ -35,13 +35,13 @@ def run(given: argparse.Namespace, console: Console) -> int:
     answers = []
     for name in given.images or ["."]:
         with open_place(name, called=given.name, offline=given.offline) as place:
-            options.announce("sign", place, console)
+            finished.announce("sign", place, console)
             sealer = opened()
             with console.step(f"sign {place.title}"):
                 done = endorsement.sign(
-                    place, sealer, options.moment(given), recursive=not given.no_recursive
+                    place, sealer, finished.moment(given), recursive=not given.no_recursive
                 )
-            answers.append(options.endorsed(place, str(sealer), done, console))
+            answers.append(finished.endorsed(place, str(sealer), done, console))
     if given.format == "json":
         print(json.dumps(answers, indent=2, sort_keys=True))
     else:

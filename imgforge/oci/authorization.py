@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -64,7 +64,7 @@ class Authorization:
         self._lock = threading.Lock()
         self._scopes: dict[str, None] = {}
         self._further: dict[str, None] = {}
-        self._covered: frozenset[str] = frozenset()
+        self._covered: frozenset[tuple[str, str]] = frozenset()
         self._known = False
         self._credentials: Credentials | None = None
         self.header: str | None = None
@@ -84,7 +84,7 @@ class Authorization:
         """
         with self._lock:
             offered = _challenges(challenges)
-            wanted = set(offered.get("bearer", {}).get("scope", "").split())
+            wanted = _rights(offered.get("bearer", {}).get("scope", "").split())
             # Another thread may have renewed it, for less than what this request needs.
             if self.header != used and (not self._covered or wanted <= self._covered):
                 return Login.SHARED
@@ -135,7 +135,7 @@ class Authorization:
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise RegistryError(f"{place} answered without a token")
-        self._covered = frozenset(self._scopes)
+        self._covered = _rights(self._scopes)
         return token
 
     def _request(
@@ -155,6 +155,15 @@ class Authorization:
         query = [("service", service)] if service else []
         query += [("scope", scope) for scope in scopes]
         return TokenRequest(realm, tuple(query), self._basic(), None)
+
+
+def _rights(scopes: Iterable[str]) -> frozenset[tuple[str, str]]:
+    """Return what scopes (``type:name:action,action``) allow, each action by itself."""
+    return frozenset(
+        (name, action)
+        for name, _, actions in (scope.rpartition(":") for scope in scopes)
+        for action in actions.split(",")
+    )
 
 
 def login_hint(reference: Reference) -> str:

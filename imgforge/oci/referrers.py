@@ -33,7 +33,7 @@ MAX_LISTED = 512
 _PAGES = 64
 _ROUNDS, _LONGEST = 64, 120.0
 """How often, and for how many seconds, one tries to add to a fallback tag."""
-_SETTLE, _MARGIN, _CONTENDED = 0.2, 4, 4
+_SETTLE, _MARGIN, _CONTENDED = 0.05, 5, 4
 """For how long entries must stay: seconds; times what a write took; more beside others."""
 _SLOWEST = 15.0
 _LOOK = 0.05
@@ -49,11 +49,21 @@ def referrers(reference: str, digest: str) -> list[Descriptor]:
         return listed(registry, digest)
 
 
-def listed(registry: Registry, digest: str) -> list[Descriptor]:
+def listed(registry: Registry, digest: str, *, most: int = 0) -> list[Descriptor]:
     """Return the listed referrers of ``digest`` by whichever way the registry has.
 
-    RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them.
+    RegistryError if they are over ``MAX_LISTED``, malformed, or not all of them. With ``most`` only
+    so many are returned, the first, however many there are: whoever looks for one good thing must
+    not be kept from it by the number of others.
     """
+    found = _by_api(registry, digest, most)
+    if found is not None:
+        return found
+    return _of_index(registry, _fallback(registry, digest, most), digest, most)
+
+
+def _by_api(registry: Registry, digest: str, most: int = 0) -> list[Descriptor] | None:
+    """Return what the referrers API lists, None if the registry has none."""
     found: dict[str, Descriptor] = {}
     page = str(registry.http.join(f"{registry.path}/referrers/{digest}"))
     seen = {page}
@@ -61,12 +71,12 @@ def listed(registry: Registry, digest: str) -> list[Descriptor]:
         answer = registry.http.call("GET", page, accept=(200, *_NO_API), headers={"Accept": INDEX})
         kind = answer.headers.get("content-type", "").partition(";")[0].strip()
         if answer.status in _NO_API or kind != INDEX:
-            if len(seen) > 1:
-                raise RegistryError(
-                    f"{registry.reference.name} lists referrers of {digest}, but not to the end",
-                    details=[f"GET {page}: status {answer.status}, {kind[:100]!a}"],
-                )
-            return _of_index(registry, _fallback(registry, digest), digest)
+            if len(seen) == 1:
+                return None
+            raise RegistryError(
+                f"{registry.reference.name} lists referrers of {digest}, but not to the end",
+                details=[f"GET {page}: status {answer.status}, {kind[:100]!a}"],
+            )
         if answer.headers.get("oci-filters-applied", "").strip():
             raise RegistryError(
                 f"{registry.reference.name} holds back referrers of {digest}, unasked"
@@ -75,7 +85,9 @@ def listed(registry: Registry, digest: str) -> list[Descriptor]:
             value = strictjson.load_object(answer.body)
         except ValueError as error:
             raise RegistryError(f"{registry.reference.name}: GET {page}: {error}") from error
-        found.update((d.digest, d) for d in _of_index(registry, value, digest))
+        found.update((d.digest, d) for d in _of_index(registry, value, digest, most))
+        if most and len(found) >= most:
+            return list(found.values())[:most]
         if len(found) > MAX_LISTED:
             raise _too_many(registry, digest)
         following = _NEXT.search(answer.headers.get("link", ""))
@@ -124,7 +136,10 @@ def attach(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) 
         if answer.headers.get("oci-subject") != subject.digest:
             subjects.setdefault(subject.digest, []).append(_entry(referrer, manifest))
     for digest, entries in subjects.items():
-        _list(registry, digest, entries)
+        # Some have the API and do not say so.
+        known = {found.digest for found in _by_api(registry, digest) or ()}
+        if missing := [entry for entry in entries if entry["digest"] not in known]:
+            _list(registry, digest, missing)
 
 
 def _entry(referrer: Descriptor, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -162,10 +177,11 @@ def _list(registry: Registry, digest: str, entries: Sequence[dict[str, Any]]) ->
         expected = now
         if missing:
             made = {**index, "manifests": [*index["manifests"], *missing]}
-            _write(registry, digest, made, place)
+            written = _write(registry, digest, made, place)
             wrote += 1
-            expected, kept_since = sha256(canonical_json(made)), time.monotonic()
-            slowest = max(slowest, kept_since - begun)
+            expected, kept_since = sha256(canonical_json(written)), time.monotonic()
+            if written is made:
+                slowest = max(slowest, kept_since - begun)
         elif not wrote:
             return
         settle = min(_MARGIN * slowest * (1 if alone else _CONTENDED), _SLOWEST)
@@ -176,7 +192,8 @@ def _list(registry: Registry, digest: str, entries: Sequence[dict[str, Any]]) ->
     raise TransientError(f"others keep overwriting {place}", hint="publish again")
 
 
-def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -> None:
+def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -> dict[str, Any]:
+    """Write the index under the fallback tag and return it, without what was deleted since."""
     data = canonical_json(index)
     if len(data) > MAX_MANIFEST or len(index["manifests"]) > MAX_LISTED:
         raise RegistryError(
@@ -187,11 +204,13 @@ def _write(registry: Registry, digest: str, index: dict[str, Any], place: str) -
     try:
         registry.put_manifest(tag, data, INDEX)
     except RegistryError:
-        # A registry refuses an index of things that were deleted since.
+        # A registry may refuse an index of things that it has not.
         there = [e for e in index["manifests"] if _is_there(registry, e["digest"])]
         if len(there) == len(index["manifests"]):
             raise
-        registry.put_manifest(tag, canonical_json({**index, "manifests": there}), INDEX)
+        index = {**index, "manifests": there}
+        registry.put_manifest(tag, canonical_json(index), INDEX)
+    return index
 
 
 def _is_there(registry: Registry, digest: str) -> bool:
@@ -201,7 +220,7 @@ def _is_there(registry: Registry, digest: str) -> bool:
     return registry.has_manifest(digest)
 
 
-def _fallback(registry: Registry, digest: str) -> dict[str, Any]:
+def _fallback(registry: Registry, digest: str, most: int = 0) -> dict[str, Any]:
     """Return the index under the fallback tag, each thing in it once, or an empty one."""
     tag = digest.replace(":", "-")
     found = registry.find(tag)
@@ -215,15 +234,21 @@ def _fallback(registry: Registry, digest: str) -> dict[str, Any]:
     value = strictjson.load_object(data)
     if descriptor.media_type not in INDEXES or not isinstance(value.get("manifests"), list):
         raise RegistryError(f"{registry.reference.name}:{tag} is no index of referrers")
+    if most:
+        value = {**value, "manifests": value["manifests"][:most]}
     _of_index(registry, value, digest)
     once = {entry["digest"]: entry for entry in value["manifests"]}
     return {**value, "mediaType": INDEX, "manifests": list(once.values())}
 
 
-def _of_index(registry: Registry, value: dict[str, Any], digest: str) -> list[Descriptor]:
+def _of_index(
+    registry: Registry, value: dict[str, Any], digest: str, most: int = 0
+) -> list[Descriptor]:
     entries = value.get("manifests")
     if not isinstance(entries, list):
         raise RegistryError(f"{registry.reference.name} answers with no list of referrers")
+    if most:
+        entries = entries[:most]
     if len(entries) > MAX_LISTED:
         raise _too_many(registry, digest)
     try:

@@ -56,13 +56,14 @@ class Upload:
         self._resumed = False
         self._broke = False
         self._reached = 0
+        self._held = 0
 
     def run(self, mount: str | None = None) -> bool:
         """Send the blob, or mount it from the repository ``mount``; return whether it was sent.
 
         RegistryError if the registry does not take it, TransientError if it keeps breaking.
         """
-        return self._http.retry(partial(self._attempt, mount), lambda: self._reached)
+        return self._http.retry(partial(self._attempt, mount), lambda: self._held)
 
     def _attempt(self, mount: str | None) -> bool:
         if self._broke and self._is_there():
@@ -146,12 +147,13 @@ class Upload:
             self._place = self._location(answer) or self._place
             taken = _taken(answer)
             if taken is None or taken >= start + length:
-                start += length
-                continue
-            self._resumed = True
-            if taken < start + min(WORTH, length):
-                raise Again(f"PATCH {self._path}/blobs/uploads/ took {taken - start} bytes")
+                taken = start + length
+            else:
+                self._resumed = True
+                if taken < start + min(WORTH, length):
+                    raise Again(f"PATCH {self._path}/blobs/uploads/ took {taken - start} bytes")
             start = taken
+            self._held = max(self._held, start)
 
     def _status(self) -> int | None:
         """Return how many bytes the registry has, None if the upload is to begin anew."""
@@ -163,6 +165,7 @@ class Upload:
             return None
         self._place = self._location(answer) or self._place
         self._resumed = True
+        self._held = max(self._held, taken)
         return taken
 
     def _finish(self) -> None:

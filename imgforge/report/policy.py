@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from imgforge.policy.bounds import FLAGS, Ignore, Policy, Trust
 from imgforge.policy.downstream import origins, severities
 from imgforge.report.text import plain
+
+if TYPE_CHECKING:
+    from imgforge.verify.demand import Demand
 
 
 def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
@@ -25,6 +30,7 @@ def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
     lines += [f"ignore {plain(str(i))}: {plain(i.said)}" + _ended(i, held) for i in held.exceptions]
     lines += [f"bases.allow = {json.dumps(globs)}" for globs in value["bases"]["allow"]]
     lines += [f"bases.trust {_reason(trust)}" for trust in value["bases"]["trust"]]
+    lines += [f"images {_proof(image)}" for images in value["images"] for image in images]
     lines += [f"delegate.{key} = {json.dumps(each)}" for key, each in value["delegate"].items()]
     return "\n".join(lines) + "\n"
 
@@ -64,6 +70,7 @@ def _value(held: Policy) -> dict[str, Any]:
             "allow": [list(globs) for globs in held.bases.allow],
             "trust": [_trust(each) for each in held.bases.trust],
         },
+        "images": [[_image(each) for each in images.demands] for images in held.images],
     }
 
 
@@ -94,6 +101,47 @@ def _trust(trust: Trust) -> dict[str, str]:
         "expires": trust.expires,
     }
     return {key: str(value) for key, value in found.items() if value}
+
+
+def _image(demand: Demand) -> dict[str, Any]:
+    """Return an entry as the file has it; all that is as it usually is left out."""
+    signed = [
+        {
+            "key": by.key,
+            "identity": by.identity,
+            "issuer": by.issuer,
+            **by.claims,
+            "trusted-root": by.trusted_root,
+            "digest": by.digest,
+            "root-digest": by.root_digest,
+            "log": "required" if by.witnesses.log else "waived",
+            "timestamp": "required" if by.witnesses.timestamp else "waived",
+        }
+        for by in demand.signed_by
+    ]
+    attested = [
+        {key.replace("_", "-"): value for key, value in dataclasses.asdict(each).items()}
+        for each in demand.attested
+    ]
+    return {
+        "match": demand.match,
+        "platforms": "index" if demand.through_index else "each",
+        "signed-by": [_said(each) for each in signed],
+        "attested": [_said(each) for each in attested],
+    }
+
+
+def _said(table: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in table.items() if value or type(value) is int}
+    return {key: str(value) if isinstance(value, Path) else value for key, value in kept.items()}
+
+
+def _proof(image: Mapping[str, Any]) -> str:
+    said = [f"signed by {by.get('key') or by['identity']}" for by in image["signed-by"]]
+    return plain(
+        f"{image['match']}: "
+        + ", ".join([" or ".join(said), *(a["type"] for a in image["attested"])])
+    )
 
 
 def _reason(trust: Mapping[str, str]) -> str:

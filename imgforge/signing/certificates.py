@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,17 @@ def load(der: bytes) -> Certificate:
     from cryptography import x509
 
     try:
-        certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.extensions  # parsed late, and with errors of its own
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as why:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what is not quite right
+            certificate = x509.load_der_x509_certificate(der)
+            _ = certificate.extensions  # parsed late, and with errors of its own
+    except (
+        ValueError,
+        TypeError,
+        Warning,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ) as why:
         raise ValueError(f"its certificate cannot be read: {why}"[:300]) from why
     return certificate
 
@@ -38,8 +47,10 @@ def load_pem(pem: bytes) -> Certificate:
     from cryptography.hazmat.primitives.serialization import Encoding
 
     try:
-        found = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = x509.load_pem_x509_certificates(pem)
+    except (ValueError, Warning) as error:
         raise ValueError(f"its certificate cannot be read: {error}"[:300]) from error
     if len(found) != 1:
         raise ValueError(f"it has {len(found)} certificates instead of one")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,10 +17,10 @@ from imgforge.files import public_path
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.key import PublicKey
     from imgforge.signing.sealer import Sealer, Witnessed
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -147,7 +147,7 @@ def available(asked: SignWith) -> Token | None:
     """Return the identity token that is there without asking anybody; errors as the token's."""
     if not asked.keyless:
         return None
-    from imgforge.signing import token
+    from imgforge.signing import identity_token as token
 
     return token.without_asking(asked.token)
 
@@ -162,7 +162,7 @@ def stored(asked: SignWith, signer: Mapping[str, str]) -> Signatory:
     from imgforge.signing.signatory import ByKey
 
     witnessed = asked.log or asked.timestamp
-    root = trust.load(trust_config(asked)).root if witnessed or asked.keyless else None
+    root = trust.root_of(trust_config(asked)) if witnessed or asked.keyless else None
     if asked.key is not None:
         public = public_key(asked, asked.key)
         if signer.get("key") != public.fingerprint:
@@ -222,7 +222,7 @@ def public_key(asked: SignWith, key: str) -> PublicKey:
 
 def _begin_key(asked: SignWith, key: str) -> Callable[[], Sealer]:
     from imgforge.signing import remote
-    from imgforge.signing.signer import open_signer
+    from imgforge.signing.signer import KeySigner, open_signer
 
     password = asked.password
     if remote.scheme(key) is None:
@@ -235,13 +235,17 @@ def _begin_key(asked: SignWith, key: str) -> Callable[[], Sealer]:
         signer = open_signer(key, password)
         if not asked.log and not asked.timestamp:
             return KeySealer(signer)
+        if asked.log and isinstance(signer, KeySigner):
+            # A log takes no signature twice, and one that was logged may never have been attached.
+            signer = replace(signer, repeatable=False)
         return KeySealer(signer, open_witnessed(asked, signer.public_key))
 
     return _started(opened)
 
 
 def _begin_identity(asked: SignWith, say: Say, known: Token | None) -> Callable[[], Sealer]:
-    from imgforge.signing import token, trust
+    from imgforge.signing import identity_token as token
+    from imgforge.signing import trust
 
     had = known or token.without_asking(asked.token)
     loading = _started(lambda: trust.load(trust_config(asked)))

@@ -15,12 +15,12 @@ from imgforge.signing.simple import OlderAttestation, SimpleSignature
 class Exhibits:
     """A signature, log entries that claim to be of it, and RFC 3161 responses.
 
-    ``stamped`` are the bytes that timestamp authorities were shown. ``promised``: a log's promise
-    will do for a proof, see :func:`.rekor.prove`.
+    ``stamped`` are the bytes of which timestamp authorities were shown one. ``promised``: a log's
+    promise will do for a proof, see :func:`.rekor.prove`.
     """
 
     record: Record
-    stamped: bytes
+    stamped: Sequence[bytes]
     entries: Sequence[Entry] = ()
     timestamps: Sequence[bytes] = ()
     promised: bool = False
@@ -32,7 +32,7 @@ def of_bundle(bundle: Bundle, verifier: bytes) -> Exhibits:
     signed = pae(envelope.payload_type, envelope.payload)
     return Exhibits(
         Record(signed, envelope.signature, verifier, envelope),
-        envelope.signature,
+        (envelope.signature,),
         bundle.entries,
         bundle.timestamps,
         bundle.promised,
@@ -42,16 +42,19 @@ def of_bundle(bundle: Bundle, verifier: bytes) -> Exhibits:
 def of_older(found: SimpleSignature | OlderAttestation, verifier: bytes) -> Exhibits:
     """Return an older signature's or attestation's; ValueError if its log entry is none.
 
-    Cosign keeps the log's promise with them and no proof, so the promise will do.
+    Cosign keeps the log's promise with them and no proof, so the promise will do. It stamps an
+    attestation's signature (3.1.1, as found by running it) and looks for a timestamp over the
+    layer, which holds the signature: either proves when it was there.
     """
+    stamped: tuple[bytes, ...]
     if isinstance(found, SimpleSignature):
         record = Record(found.payload, found.signature, verifier)
-        stamped = found.signature
+        stamped = (found.signature,)
     else:
         envelope = found.envelope
         signed = pae(envelope.payload_type, envelope.payload)
         record = Record(signed, envelope.signature, verifier, envelope, found.text)
-        stamped = found.text
+        stamped = (envelope.signature, found.text)
     return Exhibits(
         record,
         stamped,

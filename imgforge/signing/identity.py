@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
 
+    from imgforge.signing.identity_token import Token
     from imgforge.signing.services import Services
     from imgforge.signing.signatory import Signatory
-    from imgforge.signing.token import Token
     from imgforge.signing.trust import Trust
 
 _SPARE = dt.timedelta(seconds=60)
@@ -148,7 +148,7 @@ class IdentitySealer:
         return found
 
     def _prove(self, leaf: Certificate) -> None:
-        """See before anything is logged that the certificate counts: ``proven`` would say it late."""
+        """See that the certificate counts before anything is logged; ``proven`` comes after."""
         try:
             root = trusted(self._trust.root, offline=False)
             certificates.prove(leaf, root, [dt.datetime.now(dt.UTC)])

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,9 +58,45 @@ class PublicKey:
         key._load(place)
         return key
 
+    @classmethod
+    def of(cls, key: object, place: str = "the public key") -> PublicKey:
+        """Take a key of ``cryptography``'s; EvidenceError naming ``place`` if it is of no kind."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise _unaccepted(place)
+        made = cls(
+            key.public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        made._load(place)
+        return made
+
+    @classmethod
+    def from_der(cls, der: bytes, place: str = "the public key") -> PublicKey:
+        """Read a SubjectPublicKeyInfo; EvidenceError naming ``place`` on anything else."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives import serialization
+
+        try:
+            key = serialization.load_der_public_key(der)
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise EvidenceError(f"{place} is not a public key that can be read") from error
+        return cls.of(key, place)
+
     def to_pem(self) -> bytes:
         """Return the PEM ``PUBLIC KEY`` that cosign and OpenSSL read."""
         return _wrap("PUBLIC KEY", self.der)
+
+    @property
+    def kind(self) -> str:
+        """``ECDSA P-256``, or RSA and its size in bits."""
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        key = self._load("the public key")
+        return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else "ECDSA P-256"
 
     @property
     def fingerprint(self) -> str:
@@ -100,32 +137,27 @@ class PublicKey:
             return key
         if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
             return key
-        raise EvidenceError(
-            f"{place} is of a kind that imgforge does not accept",
-            hint="use ECDSA on P-256 (imgforge key generate makes it) or RSA of 2048 bits or more",
-        )
+        raise _unaccepted(place)
 
 
 def public(key: PrivateKey) -> PublicKey:
     """Return the public half of ``key``."""
-    from cryptography.hazmat.primitives import serialization
-
-    return PublicKey(
-        key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-    )
+    return PublicKey.of(key.public_key())
 
 
 def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
-    """Make a P-256 key pair: ``<prefix>.key`` (mode 0600, encrypted) and ``<prefix>.pub``.
+    """Make a P-256 key pair and :func:`store` it."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    return store(ec.generate_private_key(ec.SECP256R1()), prefix, password)
+
+
+def store(key: PrivateKey, prefix: Path, password: bytes) -> tuple[Path, Path]:
+    """Write a pair: ``<prefix>.key`` (mode 0600, encrypted) and ``<prefix>.pub``.
 
     Returns both paths. A file that exists is never replaced (InvalidInputError), and the pair
     appears whole or not at all.
     """
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
     private_path = prefix.with_name(prefix.name + ".key")
     public_path = prefix.with_name(prefix.name + ".pub")
     for path in (private_path, public_path):
@@ -140,9 +172,48 @@ def generate(prefix: Path, password: bytes) -> tuple[Path, Path]:
     return private_path, public_path
 
 
+def read_foreign(path: Path, password: Callable[[], bytes]) -> PrivateKey:
+    """Read an ordinary private key (P-256 or RSA) as OpenSSL writes it, in PEM or DER.
+
+    PKCS #8 (RFC 5958), SEC 1 (RFC 5915) or PKCS #1 (RFC 8017); ``password`` is called only if it
+    is encrypted. InvalidInputError if the file can't be read, else EvidenceError.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    data, place = _read(path), str(path)
+    if any(label.encode() in data for label in LABELS):
+        raise InvalidInputError(f"{place} is cosign's already: it needs no import")
+    load = (
+        serialization.load_pem_private_key
+        if b"-----BEGIN " in data
+        else serialization.load_der_private_key
+    )
+    try:
+        try:
+            key = load(data, None)
+        except TypeError:  # it is encrypted
+            key = load(data, password())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise EvidenceError(
+            f"{place} holds no private key that can be read, or this is not its password",
+            hint="openssl pkey -in FILE shows whether OpenSSL reads it",
+        ) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise _unaccepted(place)
+    PublicKey.of(key.public_key(), place)
+    return key
+
+
 def load_public(path: Path) -> PublicKey:
     """Read a PEM public key; InvalidInputError if the file can't be read, else EvidenceError."""
     return PublicKey.from_pem(_read(path), str(path))
+
+
+def is_public(path: Path) -> bool:
+    """Whether a file looks like a public key's PEM; InvalidInputError if it can't be read."""
+    return b"-----BEGIN PUBLIC KEY-----" in _read(path)
 
 
 def public_of(key: str) -> PublicKey:
@@ -208,7 +279,7 @@ def decrypt(pem: bytes, password: bytes, place: str = "the private key") -> Priv
     if label not in LABELS:
         raise EvidenceError(
             f"{place} is a PEM {label}, not an encrypted cosign key",
-            hint="cosign import-key-pair turns an ordinary private key into one",
+            hint="imgforge key import turns an ordinary private key into one",
         )
     try:
         work, salt, nonce, sealed = _sealed(strictjson.load_object(body))
@@ -227,7 +298,7 @@ def decrypt(pem: bytes, password: bytes, place: str = "the private key") -> Priv
         raise EvidenceError(f"{place} holds no private key that can be read") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise EvidenceError(f"{place} is neither an ECDSA nor an RSA key")
-    public(key)._load(place)  # noqa: SLF001 - the same limits hold for both halves
+    PublicKey.of(key.public_key(), place)  # the same limits hold for both halves
     return key
 
 
@@ -309,6 +380,13 @@ def _create(path: Path, data: bytes, mode: int) -> None:
         raise _exists(path) from error
     except OSError as error:
         raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _unaccepted(place: str) -> EvidenceError:
+    return EvidenceError(
+        f"{place} is of a kind that imgforge does not accept",
+        hint="use ECDSA on P-256 (imgforge key generate makes it) or RSA of 2048 bits or more",
+    )
 
 
 def _exists(path: Path) -> InvalidInputError:

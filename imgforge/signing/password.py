@@ -12,6 +12,21 @@ VARIABLES = ("IMGFORGE_KEY_PASSWORD", "COSIGN_PASSWORD")
 _MAX = 4096
 
 
+def read_foreign(file: Path | None = None) -> bytes:
+    """Return the password of a key that is imported: from ``file``, or asked on a terminal.
+
+    The variables hold the password that the key is given here. Errors as :func:`read`.
+    """
+    if file is not None:
+        return _from_file(file)
+    if not sys.stdin.isatty():
+        raise InvalidInputError(
+            "the key to import is encrypted, and nothing gives its password",
+            hint="give --from-password-file",
+        )
+    return _ask(confirm=False, of="key to import")
+
+
 def read(file: Path | None = None, *, confirm: bool = False) -> bytes:
     """Return the password: from ``file``, else the environment, else asked on a terminal.
 
@@ -46,10 +61,10 @@ def _from_file(file: Path) -> bytes:
     return data.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _ask(*, confirm: bool) -> bytes:
+def _ask(*, confirm: bool, of: str = "private key") -> bytes:
     import getpass
 
-    answer = getpass.getpass("Password for the private key: ")
+    answer = getpass.getpass(f"Password for the {of}: ")
     if confirm and getpass.getpass("The same again: ") != answer:
         raise InvalidInputError("the two passwords differ")
     return os.fsencode(answer)

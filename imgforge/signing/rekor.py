@@ -36,6 +36,8 @@ _HEIGHT = 64
 _MOST = 1 << 63
 _LATEST = 253402300799
 """The last second of the year 9999."""
+_TILES = ("hashedrekord", "0.0.2")
+"""The one kind of entry that logs of version 2 hold, and no log of version 1."""
 _SIGNATURE = re.compile("\N{EM DASH} ([^ +\n]+) ([A-Za-z0-9+/=]+)")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -191,7 +193,7 @@ def prove(entry: Entry, record: Record, logs: Sequence[Log], *, promised: bool) 
         _promise(entry, log)
     if entry.proof is not None:
         _inclusion(entry.body, entry.proof)
-        _checkpoint(entry.proof, log, named=entry.version != "0.0.1")
+        _checkpoint(entry.proof, log, named=(entry.kind, entry.version) == _TILES)
         if entry.promise is None and entry.index != entry.proof.index:
             raise ValueError("its log entry has two indexes")
     elif not promised:
@@ -281,7 +283,7 @@ def _intoto1(spec: Any, record: Record) -> bool:  # noqa: ANN401 - as above
 
 _KINDS = {
     ("hashedrekord", "0.0.1"): _hashedrekord,
-    ("hashedrekord", "0.0.2"): _hashedrekord2,
+    _TILES: _hashedrekord2,
     ("dsse", "0.0.1"): _dsse,
     ("intoto", "0.0.1"): _intoto1,
     ("intoto", "0.0.2"): _intoto2,

@@ -11,7 +11,10 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from imgforge import strictjson
 from imgforge.errors import EvidenceError, TransientError
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 MEDIA_TYPE = "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
 MAX_SIZE = 4 << 20
 """Bytes; the most that is read of a trusted root."""
+_PUBLIC = "https://tuf-repo-cdn.sigstore.dev"
+_FILE = "trusted_root.json"
 _MOST = 64
 """The most logs or authorities of one kind; the public Sigstore has two."""
 _RSA = frozenset(
@@ -127,33 +132,61 @@ class TrustedRoot:
 def trusted(data: bytes | None, offline: bool) -> TrustedRoot:  # noqa: FBT001 - a cache's key
     """Return the root in ``data``, or the public Sigstore's; read once for all bundles.
 
-    The public one is refreshed by TUF, once per process. ``offline`` takes what the last refresh
-    left, or what the sigstore package brings, however old: its TUF metadata may have expired, which
-    costs knowledge of new keys and of revoked ones, never a false key. EvidenceError if the root
-    is none, TransientError if the public one cannot be reached.
+    The public one is refreshed by TUF, once per process. ``offline`` opens no socket and takes what
+    the last refresh left, or what the sigstore package brings, however old: that TUF's metadata
+    have expired means that keys added or revoked since are not known, not that one is false.
+    EvidenceError if the root is none, TransientError if the public one cannot be reached.
     """
+    if data is None:
+        data, place = (_kept() if offline else _refreshed()), "the public Sigstore's root"
+    else:
+        place = "the trusted root"
     try:
-        return TrustedRoot.from_bytes(_public(offline) if data is None else data)
+        return TrustedRoot.from_bytes(data)
     except ValueError as error:
-        place = "the public Sigstore's root" if data is None else "the trusted root"
         raise EvidenceError(f"{place} cannot be read: {error}"[:400]) from error
 
 
-def _public(offline: bool) -> bytes:  # noqa: FBT001 - as above
-    from sigstore._internal.tuf import DEFAULT_TUF_URL, TrustUpdater
+def _refreshed() -> bytes:
+    from sigstore._internal.tuf import TrustUpdater
     from sigstore.errors import TUFError
     from tuf.api.exceptions import DownloadError
 
     try:
-        path = TrustUpdater(DEFAULT_TUF_URL, offline).get_trusted_root_path()
-        with open(path, "rb") as file:  # noqa: PTH123 - the library names it as a string
-            return file.read(MAX_SIZE + 1)
+        return _read(Path(TrustUpdater(_PUBLIC).get_trusted_root_path()))
     except (TUFError, OSError) as error:
         silent = isinstance(error.__cause__, DownloadError)
         raise (TransientError if silent else EvidenceError)(
             f"the public Sigstore's trusted root cannot be had: {error}"[:400],
             hint="run the same command again later, or name a trusted-root in the policy",
         ) from error
+
+
+def _kept() -> bytes:
+    """Read what sigstore-python's last refresh left for this user, or what the package brings.
+
+    That is read where the library puts it; through the library it would take half a second.
+    """
+    import platformdirs
+
+    name = quote(_PUBLIC, safe="")
+    cache = Path(platformdirs.user_cache_dir("sigstore-python", "sigstore")) / "tuf"
+    try:
+        try:
+            return _read(cache / name / _FILE)
+        except FileNotFoundError:
+            with as_file(files("sigstore._store").joinpath(name, _FILE)) as shipped:
+                return _read(shipped)
+    except OSError as error:
+        raise EvidenceError(
+            f"the public Sigstore's trusted root cannot be had offline: {error}",
+            hint="run it once with the network, or name a trusted-root in the policy",
+        ) from error
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_SIZE + 1)
 
 
 def _list(value: Any, name: str) -> list[Any]:  # noqa: ANN401 - decoded JSON of unknown shape

@@ -10,7 +10,7 @@ import base64
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -92,15 +92,40 @@ class Witnessed:
     def seal(self, envelope: dsse.Envelope, kept: Mapping[str, Any] = {}) -> bytes:
         """Return a verified bundle of ``envelope``, which the key signed, maybe earlier.
 
-        ``kept`` is the ``verificationMaterial`` it had: words of others stay. Errors as a sealer's.
+        ``kept`` is the ``verificationMaterial`` it had: words of others stay, and who has borne
+        witness already is not asked again. Errors as a sealer's.
         """
         verifier = verifier_of_key(self.key.der, self.key.to_pem())
-        material = {
-            **kept,
-            "publicKey": {"hint": self.key.hint},
-            **self.witnessing.material(envelope, verifier),
-        }
+        had = {**kept, "publicKey": {"hint": self.key.hint}}
+        material = had | self._missing(envelope, had).material(envelope, verifier)
         return proven(assembled(envelope, material), self.signatory())
+
+    def heard(self, bundle: bytes) -> int:
+        """Return how many of the kinds of witnesses that are asked bear out ``bundle`` already."""
+        kinds = []
+        if self.witnessing.log is not None:
+            kinds.append(Witnesses(log=True))
+        if self.witnessing.timestamps:
+            kinds.append(Witnesses(timestamp=True))
+        return sum(self._accepts(bundle, kind) for kind in kinds)
+
+    def _missing(self, envelope: dsse.Envelope, had: Mapping[str, Any]) -> Witnessing:
+        asked = self.witnessing
+        if asked.log is not None and self._has(envelope, had, Witnesses(log=True)):
+            asked = replace(asked, log=None)
+        if asked.timestamps and self._has(envelope, had, Witnesses(timestamp=True)):
+            asked = replace(asked, timestamps=())
+        return asked
+
+    def _has(self, envelope: dsse.Envelope, had: Mapping[str, Any], who: Witnesses) -> bool:
+        return set(had) != {"publicKey"} and self._accepts(assembled(envelope, had), who)
+
+    def _accepts(self, bundle: bytes, who: Witnesses) -> bool:
+        try:
+            ByKey(self.key, witnesses=who, root=self.trust.root).statement(bundle)
+        except ValueError:
+            return False
+        return True
 
     def signatory(self) -> Signatory:
         """Return the key with the witnesses that are asked."""

@@ -162,6 +162,11 @@ class Services:
                 if status in {200, 201}:
                     return data
                 reason = f"it answers with status {status}{_words(data)}"
+                if status == _CONFLICT:
+                    raise EvidenceError(
+                        f"{place} has this very signature, and gives an entry only once: {reason}",
+                        hint="sign anew: imgforge sign --key FILE --log",
+                    )
                 if status not in _AGAIN:
                     raise EvidenceError(f"{place} refuses: {reason}", hint=refused)
                 wait = _asked_wait(found.get("retry-after", ""))

@@ -31,9 +31,14 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeySigner:
-    """A private key in memory: ECDSA on P-256 (repeatable, RFC 6979) or RSA PKCS #1 v1.5."""
+    """A private key in memory: ECDSA on P-256 or RSA PKCS #1 v1.5.
+
+    ECDSA's signatures are ``repeatable`` (RFC 6979) unless that is not wanted: a log takes each
+    signature once.
+    """
 
     private: PrivateKey
+    repeatable: bool = True
 
     @classmethod
     def open(cls, path: Path, password: bytes) -> KeySigner:
@@ -60,7 +65,7 @@ class KeySigner:
         if isinstance(self.private, rsa.RSAPrivateKey):
             return self.private.sign(data, padding.PKCS1v15(), hashes.SHA256())
         try:
-            scheme = ECDSA(hashes.SHA256(), deterministic_signing=True)
+            scheme = ECDSA(hashes.SHA256(), deterministic_signing=self.repeatable)
         except UnsupportedAlgorithm:  # a distribution's OpenSSL before 3.2
             scheme = ECDSA(hashes.SHA256())
         return self.private.sign(data, scheme)

@@ -73,7 +73,7 @@ class SimpleSignature:
 class OlderAttestation:
     """A DSSE envelope, its ``text`` as it was logged, and maybe a certificate and witnesses.
 
-    The other fields are as of :class:`SimpleSignature`, but ``timestamp`` is over ``text``.
+    The other fields are as of :class:`SimpleSignature`; ``timestamp`` may be over ``text`` too.
     """
 
     envelope: Envelope

@@ -1,207 +1,291 @@
-"""Identity tokens: who signs without a key, as an OpenID Connect issuer says it.
+"""Keys on a token that speaks PKCS #11: a hardware module, a smart card, SoftHSM.
 
-Nothing here is believed: Fulcio judges the token. It is read only to say early what is wrong with
-it. A token is a secret: it is never printed, and no message quotes it.
+Through python-pkcs11. The token signs a digest that we make: by CKM_ECDSA, or CKM_RSA_PKCS over
+the DigestInfo (RFC 8017, 9.2), which tokens offer that hash nothing themselves. A PIN that was
+refused is never tried again: tokens lock.
 """
 
 from __future__ import annotations
 
-import base64
-import contextlib
+import hashlib
 import os
-import sys
-import time
+import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from imgforge import strictjson
-from imgforge.errors import EvidenceError, InvalidInputError, TransientError
-from imgforge.oci.types import canonical_json, sha256
+from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
+from imgforge.signing import remote
+from imgforge.signing.key import PublicKey
+from imgforge.signing.pkcs11uri import Pkcs11Uri
+from imgforge.signing.remote import RemoteSigner
 
-VARIABLE = "SIGSTORE_ID_TOKEN"
-AUDIENCE = "sigstore"
-MAX_TOKEN = 64 << 10
-"""Bytes; GitHub's have two thousand."""
-_LEAST = 5
-"""Seconds for which a token must still hold to be worth sending."""
-_PARTS = 3
-"""Of a token: header, claims, signature (RFC 7515, section 7.1)."""
-_WHO = ("iss", "sub", "email", "job_workflow_ref", "ci_config_ref_uri")
-"""Claims out of which Fulcio makes the certificate's name, whatever the issuer."""
+if TYPE_CHECKING:
+    import pkcs11
 
+PIN = "COSIGN_PKCS11_PIN"
+"""The PIN where the URI has none; without either it is asked for as any password."""
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token and what it claims; it is not yet known whether any of that is true."""
-
-    text: str = field(repr=False)
-    claims: dict[str, Any] = field(repr=False)
-
-    @property
-    def who(self) -> str:
-        """Digest over the claims that say who this is: the same for every token of theirs."""
-        return sha256(canonical_json({name: self.claims.get(name) for name in _WHO}))
-
-    def __str__(self) -> str:
-        named = self.claims.get("email") or self.claims.get("sub") or "nobody"
-        return f"{named} of {self.claims.get('iss')}"[:300]
+_P256 = bytes.fromhex("06082a8648ce3d030107")
+"""EC_PARAMS of P-256: the DER of its object identifier (SEC 2, 2.4.2)."""
+_DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+"""What stands before a SHA-256 digest that RSA signs (RFC 8017, 9.2, note 1)."""
+_ID_SIZE = 8
 
 
-def without_asking(file: Path | None) -> Token | None:
-    """Return the token of ``file``, the variable, or this machine's surroundings; None if none.
+class _Pin:
+    """The PIN, asked for once and only when it is needed."""
 
-    Surroundings are those that sigstore knows: GitHub Actions, GitLab, Buildkite, CircleCI, Google.
-    InvalidInputError for what is malformed, expired or for somebody else; EvidenceError with what
-    to do if the surroundings refuse one, TransientError if they do not answer.
+    def __init__(self, uri: Pkcs11Uri, password: Callable[[], bytes]) -> None:
+        self._value = uri.pin or os.environ.get(PIN)
+        self._password = password
+
+    def get(self) -> str:
+        if self._value is None:
+            try:
+                self._value = self._password().decode()
+            except UnicodeDecodeError as error:
+                raise InvalidInputError("the PIN is not UTF-8") from error
+        return self._value
+
+
+def open_key(uri: str, password: Callable[[], bytes]) -> RemoteSigner:
+    """Find the key's public half on its token; errors as :func:`.remote.open_key`.
+
+    That takes a PIN only where the token shows even public keys to nobody else.
     """
-    if file is not None:
-        return read(_file(file), str(file))
-    named = os.environ.get(VARIABLE)
-    if named:
-        return read(named, VARIABLE)
-    found = _ambient()
-    return None if found is None else read(found, "the token of this CI")
-
-
-def ask(issued_by: Callable[[], str], say: Callable[[str], None]) -> Token:
-    """Have a person log in with a browser; only on a terminal.
-
-    ``issued_by`` returns the URL of who logs people in, or nothing; it is asked only then.
-
-    InvalidInputError, saying what to do instead, where there is none. EvidenceError if the log-in
-    fails.
-    """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or os.environ.get("CI"):
-        raise InvalidInputError(
-            "keyless signing needs an identity token, and there is none here",
-            details=[
-                f"neither --identity-token nor {VARIABLE} is given",
-                "neither GitHub Actions, Buildkite, CircleCI, GitLab nor Google gives one here",
-                "a browser is opened only on a terminal",
-            ],
-            hint="in GitHub Actions: permissions: {id-token: write}; in GitLab CI: id_tokens: "
-            f"{{{VARIABLE}: {{aud: {AUDIENCE}}}}}",
-        )
-    issuer = issued_by()
-    if not issuer:
-        raise InvalidInputError("the trust configuration names nobody who could log you in")
-    say(f"waiting for you to log in at {issuer}")
-    from sigstore.oidc import Issuer
-
-    try:
-        with surroundings():
-            return read(str(Issuer(issuer).identity_token()), "the log-in")
-    except (InvalidInputError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # the library's errors have no common root
-        reason = _line(error)
-        raise EvidenceError(f"nobody was logged in at {issuer}: {reason}") from error
-
-
-def read(text: str, place: str) -> Token:
-    """Look at a token; InvalidInputError naming ``place`` if no Fulcio would take it."""
-    token = text.strip()
-    parts = token.split(".")
-    claims = _claims(parts[1]) if len(token) <= MAX_TOKEN and len(parts) == _PARTS else None
-    if claims is None:
-        raise InvalidInputError(f"{place} is no identity token (a JWT)")
-    _judge(claims, place)
-    return Token(token, claims)
-
-
-def _claims(part: str) -> dict[str, Any] | None:
-    """Return the claims in a token's middle; None, not an error that may quote it, if none."""
-    try:
-        return strictjson.load_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
-        return None
-
-
-def holds(token: Token) -> bool:
-    """Whether a token may still be used; it may have become too old since it was read."""
-    ends = token.claims.get("exp")
-    return isinstance(ends, int | float) and ends >= time.time() + _LEAST
-
-
-def _judge(claims: dict[str, Any], place: str) -> None:
-    audience = claims.get("aud")
-    meant = audience if isinstance(audience, list) else [audience]
-    if AUDIENCE not in meant:
-        raise InvalidInputError(
-            f"{place} is a token for another audience: {_line(meant)[:100]}",
-            hint=f"ask for one whose audience is {AUDIENCE}",
-        )
-    if not isinstance(claims.get("iss"), str) or not isinstance(claims.get("sub"), str):
-        raise InvalidInputError(f"{place} is a token that names no issuer or subject")
-    now, ends, begins = time.time(), claims.get("exp"), claims.get("nbf")
-    if not isinstance(ends, int | float):
-        raise InvalidInputError(f"{place} is a token without an end (exp)")
-    if ends < now + _LEAST:
-        raise InvalidInputError(
-            f"{place} is a token that expired {max(0, int(now - ends))} s ago",
-            hint="tokens hold for minutes: ask for a new one just before signing",
-        )
-    if isinstance(begins, int | float) and begins > now + 60:
-        raise InvalidInputError(
-            f"{place} is a token that is not yet valid", hint="is this machine's clock right?"
-        )
-
-
-def _file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_TOKEN + 1)
-    except OSError as error:
-        raise InvalidInputError(
-            f"cannot read the identity token {path}: {error.strerror}"
-        ) from error
-    return data.decode("ascii", errors="replace")
-
-
-def _ambient() -> str | None:
-    # What sigstore.oidc.detect_credential calls, without loading the rest of sigstore.
-    import id as ambient
-
-    try:
-        with surroundings():
-            return ambient.detect_credential(AUDIENCE)
-    except ambient.GitHubOidcPermissionCredentialError as error:
+    wanted, where = Pkcs11Uri.parse(uri), remote.shown(uri)
+    pin = _Pin(wanted, password)
+    with _explained(where):
+        token = _token(wanted)
+        with token.open() as session:
+            public = _public(session, wanted, where)
+        if public is None:
+            with _logged_in(token, pin) as session:
+                public = _public(session, wanted, where)
+    if public is None:
         raise EvidenceError(
-            "this GitHub job may not have an identity token",
-            hint="give the job `permissions: {id-token: write}`; pull requests from forks "
-            "cannot have it",
-        ) from error
-    except ambient.AmbientCredentialError as error:
-        refused = "malformed" in str(error).lower() or "mismatch" in str(error).lower()
-        raise (EvidenceError if refused else TransientError)(
-            f"this CI gives no identity token: {_line(error)}"
-        ) from error
-    except Exception as error:  # what its HTTP client raises has no common root
-        raise TransientError(f"this CI gives no identity token: {_line(error)}") from error
+            f"the token has no public key or certificate for {where}",
+            hint="pkcs11-tool --list-objects shows what it has",
+        )
+
+    def ask(data: bytes) -> bytes:
+        with _explained(where), _logged_in(_token(wanted), pin) as session:
+            return _sign(session, wanted, pin, data)
+
+    return RemoteSigner(where, public, ask)
 
 
-@contextlib.contextmanager
-def surroundings() -> Iterator[None]:
-    """Let libraries on requests and urllib3 see the authorities and proxy that all else uses.
+def generate(uri: str, password: Callable[[], bytes]) -> PublicKey:
+    """Make a P-256 key pair on the token and return its public half.
 
-    They know ``REQUESTS_CA_BUNDLE`` and ``HTTPS_PROXY`` and not ``SSL_CERT_FILE`` or our settings.
+    The private half is made there and cannot leave. InvalidInputError if a key of this label or
+    id is there already; else errors as :func:`open_key`.
     """
-    from imgforge import settings
+    import_library()
+    import pkcs11
+    from pkcs11.util.ec import encode_named_curve_parameters
 
-    wanted = {
-        "REQUESTS_CA_BUNDLE": os.environ.get("SSL_CERT_FILE"),
-        "HTTPS_PROXY": settings.load().network.proxy,
+    wanted, where = Pkcs11Uri.parse(uri), remote.shown(uri)
+    pin = _Pin(wanted, password)
+    with _explained(where), _logged_in(_token(wanted), pin, rw=True) as session:
+        for kind in (pkcs11.ObjectClass.PRIVATE_KEY, pkcs11.ObjectClass.PUBLIC_KEY):
+            if _found(session, kind, wanted):
+                raise InvalidInputError(
+                    f"{where} exists and keys are never overwritten",
+                    hint="choose another object= or id=, or remove the old key",
+                )
+        domain = session.create_domain_parameters(
+            pkcs11.KeyType.EC,
+            {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")},
+            local=True,
+        )
+        domain.generate_keypair(
+            id=wanted.id or secrets.token_bytes(_ID_SIZE),
+            label=wanted.label,
+            store=True,
+            capabilities=pkcs11.MechanismFlag.SIGN | pkcs11.MechanismFlag.VERIFY,
+            private_template={
+                pkcs11.Attribute.SENSITIVE: True,
+                pkcs11.Attribute.EXTRACTABLE: False,
+            },
+        )
+        public = _public(session, wanted, where)
+    if public is None:
+        raise EvidenceError(f"the token does not show the key {where} that it has just made")
+    return public
+
+
+def import_library() -> None:
+    """ToolMissingError if python-pkcs11 is not installed."""
+    try:
+        import pkcs11  # noqa: F401
+    except ImportError as error:
+        raise remote.extra_missing("PKCS #11", "pkcs11") from error
+
+
+def _token(wanted: Pkcs11Uri) -> pkcs11.Token:
+    import_library()
+    import pkcs11
+    from pkcs11.exceptions import PKCS11Error
+
+    if not wanted.module.is_file():
+        raise ToolMissingError(
+            f"there is no PKCS #11 module {wanted.module}",
+            hint="install the token's driver, such as softhsm2, opensc-pkcs11 or ykcs11",
+        )
+    try:
+        library = pkcs11.lib(str(wanted.module))
+    except (PKCS11Error, RuntimeError) as error:
+        raise ToolMissingError(
+            f"{wanted.module} cannot be used as a PKCS #11 module: {_said(error)}"
+        ) from error
+    ready = [
+        token
+        for token in library.get_tokens()
+        if token.flags & pkcs11.TokenFlag.TOKEN_INITIALIZED
+        and (wanted.slot is None or token.slot.slot_id == wanted.slot)
+    ]
+    found = [token for token in ready if _is(token, wanted)]
+    if len(found) != 1:
+        there = ", ".join(repr(token.label) for token in ready) or "none"
+        raise EvidenceError(
+            f"{len(found) or 'no'} tokens of {wanted.module.name} fit the URI, where one must",
+            hint=f"tokens there: {there}; is it plugged in?",
+        )
+    return found[0]
+
+
+def _is(token: pkcs11.Token, wanted: Pkcs11Uri) -> bool:
+    has = {
+        "token": token.label,
+        "serial": token.serial.decode(errors="replace").strip(),
+        "manufacturer": token.manufacturer_id,
+        "model": token.model,
     }
-    added = {name: value for name, value in wanted.items() if value and name not in os.environ}
-    os.environ.update(added)
+    return all(has[name] == value for name, value in wanted.token.items())
+
+
+@contextmanager
+def _logged_in(token: pkcs11.Token, pin: _Pin, *, rw: bool = False) -> Iterator[pkcs11.Session]:
+    import pkcs11
+
+    flags = token.flags
+    if flags & pkcs11.TokenFlag.USER_PIN_LOCKED:
+        raise _locked(token.label)
+    given: object = None
+    if flags & pkcs11.TokenFlag.PROTECTED_AUTHENTICATION_PATH:
+        given = pkcs11.types.PROTECTED_AUTH
+    elif flags & pkcs11.TokenFlag.LOGIN_REQUIRED:
+        given = pin.get()
+    with token.open(rw=rw, user_pin=given) as session:
+        yield session
+
+
+def _found(session: pkcs11.Session, kind: Any, wanted: Pkcs11Uri) -> list[pkcs11.Object]:  # noqa: ANN401 - its enumeration is not typed
+    import pkcs11
+
+    attributes: dict[Any, Any] = {pkcs11.Attribute.CLASS: kind}
+    if wanted.label is not None:
+        attributes[pkcs11.Attribute.LABEL] = wanted.label
+    if wanted.id is not None:
+        attributes[pkcs11.Attribute.ID] = wanted.id
+    return list(session.get_objects(attributes))
+
+
+def _public(session: pkcs11.Session, wanted: Pkcs11Uri, where: str) -> PublicKey | None:
+    import pkcs11
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    attribute = pkcs11.Attribute
+    keys = _found(session, pkcs11.ObjectClass.PUBLIC_KEY, wanted)
+    found: list[PublicKey] = []
+    try:
+        for key in keys:
+            if key[attribute.KEY_TYPE] == pkcs11.KeyType.RSA:
+                numbers = rsa.RSAPublicNumbers(
+                    int.from_bytes(key[attribute.PUBLIC_EXPONENT]),
+                    int.from_bytes(key[attribute.MODULUS]),
+                )
+                found.append(PublicKey.of(numbers.public_key(), where))
+            elif key[attribute.KEY_TYPE] == pkcs11.KeyType.EC and key[attribute.EC_PARAMS] == _P256:
+                point = _octets(key[attribute.EC_POINT])
+                curve = ec.SECP256R1()
+                made = ec.EllipticCurvePublicKey.from_encoded_point(curve, point)
+                found.append(PublicKey.of(made, where))
+            else:
+                raise EvidenceError(
+                    f"{where} is of a kind that imgforge does not accept",
+                    hint="use ECDSA on P-256 or RSA of 2048 bits or more",
+                )
+        if not keys:
+            for held in _found(session, pkcs11.ObjectClass.CERTIFICATE, wanted):
+                certificate = x509.load_der_x509_certificate(held[attribute.VALUE])
+                found.append(PublicKey.of(certificate.public_key(), where))
+    except ValueError as error:
+        raise EvidenceError(f"the token's public key for {where} cannot be read") from error
+    if len(set(found)) > 1:
+        raise EvidenceError(
+            f"{len(found)} keys of the token fit {where}", hint="name one by id= or object="
+        )
+    return found[0] if found else None
+
+
+def _octets(point: bytes) -> bytes:
+    # An EC point is a DER OCTET STRING; some tokens leave its header out (PKCS #11 2.20, 12.3.3).
+    return point[2:] if point[:2] == bytes((4, len(point) - 2)) else point
+
+
+def _sign(session: pkcs11.Session, wanted: Pkcs11Uri, pin: _Pin, data: bytes) -> bytes:
+    import pkcs11
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    found = _found(session, pkcs11.ObjectClass.PRIVATE_KEY, wanted)
+    if len(found) != 1:
+        raise EvidenceError(
+            f"{len(found) or 'no'} private keys of the token fit the URI, where one must",
+            hint="name it by id= or object=; pkcs11-tool --login --list-objects shows them",
+        )
+    key: Any = found[0]
+    again = {"pin": pin.get()} if key[pkcs11.Attribute.ALWAYS_AUTHENTICATE] else {}
+    digest = hashlib.sha256(data).digest()
+    if key.key_type == pkcs11.KeyType.RSA:
+        mechanism = pkcs11.Mechanism.RSA_PKCS
+        return bytes(key.sign(_DIGEST_INFO + digest, mechanism=mechanism, **again))
+    raw = bytes(key.sign(digest, mechanism=pkcs11.Mechanism.ECDSA, **again))
+    half = len(raw) // 2
+    return encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
+
+
+@contextmanager
+def _explained(where: str) -> Iterator[None]:
+    """Turn what the token answers into our errors."""
+    import_library()
+    from pkcs11 import exceptions
+
     try:
         yield
-    finally:
-        for name in added:
-            os.environ.pop(name, None)
+    except (exceptions.PinIncorrect, exceptions.PinInvalid, exceptions.PinLenRange) as error:
+        raise EvidenceError(
+            f"the token refuses this PIN for {where}",
+            hint="set IMGFORGE_KEY_PASSWORD or --password-file to the PIN; tokens lock after a few "
+            "wrong ones",
+        ) from error
+    except exceptions.PinLocked as error:
+        raise _locked(where) from error
+    except (exceptions.DeviceRemoved, exceptions.TokenNotPresent) as error:
+        raise EvidenceError(f"the token of {where} was removed") from error
+    except exceptions.PKCS11Error as error:
+        raise EvidenceError(f"the token fails for {where}: {_said(error)}") from error
 
 
-def _line(value: object) -> str:
-    return " ".join(str(value).split())[:300]
+def _locked(what: str) -> EvidenceError:
+    return EvidenceError(
+        f"the PIN of the token {what} is locked",
+        hint="unlock it with its security officer's PIN (or PUK) and its own tools",
+    )
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".strip()

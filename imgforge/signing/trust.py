@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgforge import strictjson
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.types import canonical_json, sha256
+from imgforge.signing.identity_token import surroundings
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig
@@ -68,6 +69,19 @@ def load(file: Path | None) -> Trust:
         ) from error
 
 
+def root_of(file: Path | None) -> bytes | None:
+    """Return the text of the trusted root in a trust configuration; None is the public one's.
+
+    InvalidInputError if there is none in it.
+    """
+    if file is None:
+        return None
+    try:
+        return canonical_json(strictjson.load_object(read(file))["trustedRoot"])
+    except (KeyError, ValueError) as error:
+        raise InvalidInputError(f"{file} is not a Sigstore trust configuration") from error
+
+
 def read(file: Path) -> bytes:
     """Return the bytes of a trust configuration; InvalidInputError if they cannot be read."""
     try:
@@ -91,7 +105,8 @@ def _public() -> ClientTrustConfig:
     from sigstore.models import ClientTrustConfig
 
     try:
-        return ClientTrustConfig.production()
+        with surroundings():
+            return ClientTrustConfig.production()
     except Exception as error:
         from tuf.api.exceptions import DownloadError
 

@@ -20,9 +20,7 @@ from imgforge.oci.layout import Blobs, CorruptLayoutError, Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
-from imgforge.verify import judge
 from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry
-from imgforge.verify.conditions import Judged
 from imgforge.verify.demand import OURS, TYPES, Attested, Demand, SignedBy, by_key
 from imgforge.verify.proven import Attestation, Verified
 from imgforge.verify.signed import signature
@@ -167,6 +165,9 @@ def _verified(
     content: Blobs | None,
 ) -> Verified:
     """Judge ``top`` and the images under it; ``content`` has their layers, if they were wanted."""
+    from imgforge.verify import judge
+    from imgforge.verify.conditions import Judged
+
     day = dt.datetime.now(dt.UTC).date()
 
     def proven(image: Descriptor, *also: str, signed: bool = False) -> Verified:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -165,14 +164,16 @@ class InRegistry:
 
     def bundles(self, digest: str, kinds: Collection[str]) -> Found:
         """See :class:`Attached`; the referrers API, or the tag that stands in for it, is asked."""
-        from imgforge.oci.referrers import listed
+        from imgforge.oci.referrers import MAX_LISTED, listed
 
         out = Found()
         try:
-            claims = listed(self._registry, digest)
+            claims = listed(self._registry, digest, most=MAX_LISTED)
         except (RegistryError, TransientError) as error:
             out.troubles.append(error)
             return out
+        if len(claims) == MAX_LISTED:
+            out.cut.append(f"over {MAX_LISTED} things are listed for {digest}: the first counted")
         ranked = _ranked(claims, lambda each: each.annotations.get(_PREDICATE), kinds)
         todo = _capped(ranked, digest, out)
         self._together(todo, lambda claim: self._fetch(claim, digest, kinds), out)
@@ -209,6 +210,7 @@ class InRegistry:
         """Do ``task`` for each, several at a time; what comes of it is noted in their order."""
         if not todo:
             return
+        from concurrent.futures import ThreadPoolExecutor
 
         def tried(each: object) -> Piece | str | RegistryError | TransientError | None:
             if not self._purse.thing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge.verify import signatories
@@ -39,7 +40,7 @@ def export(
     names: set[str] = set()
     texts = []
     for demand in demands:
-        files = {}
+        files: dict[Path, bytes] = {}
         for by in demand.signed_by:
             files |= signatories.files(by)
         texts.append(EXPORTS[kind](demand, _name(demand, names), files=files, partial=partial))

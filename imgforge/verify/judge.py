@@ -48,14 +48,17 @@ class Heard:
         return [each for each in self.proven if each.predicate_type == kind]
 
 
-def hear(
-    pieces: Iterable[Piece],
-    blobs: Blobs,
-    digests: Collection[str],
-    signatories: Sequence[Signatory],
-    heard: Heard,
-) -> None:
-    """Add to ``heard`` what ``pieces`` prove of one of ``digests``."""
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Statements of one of the types ``kinds`` about one of ``digests``, by one of ``who``."""
+
+    digests: Sequence[str]
+    kinds: Collection[str]
+    who: Sequence[Signatory]
+
+
+def hear(pieces: Iterable[Piece], blobs: Blobs, sought: Sought, heard: Heard) -> None:
+    """Add to ``heard`` what ``pieces`` prove of what is sought, and why others do not."""
     for piece in pieces:
         reasons: list[str] = []
         try:
@@ -63,20 +66,30 @@ def hear(
         except CorruptLayoutError as error:
             heard.refused.append(f"{piece}: {error.message}")
             continue
-        for who in signatories:
+        for who in sought.who:
             try:
-                heard.proven.append(_said(piece, data, digests, who))
-                break
+                one = said(piece, data, sought.digests, who)
             except ValueError as error:
                 reasons.append(str(error))
             except TransientError as error:
                 heard.troubles.append(error)  # another may prove it without that service
+            else:
+                if one.predicate_type in sought.kinds:
+                    heard.proven.append(one)
+                else:
+                    heard.refused.append(f"{piece}: {_other(one, sought.kinds)}")
+                break
         else:
             told = "; ".join(dict.fromkeys(reasons)) or "what would prove it does not answer"
             heard.refused.append(f"{piece}: {told}")
 
 
-def _said(piece: Piece, data: bytes, digests: Collection[str], who: Signatory) -> Attestation:
+def _other(one: Attestation, kinds: Collection[str]) -> str:
+    asked = "that the image is signed" if set(kinds) == {SIGNATURE} else "what it was taken for"
+    return f"it says {one.predicate_type!a}, not {asked}"
+
+
+def said(piece: Piece, data: bytes, digests: Collection[str], who: Signatory) -> Attestation:
     """Return what one piece proves; ValueError with the reason if nothing."""
     if piece.kind == attached.OLDER_SIGNATURE:
         payload = simple.SimpleSignature.from_layer(piece.layer, data)
@@ -110,7 +123,7 @@ def evidence(
         new = [piece for piece in found.pieces if piece not in heard.found.pieces]
         heard.found.add(found)
         heard.troubles += found.troubles
-        hear(new, where.blobs, digests, who, heard)
+        hear(new, where.blobs, Sought(digests, kinds, who), heard)
         if all(heard.of(kind) for kind in kinds):
             break
     return heard

@@ -11,12 +11,12 @@ from imgforge.errors import EvidenceError, RegistryError, TransientError
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.signing.statement import SIGNATURE
-from imgforge.verify import judge
 from imgforge.verify.attached import InRegistry
 from imgforge.verify.demand import Demand
 
 if TYPE_CHECKING:
     from imgforge.signing.signatory import Signatory
+    from imgforge.verify.judge import Heard
 
 
 def signature(
@@ -54,8 +54,9 @@ def signature(
     )
 
 
-def _heard(place: Reference, digest: str, who: Signatory) -> judge.Heard:
+def _heard(place: Reference, digest: str, who: Signatory) -> Heard:
     from imgforge.oci.registry import Registry
+    from imgforge.verify import judge
 
     with (
         tempfile.TemporaryDirectory(prefix="imgforge-verify-") as scratch,

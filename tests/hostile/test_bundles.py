@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import demanded
 import pytest
 import tiny
 from hypothesis import given, settings
@@ -19,10 +20,13 @@ from imgforge.errors import EvidenceError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import EMPTY, EMPTY_JSON, MANIFEST, Descriptor, Platform
 from imgforge.signing import bundle, dsse, key, statement
+from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
+from imgforge.verify import judge
+from imgforge.verify.attached import BUNDLE, Piece
 
 PREDICATES = [
-    (statement.SPDX, b'{"spdxVersion":"SPDX-2.3"}'),
+    (statement.SPDX, demanded.SPDX),
     (statement.PROVENANCE, b'{"buildDefinition":{}}'),
 ]
 NEEDED = frozenset(kind for kind, _ in PREDICATES)
@@ -69,7 +73,7 @@ def attach(layout: Layout, image: Descriptor, data: bytes) -> Descriptor:
 
 
 def accepted(layout: Layout, image: Descriptor, signer: KeySigner) -> verify.Verified:
-    return verify.verify_layout(layout, image, signer.public_key, require=NEEDED, deep=True)
+    return verify.verify_layout(layout, image, demanded.by(signer, NEEDED), deep=True)
 
 
 def refused(layout: Layout, image: Descriptor, signer: KeySigner, reason: str = "") -> None:
@@ -83,13 +87,13 @@ def test_honest_evidence_is_accepted_and_told(layout: Layout, signer: KeySigner)
     layout.write_index([image, *evidence])
     proven = accepted(layout, image, signer)
     assert proven.digest == image.digest
-    assert proven.key == signer.public_key.fingerprint
+    assert proven.signers == (f"the key {signer.public_key.fingerprint}",)
     assert [a.predicate_type for a in proven.attestations] == [
         statement.SIGNATURE,
         statement.SPDX,
         statement.PROVENANCE,
     ]
-    assert proven.attestations[1].predicate == {"spdxVersion": "SPDX-2.3"}
+    assert proven.attestations[1].predicate == json.loads(demanded.SPDX)
     assert [layout.has(a.bundle) for a in proven.attestations] == [True] * 3
 
 
@@ -235,12 +239,12 @@ def test_a_statement_of_ours_that_says_something_else_is_no_signature(
     value = json.loads(statement.about([subject], statement.SIGNATURE, {}).to_bytes())
     good = resigned(layout, image, signer, json.dumps(value).encode())
     layout.write_index([image, good])
-    verify.verify_layout(layout, image, signer.public_key)
+    verify.verify_layout(layout, image, demanded.by(signer))
     edit(value)
     bad = resigned(layout, image, signer, json.dumps(value).encode())
     layout.write_index([image, bad])
     with pytest.raises(EvidenceError, match="no valid signature"):
-        verify.verify_layout(layout, image, signer.public_key)
+        verify.verify_layout(layout, image, demanded.by(signer))
 
 
 def test_a_signed_payload_of_another_type_is_no_statement(
@@ -328,9 +332,9 @@ def test_an_index_needs_every_platform(layout: Layout, signer: KeySigner) -> Non
 def test_platforms_can_be_asked_for(layout: Layout, signer: KeySigner) -> None:
     top, evidence = indexed(layout, signer)
     layout.write_index([top, *evidence[0], *evidence[1]])
-    key_ = signer.public_key
+    key_ = demanded.by(signer)
     amd64, arm64 = Platform("linux", "amd64"), Platform("linux", "arm64")
-    proven = verify.verify_layout(layout, top, key_, require=NEEDED, platforms=[amd64])
+    proven = verify.verify_layout(layout, top, demanded.by(signer, NEEDED), platforms=[amd64])
     assert [p for p, _ in proven.platforms] == [amd64]
     with pytest.raises(EvidenceError, match="no valid signature"):
         verify.verify_layout(layout, top, key_, platforms=[arm64])
@@ -390,10 +394,10 @@ def test_no_changed_byte_of_a_bundle_proves_anything_else(data: st.DataObject) -
     position = data.draw(st.integers(0, len(good) - 1))
     byte = data.draw(st.integers(0, 255))
     changed = good[:position] + bytes([byte]) + good[position + 1 :]
-    descriptor = Descriptor(bundle.MEDIA_TYPE, SIGNED, len(changed))
-    expected = verify._judge(good, public, SIGNED, descriptor)
+    piece = Piece(BUNDLE, Descriptor(bundle.MEDIA_TYPE, SIGNED, len(changed)))
+    expected = judge.said(piece, good, [SIGNED], ByKey(public))
     try:
-        proven = verify._judge(changed, public, SIGNED, descriptor)
+        proven = judge.said(piece, changed, [SIGNED], ByKey(public))
     except ValueError:
         return
     assert proven == expected

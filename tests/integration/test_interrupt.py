@@ -40,7 +40,7 @@ def state(project: Path, key: Key) -> str:
     """Verify whatever is there, deeply; return its digest."""
     done = imgforge("verify", "--key", key.public, "--format", "json", cwd=project)
     record = json.loads((project / ".imgforge/build.json").read_text())
-    digest = str(json.loads(done.stdout)["digest"])
+    digest = str(json.loads(done.stdout)["images"][0]["digest"])
     assert record["image"]["digest"] == digest
     return digest
 

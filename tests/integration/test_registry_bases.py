@@ -10,13 +10,8 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
-import ssl
 import tarfile
-import time
 import tomllib
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +19,10 @@ from pathlib import Path
 import authority
 import pytest
 import signedbase
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from fakeregistry import FakeRegistry, Reply, Seen
-from fakeregistry import serve as serve_fake
+import tokenserver
+from debianregistry import PASSWORD, TLS, USER, started
 from running import EXAMPLES, docker, imgforge, run, tool
+from tokenserver import TokenServer
 
 from imgforge import bases, cache
 from imgforge.engines import docker as engines
@@ -39,17 +32,6 @@ from imgforge.oci.registry import pull, push
 from imgforge.oci.types import CONFIG, INDEX, MANIFEST, Descriptor, Platform
 
 AMD64 = Platform("linux", "amd64")
-USER, PASSWORD = "us", "made up"
-HTPASSWD = "us:$2b$05$abcdefghijklmnopqrstuuwul6M45OMsfiQ7j8R7CTa9aLYGDMnYO\n"
-CONFIGURATION = {
-    "version": "0.1",
-    "log": {"level": "warn", "accesslog": {"disabled": True}},
-    "storage": {"filesystem": {"rootdirectory": "/var/lib/registry"}},
-    "http": {
-        "addr": ":5000",
-        "tls": {"certificate": "/secured/server.pem", "key": "/secured/server.key"},
-    },
-}
 NO_LOG = ("--use-signing-config=false", "--tlog-upload=false", "-y")
 
 
@@ -65,20 +47,7 @@ class Secured:
 @contextlib.contextmanager
 def served(image: str, folder: Path, auth: Mapping[str, object]) -> Iterator[Secured]:
     """Run the registry with TLS and ``auth``; the environment lets this process use it."""
-    (folder / "htpasswd").write_text(HTPASSWD)
-    # JSON is YAML.
-    (folder / "config.yml").write_text(json.dumps({**CONFIGURATION, "auth": auth}))
-    for path in (folder, *folder.iterdir()):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    name = f"imgforge-test-{os.getpid()}-{next(iter(auth))}"
-    docker(
-        *("run", "--detach", "--rm", "--name", name, "--read-only", "--cap-drop", "ALL"),
-        *("--publish", "127.0.0.1::5000", "--volume", f"{folder}:/secured:ro"),
-        *("--volume", "/var/lib/registry", "--entrypoint", "/usr/bin/docker-registry"),
-        *(image, "serve", "/secured/config.yml"),
-    )
-    try:
-        place = "localhost:" + docker("port", name, "5000/tcp").stdout.strip().rpartition(":")[2]
+    with started(image, folder, auth=auth, tls=TLS) as place:
         packed = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (folder / "config.json").write_text(json.dumps({"auths": {place: {"auth": packed}}}))
         env = {
@@ -87,28 +56,10 @@ def served(image: str, folder: Path, auth: Mapping[str, object]) -> Iterator[Sec
             "COSIGN_PASSWORD": "x",
             "HOME": str(folder),
         }
-        _await(place, folder / "ca.pem")
         with pytest.MonkeyPatch.context() as patch:
             for variable in ("SSL_CERT_FILE", "DOCKER_CONFIG"):
                 patch.setenv(variable, env[variable])
             yield Secured(place, folder, env)
-    finally:
-        docker("rm", "--force", "--volumes", name)
-
-
-def _await(place: str, ca: Path) -> None:
-    context = ssl.create_default_context(cafile=str(ca))
-    until = time.monotonic() + 20
-    while True:
-        try:
-            urllib.request.urlopen(f"https://{place}/v2/", timeout=2, context=context)
-        except urllib.error.HTTPError as error:
-            if error.code != 401:
-                pytest.fail(f"the registry answers with {error.code}")
-            return
-        except OSError:
-            assert time.monotonic() < until, "the registry does not answer"
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -314,59 +265,19 @@ def test_a_token_server_is_asked_with_the_password(
     folder = tmp_path / "tokens"
     folder.mkdir()
     authority.make(folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    tokens = FakeRegistry(fault=lambda seen: _token(seen, folder))
-    with serve_fake(tokens, context):
-        auth = {
-            "token": {
-                "realm": f"https://{tokens.place}/token",
-                "service": "tests",
-                "issuer": "tests",
-                "rootcertbundle": "/secured/server.pem",
-            }
-        }
-        with served(registry_image, folder, auth) as secured:
-            name = f"{secured.place}/team/base"
-            top = signedbase.make(layout)
-            push(layout, top, name)
-            policy = signedbase.exempting(tmp_path)
-            base = bases.resolve(f"{name}@{top.digest}", (AMD64,), policy=policy, say=print)
-            assert base.digest == top.digest
-    assert any("scope=repository%3Ateam%2Fbase%3Apull" in seen.path for seen in tokens.seen)
-    assert all("authorization" in seen.headers for seen in tokens.seen)
-
-
-def _token(seen: Seen, folder: Path) -> Reply:
-    """Answer as distribution's token specification says, for whoever knows the password."""
     packed = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    if seen.headers.get("authorization") != f"Basic {packed}":
-        return Reply(401)
-    certificate = x509.load_pem_x509_certificate((folder / "server.pem").read_bytes())
-    key = serialization.load_pem_private_key((folder / "server.key").read_bytes(), None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    access = {"type": "repository", "name": "team/base", "actions": ["pull", "push"]}
-    now = int(time.time())
-    claims = {
-        "iss": "tests",
-        "sub": USER,
-        "aud": "tests",
-        "jti": str(now),
-        "iat": now,
-        "nbf": now - 60,
-        "exp": now + 300,
-        "access": [access],
-    }
-    head = {"typ": "JWT", "alg": "ES256", "x5c": [base64.b64encode(der).decode()]}
-    text = f"{_url64(json.dumps(head).encode())}.{_url64(json.dumps(claims).encode())}"
-    r, s = utils.decode_dss_signature(key.sign(text.encode(), ec.ECDSA(hashes.SHA256())))
-    token = f"{text}.{_url64(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-    return Reply(200, {"Content-Type": "application/json"}, json.dumps({"token": token}).encode())
-
-
-def _url64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+    with (
+        tokenserver.served(TokenServer(folder, packed, "")) as tokens,
+        served(registry_image, folder, tokens.auth) as secured,
+    ):
+        name = f"{secured.place}/team/base"
+        top = signedbase.make(layout)
+        push(layout, top, name)
+        policy = signedbase.exempting(tmp_path)
+        base = bases.resolve(f"{name}@{top.digest}", (AMD64,), policy=policy, say=print)
+        assert base.digest == top.digest
+    assert any("repository:team/base:pull" in scopes for scopes in tokens.scopes)
+    assert all("authorization" in seen.headers for seen in tokens.seen)
 
 
 def test_a_base_with_setuid_files_is_flattened_and_holds_the_same(

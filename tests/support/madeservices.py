@@ -16,8 +16,8 @@ from cryptography import x509
 from madesigstore import Sigstore, hashedrekord2, pae, pem, timestamp
 
 from imgforge.signing.dsse import Envelope
+from imgforge.signing.identity_token import Token, read
 from imgforge.signing.services import Services, Verifier
-from imgforge.signing.token import Token, read
 from imgforge.signing.trust import Log, Trust
 
 

@@ -62,7 +62,9 @@ def ecdsa(key: Key, data: bytes) -> bytes:
 def pem(der: bytes) -> bytes:
     """Return a certificate or a public key as PEM."""
     label = b"PUBLIC KEY" if len(der) < 120 else b"CERTIFICATE"
-    return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label, base64.encodebytes(der), label)
+    text = base64.b64encode(der)
+    lines = b"\n".join(text[i : i + 64] for i in range(0, len(text), 64))
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, lines, label)
 
 
 def pae(payload: bytes, kind: str = "application/vnd.in-toto+json") -> bytes:
@@ -330,6 +332,11 @@ def _tlv(tag: int, *parts: bytes) -> bytes:
     return bytes([tag, 0x80 | len(size)]) + size + body
 
 
+def utf8(text: str) -> bytes:
+    """Return a DER UTF8String."""
+    return _tlv(0x0C, text.encode())
+
+
 def _oid(dotted: str) -> bytes:
     first, second, *rest = (int(arc) for arc in dotted.split("."))
     body = bytes([first * 40 + second])
@@ -458,7 +465,7 @@ class Sigstore:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
-        texts = {arc: _tlv(0x0C, text.encode()) for arc, text in claims.items()} | dict(raw or {})
+        texts = {arc: utf8(text) for arc, text in claims.items()} | dict(raw or {})
         for arc, value in texts.items():
             oid = x509.ObjectIdentifier(f"{_ARC}{arc}")
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)

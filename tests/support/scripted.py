@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,8 +31,10 @@ class Scripted:
 
 
 @contextlib.contextmanager
-def scripted(*answers: Answer | Callable[[bytes], Answer]) -> Iterator[Scripted]:
-    """Serve on a free port of 127.0.0.1 until the block ends."""
+def scripted(
+    *answers: Answer | Callable[[bytes], Answer], tls: ssl.SSLContext | None = None
+) -> Iterator[Scripted]:
+    """Serve on a free port of 127.0.0.1, with ``tls`` if given, until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -62,11 +65,17 @@ def scripted(*answers: Answer | Callable[[bytes], Answer]) -> Iterator[Scripted]
         def do_POST(self) -> None:
             self._answer()
 
+        def do_CONNECT(self) -> None:
+            self._answer()
+
         def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    service = Scripted(f"http://127.0.0.1:{server.server_port}", list(answers))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    service = Scripted(f"{scheme}://127.0.0.1:{server.server_port}", list(answers))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

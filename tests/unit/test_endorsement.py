@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 import tiny
@@ -292,6 +291,12 @@ def test_late_witnesses_are_added_in_a_registry(registry: FakeRegistry, sealer: 
     again = borne_out(where, witnessed(sealer, services))
     assert [(e.added, e.referrer) for e in again] == [(False, e.referrer) for e in done]
     assert services.entries == 3
+    # A timestamp comes to what was logged, and nothing is logged twice.
+    trust = services.trust()
+    both = Witnessing(services.real, trust.log, trust.timestamps)
+    stamped = borne_out(where, Witnessed(sealer.signer.public_key, trust, both))
+    assert [e.added for e in stamped] == [True] * 3
+    assert (services.entries, services.stamps) == (3, 3)
 
 
 def test_a_witness_that_fails_leaves_all_as_it_was(
@@ -357,7 +362,7 @@ def test_too_many_things_are_an_error(
 
 
 def test_an_output_without_record_is_said(output: Output, sealer: KeySealer) -> None:
-    record = cast("Path", (output.path / "build.json").resolve())
+    record = (output.path / "build.json").resolve()
     record.write_text("{}")
     with pytest.raises(InvalidInputError, match="missing or of another version"):
         signed(str(output.path), sealer)

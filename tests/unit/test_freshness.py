@@ -65,6 +65,26 @@ def test_what_is_known_of_malware_decides_too(
     assert key(policy) not in {before, listed}
 
 
+def test_the_commit_that_the_files_are_of_decides_too(
+    key: Callable[[Path], str], tmp_path: Path
+) -> None:
+    """The same files may be of a later commit, and the stored provenance names the earlier one."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("")
+    keys = [key(policy)]
+    repository = tmp_path / ".git"
+    repository.mkdir()
+    (repository / "HEAD").write_text("ref: refs/heads/main\n")
+    assert key(policy) == keys[0], "it has no commit yet"
+    (repository / "refs/heads").mkdir(parents=True)
+    for commit in ("a", "b"):
+        (repository / "refs/heads/main").write_text(commit * 40 + "\n")
+        keys.append(key(policy))
+    (repository / "config").write_text('[remote "origin"]\n\turl = https://example.com/acme/web\n')
+    keys.append(key(policy))
+    assert len(set(keys)) == len(keys)
+
+
 def test_all_that_pins_the_organisations_policy_decides_too(
     make_project: Callable[..., project.Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

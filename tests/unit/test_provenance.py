@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import pytest
 from packageurl import PackageURL
 
 from imgforge import lock, provenance
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
+from imgforge.source import Source
 
 SEAL = "sha512-" + "A" * 86 + "=="
-INPUTS = provenance.Inputs(*(f"sha256:{c * 64}" for c in "1234"))
+ONE, TWO, THREE, FOUR = (f"sha256:{c * 64}" for c in "1234")
+INPUTS = provenance.Inputs(ONE, TWO, THREE, FOUR)
 
 
 def predicate(plan: BuildPlan) -> dict[str, object]:
@@ -40,6 +43,40 @@ def test_a_flattened_base_is_named_as_its_registry_has_it(
         "name": base.name,
         "annotations": {"flattened": base.digest},
     }
+
+
+@pytest.mark.parametrize(
+    ("source", "written"),
+    [
+        (
+            Source(
+                "git+https://example.com/acme/web@refs/heads/main", "refs/heads/main", "c0", False
+            ),
+            {
+                "uri": "git+https://example.com/acme/web@refs/heads/main",
+                "annotations": {"dirty": False},
+            },
+        ),
+        (
+            Source("", "refs/heads/x", "c0", True),
+            {"annotations": {"dirty": True, "ref": "refs/heads/x"}},
+        ),
+        (Source("", "", "c0", None), {}),
+    ],
+)
+def test_it_names_the_commit_and_whether_it_was_changed(
+    make_plan: Callable[..., BuildPlan], source: Source, written: dict[str, object]
+) -> None:
+    inputs = dataclasses.replace(INPUTS, source=source)
+    value = provenance.predicate(make_plan(), inputs, engine="native", tools={})
+    named = [d for d in dependencies(value) if d.get("name") == "source"]
+    assert named == [{"name": "source", "digest": {"gitCommit": "c0"}, **written}]
+    assert not [d for d in dependencies(predicate(make_plan())) if d.get("name") == "source"]
+
+
+def dependencies(value: Mapping[str, object]) -> list[dict[str, object]]:
+    found = json.loads(json.dumps(value))["buildDefinition"]["resolvedDependencies"]
+    return list(found)
 
 
 def test_it_says_the_same_each_time(make_plan: Callable[..., BuildPlan]) -> None:

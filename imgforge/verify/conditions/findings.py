@@ -44,9 +44,13 @@ def reasons(attested: Attested, predicate: object, day: dt.date) -> Iterator[str
         yield f"{shown(attested.type)} is no type of findings that is read here"
         return
     own = attested.type == FINDINGS
-    if attested.max_age is not None:
+    try:
         scan = own_day(predicate) if own else vulnerabilities.day(predicate)
+        # Also where no age is demanded: the newest scan counts, and none is newer than this one.
         yield from _aged(scan, attested.max_age, day)
+    except Unreadable as error:
+        if attested.max_age is not None:
+            yield str(error)
     if attested.below is not None:
         read = (
             found(predicate, day) if own else vulnerabilities.found(attested.type, predicate, day)
@@ -119,9 +123,9 @@ def _date(said: object) -> dt.date | None:
     return None
 
 
-def _aged(scan: dt.date, most: int, day: dt.date) -> Iterator[str]:
+def _aged(scan: dt.date, most: int | None, day: dt.date) -> Iterator[str]:
     age = (day - scan).days
-    if age > most:
+    if most is not None and age > most:
         yield f"the scan is of {scan} and {age} days old, over {most}"
     elif age < -_SKEW:
         yield f"the scan is of {scan}, which is still to come"

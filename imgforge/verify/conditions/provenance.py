@@ -148,11 +148,18 @@ def _claims(kind: str, predicate: object, version: _Version) -> Iterator[_Claim]
             where = f"{path}.configSource.uri"
             yield _Claim(where, at(config, "uri"), pinned=_pinned(config))
     for index, material in enumerate(_materials(predicate, version)):
-        uri = material.get("uri")
-        named = kind == IMGFORGE and material.get("name") == "source"
-        if named or (isinstance(uri, str) and uri[:4].lower() in {"git+", "git:"}):
+        if (kind == IMGFORGE and material.get("name") == "source") or _is_git(material):
             where = f"{version.materials[-1]}[{index}].uri"
-            yield _Claim(where, uri, pinned=_pinned(material))
+            yield _Claim(where, material.get("uri"), pinned=_pinned(material))
+
+
+def _is_git(material: Mapping[str, object]) -> bool:
+    """Whether it is a commit of a repository, or nobody can tell what it is."""
+    uri = material.get("uri")
+    if uri is not None and not isinstance(uri, str):
+        return True
+    git = uri is not None and uri[:4].lower() in {"git+", "git:"}
+    return git or at(material, "digest", "gitCommit") is not None
 
 
 def _contexts(predicate: object, version: _Version) -> Iterator[_Claim]:

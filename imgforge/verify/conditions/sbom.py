@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_LISTED: Final = 500_000
 _NAMED: Final = 5
 _PURL: Final = re.compile(
-    r"pkg:/*(?P<type>[A-Za-z][A-Za-z0-9.+-]*)/(?P<path>[^@?#]+|(?:%40|@)[^@?#]+)"
+    r"pkg:/*(?P<type>[A-Za-z][A-Za-z0-9.+-]*)/(?P<path>@?[^@/?#]+/[^@?#]+|[^@?#]+)"
     r"(?:@(?P<version>[^?#]*))?(?:\?(?P<query>[^#]*))?(?:#.*)?"
 )
 _FOLDED: Final = frozenset({"deb", "apk", "rpm", "github", "bitbucket", "composer", "oci"})

@@ -37,6 +37,8 @@ _NUMBER: Final = re.compile(r"(?:10|[0-9])(?:\.[0-9]{1,6})?")
 _SARIF: Final[Mapping[str, int]] = {"none": 0, "note": 1, "warning": 2, "error": WORST}
 """An error may be high or critical: the worse of the two."""
 _TRIVY: Final = ("Vulnerabilities", "Misconfigurations", "Secrets", "Licenses")
+_SCANNED: Final = ("os-pkgs", "lang-pkgs")
+"""Classes of results that say that vulnerabilities were looked for."""
 _HELD: Final = ("PASS", "EXCEPTION")
 _NO_FAULT: Final = ("pass", "notApplicable", "informational")
 
@@ -117,7 +119,10 @@ def _trivy(result: object) -> Iterator[Found]:
     version = at(result, "SchemaVersion")
     if type(version) is not int or version != 2:  # noqa: PLR2004 - the only one that is written
         raise Unreadable(f"scanner.result.SchemaVersion: {shown(version)} is not read")
-    for index, part in enumerate(capped(items(result, "Results"), "Results")):
+    parts = capped(items(result, "Results"), "Results")
+    if not any(at(part, "Class") in _SCANNED for part in parts):
+        raise Unreadable("scanner.result.Results: no packages were scanned")
+    for index, part in enumerate(parts):
         where = f"scanner.result.Results[{index}]"
         text(part, "Target")
         for kind in _TRIVY:

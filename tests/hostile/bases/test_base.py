@@ -17,7 +17,7 @@ from imgforge import cache, lock, verify
 from imgforge.bases import definitions
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
-from imgforge.signing import generate, load_public, statement
+from imgforge.signing import generate, statement
 
 Make = Callable[..., bytes]
 Capture = pytest.CaptureFixture[str]
@@ -186,8 +186,8 @@ def test_what_is_published_verifies_in_every_part(
     assert value["reference"] == f"{target}@{value['digest']}"
     assert registry.tags["1"] == value["digest"]
     wanted = {statement.SPDX, statement.CYCLONEDX, statement.PROVENANCE, statement.FINDINGS}
-    public = load_public(pair.with_suffix(".pub"))
-    proven = verify.verify_registry(f"{target}:1", public, require=wanted)
+    demand = verify.by_key(pair.with_suffix(".pub"), wanted)
+    proven = verify.verify_registry(f"{target}:1", demand)
     assert proven.digest == value["digest"]
     ((_, platform),) = proven.platforms
     predicates = {a.predicate_type: a.predicate for a in platform.attestations}

@@ -386,7 +386,7 @@ def test_what_was_proven_is_proven_for_that_digest_key_and_entry(
     with pytest.raises(EvidenceError, match=r"base\.pub is not one PEM block"):
         trust.demand(base, policy, say=quiet)
     (tmp_path / "base.pub").unlink()
-    with pytest.raises(InvalidInputError, match=r"base\.pub, which cannot be read"):
+    with pytest.raises(InvalidInputError, match=r"base\.pub cannot be read"):
         trust.demand(base, policy, say=quiet)
 
 

@@ -164,3 +164,40 @@ def test_the_schema_of_policies_is_printed(capsys: Capture) -> None:
     schema = json.loads(capsys.readouterr().out)
     assert schema == keys.json_schema()
     jsonschema.validate({"fail-on": "low"}, schema)
+
+
+def test_what_is_demanded_of_images_is_shown(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[[images]]\nmatch = "acme/*"\nplatforms = "index"\n'
+        '[[images.signed-by]]\nkey = "a.pub"\n'
+        '[[images.signed-by]]\nidentity = "dev@example.com"\nissuer = "https://id.example.com"\n'
+        'ref = "refs/tags/*"\n'
+        '[[images.attested]]\ntype = "findings"\nmax-age = 0\nbelow = "high"\n'
+    )
+    assert main(["policy", "show", "--policy", str(path)]) == 0
+    said = "images acme/*: signed by {} or signed by dev@example.com, https://imgforge.dev/findings/v1\n"
+    assert said.format(tmp_path / "a.pub") in capsys.readouterr().out
+    assert main(["policy", "show", "--policy", str(path), "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["policy"]["images"] == [
+        [
+            {
+                "match": "acme/*",
+                "platforms": "index",
+                "signed-by": [
+                    {"key": str(tmp_path / "a.pub"), "log": "waived", "timestamp": "waived"},
+                    {
+                        "identity": "dev@example.com",
+                        "issuer": "https://id.example.com",
+                        "ref": "refs/tags/*",
+                        "log": "required",
+                        "timestamp": "waived",
+                    },
+                ],
+                "attested": [
+                    {"type": "https://imgforge.dev/findings/v1", "below": "high", "max-age": 0}
+                ],
+            }
+        ]
+    ]

@@ -15,6 +15,7 @@ from imgforge.signing.identity import IdentitySealer
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.sealer import KeySealer
 from imgforge.signing.signatory import ByKey
+from imgforge.signing.signer import KeySigner
 
 
 def config(folder: Path, services: MadeServices) -> Path:
@@ -89,6 +90,18 @@ def test_a_key_is_opened_and_known_again(tmp_path: Path) -> None:
         choice.name(asked, None)
 
 
+def test_what_is_logged_is_signed_anew_each_time(tmp_path: Path) -> None:
+    private, _ = generate(tmp_path / "k", b"")
+    trust = config(tmp_path, MadeServices())
+    for log in (False, True):
+        sealer = choice.open_sealer(SignWith(key=str(private), log=log, trust_config=trust), print)
+        assert isinstance(sealer, KeySealer)
+        assert isinstance(sealer.signer, KeySigner)
+        assert sealer.signer.repeatable != log
+        if log:
+            assert sealer.signer.sign(b"x") != sealer.signer.sign(b"x")
+
+
 def test_an_identity_is_opened_with_the_token_that_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +134,7 @@ def test_a_token_that_became_too_old_is_had_again(
     monkeypatch.setattr("imgforge.signing.services.Services", lambda: services)
     sealer = choice.open_sealer(asked, lambda _: None)
     file.write_text(jwt(jti="second"))
-    monkeypatch.setattr("imgforge.signing.token.holds", lambda _: False)
+    monkeypatch.setattr("imgforge.signing.identity_token.holds", lambda _: False)
     choice.said(sealer)
     assert services.certificates == [file.read_text()]
 

@@ -90,6 +90,20 @@ def test_what_was_signed_earlier_is_borne_out_later_and_keeps_what_it_had() -> N
     )
 
 
+def test_who_has_borne_witness_is_not_asked_again() -> None:
+    services = MadeServices()
+    own = sealer(services, log=True, timestamp=True)
+    assert own.witnessed is not None
+    envelope = dsse.sign(SAID, own.signer)
+    whole = json.loads(own.witnessed.seal(envelope))["verificationMaterial"]
+    again = json.loads(own.witnessed.seal(envelope, whole))
+    assert again["verificationMaterial"] == whole
+    assert (services.entries, services.stamps) == (1, 1)
+    foreign = MadeServices().sigstore.tiles.entry(b'{"kind":"x","apiVersion":"1"}')
+    own.witnessed.seal(envelope, {**whole, "tlogEntries": [foreign]})
+    assert (services.entries, services.stamps) == (2, 1)
+
+
 def test_a_signature_by_another_key_gets_no_witness_into_a_bundle() -> None:
     own = sealer(MadeServices(), log=True, timestamp=False)
     assert own.witnessed is not None

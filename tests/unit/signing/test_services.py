@@ -1,250 +1,332 @@
-"""The services that are asked when something is signed, when they refuse, lie, stall or vanish."""
+"""Keys in key services, each asked by its real client; the services stand on loopback.
+
+AWS is moto's server. It signs what it is given as if it were the message, so its own signing is
+told here to take a digest for what it is.
+"""
 
 from __future__ import annotations
 
-import base64
-import json
+import functools
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import keyservices
 import pytest
-from madeservices import jwt
-from madesigstore import NOW, Log, Sigstore, dsse, hashedrekord2, new_key, pae, public, timestamp
-from scripted import Answer, scripted
+import selfsigned
+from keyservices import Service
 
-from imgforge.errors import EvidenceError, InvalidInputError, TransientError
-from imgforge.signing import services as module
-from imgforge.signing.dsse import IN_TOTO, Envelope
-from imgforge.signing.services import Services, Verifier
-from imgforge.signing.trust import Log as LogService
+from imgforge.errors import EvidenceError, ImgforgeError, InvalidInputError, TransientError
+from imgforge.signing.key import public
+from imgforge.signing.signer import open_signer
 
-ENVELOPE = Envelope(IN_TOTO, b'{"a":1}', b"signature")
-SPKI = public(new_key())
-VERIFIER = Verifier(SPKI, b"PEM", "PKIX_ECDSA_P256_SHA_256", is_certificate=False)
-CHAIN = {"signedCertificateEmbeddedSct": {"chain": {"certificates": ["leaf", "root"]}}}
+KINDS = ("EC", "RSA")
+GOOGLE = "gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k"
+ALGORITHMS = {"EC": "EC_SIGN_P256_SHA256", "RSA": "RSA_SIGN_PKCS1_2048_SHA256"}
+
+
+def nobody() -> bytes:
+    pytest.fail("no password is wanted")
+
+
+def signs(uri: str, service: Service) -> None:
+    """Show that the key that ``uri`` names signs."""
+    signer = open_signer(uri, nobody)
+    assert signer.public_key == public(service.key)
+    assert signer.public_key.verify(signer.sign(b"data" * 5000), b"data" * 5000)
+    # Another key has taken its place.
+    kind = "RSA" if hasattr(service.key, "key_size") and service.key.key_size > 256 else "EC"
+    service.key = keyservices.make(kind)
+    with pytest.raises(EvidenceError, match="not its key's"):
+        signer.sign(b"data")
+
+
+@pytest.fixture(params=KINDS)
+def service(request: pytest.FixtureRequest) -> Service:
+    return Service(keyservices.make(request.param))
 
 
 @pytest.fixture
-def pauses() -> list[float]:
-    return []
+def vault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+    for name in ("ADDR", "TOKEN", "NAMESPACE", "CACERT"):
+        monkeypatch.delenv(f"VAULT_{name}", raising=False)
+        monkeypatch.delenv(f"BAO_{name}", raising=False)
+    monkeypatch.delenv("TRANSIT_SECRET_ENGINE_PATH", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with keyservices.serving(Service(keyservices.make("EC")), keyservices.vault) as made:
+        monkeypatch.setenv("VAULT_ADDR", f"{made.address}/")
+        monkeypatch.setenv("VAULT_TOKEN", "let-me")
+        yield made
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scheme", ["hashivault", "openbao"])
+def test_vault_signs(vault: Service, scheme: str, kind: str) -> None:
+    vault.key = keyservices.make(kind)
+    signs(f"{scheme}://release", vault)
+
+
+def test_vault_is_found_as_its_own_tools_find_it(
+    vault: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("VAULT_TOKEN")
+    (tmp_path / ".vault-token").write_text("let-me\n")
+    assert open_signer("hashivault://release", nobody).hint
+    (tmp_path / ".vault-token").unlink()
+    with pytest.raises(InvalidInputError, match="who asks"):
+        open_signer("hashivault://release", nobody)
+    monkeypatch.setenv("BAO_TOKEN", "let-me")
+    assert open_signer("hashivault://release", nobody).hint
+    monkeypatch.setenv("TRANSIT_SECRET_ENGINE_PATH", "elsewhere")
+    with pytest.raises(EvidenceError, match="status 404") as caught:
+        open_signer("hashivault://release", nobody)
+    assert "elsewhere/" in str(caught.value.hint)
+    monkeypatch.setenv("VAULT_ADDR", "http://vault.example")
+    with pytest.raises(InvalidInputError, match="not https"):
+        open_signer("hashivault://release", nobody)
+    monkeypatch.delenv("VAULT_ADDR")
+    with pytest.raises(InvalidInputError, match="where the Vault"):
+        open_signer("hashivault://release", nobody)
+    assert vault.asked
+
+
+def test_vault_behind_its_own_authority(
+    vault: Service, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, context = selfsigned.make(tmp_path)
+    with keyservices.serving(Service(vault.key), keyservices.vault, context) as made:
+        monkeypatch.setenv("VAULT_ADDR", made.address)
+        with pytest.raises(TransientError, match="does not answer"):
+            open_signer("hashivault://release", nobody)
+        monkeypatch.setenv("VAULT_CACERT", str(authority))
+        signs("hashivault://release", made)
+    monkeypatch.setenv("VAULT_CACERT", str(tmp_path / "none"))
+    with pytest.raises(InvalidInputError, match="VAULT_CACERT"):
+        open_signer("hashivault://release", nobody)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind", "told"),
+    [
+        (403, {"errors": ["permission denied"]}, EvidenceError, "refuses"),
+        (404, {"errors": []}, EvidenceError, "status 404"),
+        (503, {"errors": ["Vault is sealed"]}, TransientError, "status 503"),
+        (307, b"", EvidenceError, "status 307"),
+        (200, b"<html>", EvidenceError, "to give"),
+        (200, {"data": []}, EvidenceError, "to give"),
+        (200, {"data": {}}, EvidenceError, "no public half"),
+        (200, {"data": {"latest_version": 1, "keys": {"1": 7}}}, EvidenceError, "no public half"),
+        (
+            200,
+            {"data": {"latest_version": 1, "keys": {"1": {"public_key": "AAAA"}}}},
+            EvidenceError,
+            "not one PEM block",
+        ),
+        (200, b" " * (2 << 20), EvidenceError, "too much"),
+    ],
+)
+def test_what_vault_must_not_say(
+    vault: Service,
+    status: int,
+    said: dict[str, Any] | bytes,
+    kind: type[ImgforgeError],
+    told: str,
+) -> None:
+    vault.instead = (status, {"Location": "http://127.0.0.1:1/"}, said)
+    with pytest.raises(kind, match=told):
+        open_signer("hashivault://release", nobody)
+
+
+@pytest.mark.parametrize("said", [{}, {"signature": "AAAA"}, {"signature": "vault:v2:!"}])
+def test_what_is_no_signature(vault: Service, said: dict[str, str]) -> None:
+    signer = open_signer("hashivault://release", nobody)
+    vault.instead = (200, {}, {"data": said})
+    with pytest.raises(EvidenceError, match="no signature"):
+        signer.sign(b"data")
+
+
+def test_google_signs(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = "RSA" if service.key.key_size > 256 else "EC"
+    with google(service, ALGORITHMS[kind], monkeypatch):
+        signs(f"{GOOGLE}/versions/7", service)
+        signs(GOOGLE, service)
+    assert service.asked[0][1].endswith("/cryptoKeyVersions/7")
+    assert [at for what, at, _ in service.asked if what == "sign"][-1].endswith("/10")
+    assert ("list", GOOGLE[9:], {"filter": "state=ENABLED"}) in service.asked
+
+
+def google(service: Service, algorithm: str, patch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+    """Serve as Google, and have its client talk to that."""
+    from contextlib import contextmanager
+
+    from google.cloud import kms
+    from google.cloud.kms_v1.services.key_management_service.transports import (
+        KeyManagementServiceGrpcTransport,
+    )
+
+    @contextmanager
+    def talking() -> Iterator[None]:
+        with keyservices.google(service, algorithm) as channel:
+            transport = KeyManagementServiceGrpcTransport(channel=channel)
+            client = functools.partial(kms.KeyManagementServiceClient, transport=transport)
+            patch.setattr(kms, "KeyManagementServiceClient", client)
+            yield
+
+    return talking()
+
+
+def test_google_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(keyservices.make("EC"))
+    with google(service, "EC_SIGN_P384_SHA384", monkeypatch):
+        with pytest.raises(EvidenceError, match="EC_SIGN_P384_SHA384"):
+            open_signer(f"{GOOGLE}/versions/1", nobody)
+        with pytest.raises(EvidenceError, match="refuses") as caught:
+            open_signer(f"{GOOGLE}2", nobody)
+        assert "no such key" in caught.value.details[0]
+
+
+def test_google_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    with pytest.raises(InvalidInputError, match="cannot be asked") as caught:
+        open_signer(GOOGLE, nobody)
+    assert "gcloud" in str(caught.value.hint)
 
 
 @pytest.fixture
-def services(pauses: list[float]) -> Iterator[Services]:
-    made = Services(pauses.append)
-    yield made
-    made._client.close()
+def azure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+    import azure.identity
+    import azure.keyvault.keys
+
+    authority, context = selfsigned.make(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+
+    def token(*_: Any, **__: Any) -> Any:  # noqa: ANN401
+        return SimpleNamespace(token="let-me", expires_on=1 << 40)
+
+    monkeypatch.setattr(
+        azure.identity, "DefaultAzureCredential", lambda: SimpleNamespace(get_token=token)
+    )
+    # The real service's name is under the domain that its challenge names.
+    client = functools.partial(azure.keyvault.keys.KeyClient, verify_challenge_resource=False)
+    monkeypatch.setattr(azure.keyvault.keys, "KeyClient", client)
+    with keyservices.serving(Service(keyservices.make("EC")), keyservices.azure, context) as made:
+        yield made
 
 
-def js(value: object) -> bytes:
-    return json.dumps(value).encode()
+@pytest.mark.parametrize("version", ["", "/v7"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_azure_signs(azure: Service, kind: str, version: str) -> None:
+    azure.key = keyservices.make(kind)
+    signs(f"azurekms://{azure.address[8:]}/release{version}", azure)
 
 
-def test_a_certificate_is_asked_for_with_the_token(services: Services) -> None:
-    with scripted(Answer(201, js(CHAIN))) as fulcio:
-        assert services.certificate(fulcio.url, b"CSR", "token") == [b"leaf", b"root"]
-    ((method, path, headers, body),) = fulcio.asked
-    assert (method, path) == ("POST", "/api/v2/signingCert")
-    assert headers["authorization"] == "Bearer token"
-    assert json.loads(body) == {"certificateSigningRequest": base64.b64encode(b"CSR").decode()}
+def test_azure_refuses(azure: Service) -> None:
+    with pytest.raises(EvidenceError, match="refuses") as caught:
+        open_signer(f"azurekms://{azure.address[8:]}/other", nobody)
+    assert "no such key" in caught.value.details[0]
+    azure.instead = (200, {}, {"key": {"kid": "https://x/keys/a/b", "kty": "oct"}})
+    with pytest.raises(EvidenceError, match="of a kind"):
+        open_signer(f"azurekms://{azure.address[8:]}/release", nobody)
 
 
-def test_a_refusal_is_told_in_the_services_words_without_the_token(services: Services) -> None:
-    token = jwt()
-    said = f"There was an error processing the identity token {token}: wrong audience"
-    refusal = Answer(400, js({"code": 3, "message": said, "details": []}))
-    with scripted(refusal) as fulcio, pytest.raises(EvidenceError) as raised:
-        services.certificate(fulcio.url, b"CSR", token)
-    assert len(fulcio.asked) == 1
-    assert "wrong audience" in raised.value.message
-    assert "status 400" in raised.value.message
-    text = [raised.value.message, *raised.value.details, raised.value.hint or ""]
-    assert not any(token[:20] in line for line in text)
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from moto.kms import utils
+    from moto.server import ThreadedMotoServer
+
+    def digest_signed(self: Any, message: bytes, _: str) -> bytes:  # noqa: ANN401
+        assert len(message) == 32
+        private: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey = self.private_key
+        return keyservices.sign(private, message)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils.ECDSAPrivateKey, "sign", digest_signed)
+        patch.setattr(utils.RSAPrivateKey, "sign", digest_signed)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
+
+
+@pytest.fixture
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401 - boto3 makes it
+    import boto3
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", moto)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "made-up")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "made-up")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    return boto3.client("kms")
+
+
+@pytest.mark.parametrize("spec", ["ECC_NIST_P256", "RSA_2048"])
+def test_aws_signs(aws: Any, spec: str) -> None:  # noqa: ANN401
+    made = aws.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    alias = f"alias/{spec}"
+    aws.create_alias(AliasName=alias, TargetKeyId=made["KeyId"])
+    for key in (made["KeyId"], made["Arn"], alias, made["Arn"].split("key/")[0] + alias):
+        signer = open_signer(f"awskms:///{key}", nobody)
+        assert signer.public_key.verify(signer.sign(b"data" * 5000), b"data" * 5000)
+    assert signer.public_key.kind == ("RSA 2048" if spec == "RSA_2048" else "ECDSA P-256")
+
+
+def test_aws_refuses(aws: Any) -> None:  # noqa: ANN401
+    with pytest.raises(EvidenceError, match="refuses") as caught:
+        open_signer("awskms:///alias/none", nobody)
+    assert "NotFound" in caught.value.details[0]
+    made = aws.create_key(KeySpec="ECC_NIST_P384", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    with pytest.raises(EvidenceError, match="signs with none"):
+        open_signer(f"awskms:///{made['KeyId']}", nobody)
+
+
+def test_aws_does_not_answer(aws: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    assert aws
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(TransientError, match="does not answer"):
+        open_signer("awskms://127.0.0.1:1/alias/a", nobody)
+
+
+def test_aws_takes_the_region_of_an_arn_and_demands_credentials(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(InvalidInputError, match="region"):
+        open_signer("awskms:///alias/a", nobody)
+    with pytest.raises(InvalidInputError, match="credentials"):
+        open_signer("awskms:///arn:aws:kms:eu-west-1:111122223333:alias/a", nobody)
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"no JSON", b"[]", b"{}", js({"signedCertificateEmbeddedSct": 7}), b'{"a":1,"a":2}'],
+    "uri",
+    [
+        "hashivault://",
+        "hashivault://a/b",
+        "hashivault://a?b",
+        "hashivault://../x",
+        "awskms://alias/a",
+        "awskms:///",
+        "awskms:///key",
+        "awskms:///arn:aws:kms:eu-west-1:1:key/x",
+        "awskms:///arn:aws:kms:eu-west-1:111122223333:1234abcd-12ab-34cd-56ef-1234567890ab",
+        "awskms:///key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        "gcpkms://projects/p",
+        "gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k/versions/latest",
+        "azurekms://v",
+        "azurekms://v/k/v/x",
+        "azurekms://v/../k",
+    ],
 )
-def test_nonsense_is_an_error_on_one_line(services: Services, body: bytes) -> None:
-    with (
-        scripted(Answer(200, body)) as service,
-        pytest.raises(EvidenceError, match="something else than it should") as raised,
-    ):
-        services.certificate(service.url, b"CSR", "token")
-    assert "\n" not in raised.value.message
-
-
-def test_what_may_pass_is_tried_again(services: Services, pauses: list[float]) -> None:
-    busy = Answer(503, b"busy", {"Retry-After": "7"})
-    with scripted(busy, Answer(502), Answer(200, js(CHAIN))) as fulcio:
-        assert services.certificate(fulcio.url, b"CSR", "token")
-    assert len(fulcio.asked) == 3
-    assert pauses == [7.0, 1.0]
-
-
-def test_what_does_not_pass_says_to_try_again(services: Services, pauses: list[float]) -> None:
-    with scripted(Answer(429)) as fulcio, pytest.raises(TransientError, match="status 429"):
-        services.certificate(fulcio.url, b"CSR", "token")
-    assert len(fulcio.asked) == 3
-    assert len(pauses) == 2
-
-
-def test_a_service_that_is_not_there_is_transient(services: Services) -> None:
-    with scripted(Answer()) as gone:
-        pass
-    with pytest.raises(TransientError, match="does not serve"):
-        services.certificate(gone.url, b"CSR", "token")
-
-
-def test_a_token_follows_no_redirect(services: Services) -> None:
-    with (
-        scripted(Answer(200, js(CHAIN))) as other,
-        scripted(Answer(307, b"", {"Location": f"{other.url}/api/v2/signingCert"})) as fulcio,
-        pytest.raises(EvidenceError, match="status 307"),
-    ):
-        services.certificate(fulcio.url, b"CSR", "token")
-    assert not other.asked
-
-
-def test_nothing_waits_for_ever(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEADLINE", 0.3)
-    with (
-        scripted(Answer(200, b"x" * 200, slow=0.05)) as fulcio,
-        pytest.raises(TransientError, match="took over"),
-    ):
-        services.certificate(fulcio.url, b"CSR", "token")
-    assert len(fulcio.asked) == 1
-
-
-def test_an_answer_without_end_is_cut_off(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_ANSWER", 1000)
-    with (
-        scripted(Answer(200, b"x" * 2000)) as fulcio,
-        pytest.raises(TransientError, match="over 1000 bytes"),
-    ):
-        services.certificate(fulcio.url, b"CSR", "token")
-
-
-@pytest.mark.parametrize("url", ["http://sigstore.example.com", "ftp://127.0.0.1", "fulcio"])
-def test_no_token_goes_out_in_the_clear(services: Services, url: str) -> None:
-    with pytest.raises(InvalidInputError, match="not reached with TLS"):
-        services.certificate(url, b"CSR", "token")
-
-
-def test_a_log_of_version_2_gets_hashes_and_the_key(services: Services) -> None:
-    tiles = Sigstore().tiles
-    body = hashedrekord2(pae(ENVELOPE.payload), ENVELOPE.signature, SPKI)
-    entry = tiles.entry(body)
-    with scripted(Answer(201, js({**entry, "integratedTime": "0"}))) as log:
-        assert services.entry(LogService(log.url, 2), ENVELOPE, VERIFIER) == entry
-    ((_, path, _, sent),) = log.asked
-    assert path == "/api/v2/log/entries"
-    request = json.loads(sent)["hashedRekordRequestV002"]
-    verifier = request["signature"]["verifier"]
-    assert verifier["publicKey"]["rawBytes"] == base64.b64encode(SPKI).decode()
-    assert verifier["keyDetails"] == "PKIX_ECDSA_P256_SHA_256"
-    assert ENVELOPE.payload not in sent
-
-
-def v1_answer(log: Log) -> tuple[bytes, dict[str, object]]:
-    """Return an answer of Rekor v1, and the entry as a bundle holds it."""
-    entry = log.entry(dsse(ENVELOPE.payload, ENVELOPE.signature, SPKI))
-    proof = entry["inclusionProof"]
-
-    def digits(text: str) -> str:
-        return base64.b64decode(text).hex()
-
-    return js(
-        {
-            "uuid": {
-                "body": entry["canonicalizedBody"],
-                "integratedTime": int(entry["integratedTime"]),
-                "logID": digits(entry["logId"]["keyId"]),
-                "logIndex": int(entry["logIndex"]),
-                "verification": {
-                    "signedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
-                    "inclusionProof": {
-                        "logIndex": int(proof["logIndex"]),
-                        "treeSize": int(proof["treeSize"]),
-                        "rootHash": digits(proof["rootHash"]),
-                        "hashes": [digits(each) for each in proof["hashes"]],
-                        "checkpoint": proof["checkpoint"]["envelope"],
-                    },
-                },
-            }
-        }
-    ), entry
-
-
-def test_a_log_of_version_1_gets_the_envelope(services: Services) -> None:
-    answer, entry = v1_answer(Sigstore().rekor)
-    with scripted(Answer(201, answer)) as log:
-        assert services.entry(LogService(log.url, 1), ENVELOPE, VERIFIER) == entry
-    ((_, path, _, sent),) = log.asked
-    assert path == "/api/v1/log/entries"
-    assert json.loads(sent)["kind"] == "dsse"
-
-
-def test_an_entry_that_is_there_already_is_read(services: Services) -> None:
-    answer, entry = v1_answer(Sigstore().rekor)
-    there = Answer(409, b"", {"Location": "/api/v1/log/entries/abc"})
-    with scripted(there, Answer(200, answer)) as log:
-        assert services.entry(LogService(log.url, 1), ENVELOPE, VERIFIER) == entry
-    assert [(m, p) for m, p, *_ in log.asked][1] == ("GET", "/api/v1/log/entries/abc")
-
-
-def test_an_entry_said_to_be_elsewhere_is_not_looked_for(services: Services) -> None:
-    there = Answer(409, b"", {"Location": "https://evil.example.com/steal"})
-    with scripted(there) as log, pytest.raises(TransientError, match="does not say where"):
-        services.entry(LogService(log.url, 1), ENVELOPE, VERIFIER)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize(
-    "body", [b"{}", b'{"x":{}}', b'{"x":{"body":"e30="}}', b"\xff", b'{"x":7}']
-)
-def test_a_log_that_answers_nonsense_is_an_error(
-    services: Services, version: int, body: bytes
-) -> None:
-    with (
-        scripted(Answer(201, body)) as log,
-        pytest.raises(EvidenceError, match="something else than it should"),
-    ):
-        services.entry(LogService(log.url, version), ENVELOPE, VERIFIER)
-
-
-def test_an_authority_that_stamps_something_else_is_found_out(services: Services) -> None:
-    stamped = timestamp(Sigstore().tsa, b"other", NOW)
-    with (
-        scripted(Answer(200, stamped)) as tsa,
-        pytest.raises(EvidenceError, match="stamped something else"),
-    ):
-        services.timestamp(tsa.url, b"signature")
-    assert tsa.asked[0][2]["content-type"] == "application/timestamp-query"
-
-
-def test_an_old_answer_of_an_authority_is_found_out(services: Services) -> None:
-    stamped = timestamp(Sigstore().tsa, b"signature", NOW)
-    with (
-        scripted(Answer(200, stamped)) as tsa,
-        pytest.raises(EvidenceError, match="answers another request"),
-    ):
-        services.timestamp(tsa.url, b"signature")
-
-
-@pytest.mark.parametrize("body", [b"", b"no DER", b"\x30\x03\x02\x01\x02"])
-def test_what_is_no_timestamp_is_an_error(services: Services, body: bytes) -> None:
-    with (
-        scripted(Answer(200, body)) as tsa,
-        pytest.raises(EvidenceError, match="answers with no timestamp"),
-    ):
-        services.timestamp(tsa.url, b"signature")
-
-
-def test_authorities_of_requests_are_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none.pem")
-    with pytest.raises(InvalidInputError, match=r"REQUESTS_CA_BUNDLE /none\.pem cannot be used"):
-        Services()
+def test_a_malformed_name_is_never_asked_for(uri: str) -> None:
+    with pytest.raises(InvalidInputError, match="names no key") as caught:
+        open_signer(uri, nobody)
+    assert "such as" in str(caught.value.hint)
