@@ -108,9 +108,13 @@ def referrers_registry(sigstore: LiveSigstore) -> str:
     return sigstore.registry
 
 
-@pytest.fixture(scope="session", params=["registry", "referrers_registry"])
+@pytest.fixture(scope="module", params=["registry", "referrers_registry"])
 def both_registries(request: pytest.FixtureRequest) -> str:
-    """Return ``host:port`` of a registry, once without the referrers API and once with it."""
+    """Return ``host:port`` of a registry, once without the referrers API and once with it.
+
+    Of a module's scope: pytest would else leave each module in the middle for the other registry,
+    and make its fixtures twice.
+    """
     return str(request.getfixturevalue(request.param))
 
 
