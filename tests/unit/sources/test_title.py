@@ -8,14 +8,14 @@ import madeimage as made
 
 from imgforge import sources
 from imgforge.oci.layout import Layout
-from imgforge.output import Record
+from imgforge.output import SCHEMA, Record
 
 
 def test_a_projects_image_is_called_as_its_record_says_but_no_layout_names_itself(
     tmp_path: Path,
 ) -> None:
     values: dict[str, object] = dict.fromkeys((f.name for f in dataclasses.fields(Record)), "")
-    values |= {"name": "acme/trusted", "schema": 1}
+    values |= {"name": "acme/trusted", "schema": SCHEMA}
     values |= {name: [] for name in ("inputs", "exclude", "tags", "referrers")}
     text = json.dumps(values)
     project, foreign = tmp_path / "project", tmp_path / "foreign"
