@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imgforge import verify
-from imgforge.errors import InvalidInputError
+from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.verify.attached import is_evidence
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
     from imgforge.sources import Source
+    from imgforge.sources.name import Name
+    from imgforge.verify.demand import Demand
     from imgforge.verify.flags import Flags
     from imgforge.verify.proven import Verified
 
 Say = Callable[[str], None]
+
+_USUAL: Final = (
+    "--key alone demands all that a build attests (both SBOMs, provenance, findings); "
+    "--require names what else is enough, --require signature the signature alone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,20 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
             f"{what} has no place for evidence",
             hint="verify the image where it was published, or an OCI layout or archive of it",
         )
-    demands = asked.flags.on(asked.policy.demands(sources.title(name)))
+    held = asked.policy.demands(sources.title(name))
+    demands = asked.flags.on(held)
+    try:
+        return _proven(name, demands, asked, say)
+    except EvidenceError as error:
+        if held or error.hint or not asked.flags.usual:
+            raise
+        raise EvidenceError(error.message, details=error.details, hint=_USUAL) from error
+
+
+def _proven(name: Name, demands: Sequence[Demand], asked: Inquiry, say: Say) -> Verified:
+    from imgforge import sources
+    from imgforge.sources import name as names
+
     if name.kind == names.REGISTRY:
         if asked.offline:
             raise InvalidInputError(
