@@ -113,6 +113,11 @@ def targets(texts: Iterable[str], tags: Sequence[str]) -> tuple[Target, ...]:
     """
     found: dict[str, Target] = {}
     for text in texts:
+        if text.startswith(("/", "./", "../", "oci:", "oci-archive:", "docker-daemon:")):
+            raise InvalidInputError(
+                f"{text} is in no registry, and images are pushed to registries",
+                hint="oras copy -r --to-oci-layout takes one with its evidence from there to disk",
+            )
         reference = Reference.parse(text)
         if reference.digest is not None:
             raise InvalidInputError(

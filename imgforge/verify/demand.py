@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from imgforge.errors import EvidenceError
 from imgforge.signing import statement
 from imgforge.signing.proof import Witnesses
 
@@ -21,6 +22,11 @@ TYPES: Final[Mapping[str, str]] = {
     "vuln": statement.VULNERABILITIES,
 }
 """What policies and flags call the predicate types of attestations; any other is named whole."""
+
+
+class UnattestedError(EvidenceError):
+    """The image is signed as demanded, but nothing of a type that must be attested is there."""
+
 
 OURS: Final = ("spdx", "cyclonedx", "provenance", "findings")
 """What every build here has attested."""

@@ -10,6 +10,7 @@ from imgforge import verify
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.verify.attached import is_evidence
+from imgforge.verify.demand import UnattestedError
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
@@ -57,9 +58,24 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
     try:
         return _proven(name, demands, asked, say)
     except EvidenceError as error:
-        if held or error.hint or not asked.flags.usual:
-            raise
-        raise EvidenceError(error.message, details=error.details, hint=_USUAL) from error
+        hint = error.hint or (None if held else _hint(error, asked.flags))
+        raise EvidenceError(error.message, details=error.details, hint=hint) from error
+
+
+def _hint(error: EvidenceError, flags: Flags) -> str | None:
+    """Return what whoever demands by flags alone may have left out."""
+    if isinstance(error, UnattestedError) and flags.usual:
+        return _USUAL
+    if flags.identity and flags.trusted_root is None:
+        from imgforge import settings
+
+        config = settings.load().sigstore.trust_config
+        if config is not None:
+            return (
+                "the public Sigstore counted, but the settings sign with another one: "
+                f"jq .trustedRoot {config} > trusted_root.json, and --trusted-root names that"
+            )
+    return None
 
 
 def _proven(name: Name, demands: Sequence[Demand], asked: Inquiry, say: Say) -> Verified:

@@ -64,6 +64,12 @@ def test_what_cosign_calls_otherwise_is_answered_with_our_word(
     assert hint in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["./layout", "oci:layout", "/srv/layout"])
+def test_a_push_to_disk_is_answered_with_what_does_it(place: str, capsys: Capture) -> None:
+    assert main(["push", "--key", "imgforge.pub", "registry.test/acme/web:1", place]) == 2
+    assert "oras copy -r --to-oci-layout" in capsys.readouterr().err
+
+
 def test_no_command_is_a_usage_error(capsys: Capture) -> None:
     assert main([]) == 2
     assert "commands:" in capsys.readouterr().out

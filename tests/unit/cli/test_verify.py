@@ -272,6 +272,24 @@ def test_who_demands_more_than_he_knows_is_told(
     assert main(["verify", "--key", "imgforge.pub", "--require", "spdx", "layout"]) == 5
     assert "hint" not in capsys.readouterr().err
     assert main(["verify", "--key", "imgforge.pub", "--require", "signature", "layout"]) == 0
+    layout.write_index([image])
+    assert main(["verify", "--key", "imgforge.pub", "layout"]) == 5
+    assert "hint" not in capsys.readouterr().err
+
+
+def test_another_sigstore_of_the_settings_is_pointed_at(
+    tmp_path: Path,
+    signer: KeySigner,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made(tmp_path / "layout", signer)
+    asked = ["verify", "--offline", *by_identity()[:4], "layout"]
+    assert main(asked) == 5
+    assert "hint" not in capsys.readouterr().err
+    monkeypatch.setenv("IMGFORGE_SIGSTORE_TRUST_CONFIG", str(tmp_path / "own.json"))
+    assert main(asked) == 5
+    assert f"jq .trustedRoot {tmp_path / 'own.json'}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
