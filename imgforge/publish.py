@@ -186,7 +186,7 @@ def publish(
     """
     foreign = check(shipment, terms)
     if foreign:
-        say(f"{len(foreign)} pieces of evidence by others go along unverified")
+        say(f"{_pieces(len(foreign))} by others, unverified, will go along")
     with contextlib.ExitStack() as stack:
         opened = [
             (goal, stack.enter_context(Registry(goal.repository, pause=pause))) for goal in goals
@@ -234,6 +234,10 @@ def _to_be_signed(shipment: Shipment, terms: Terms) -> list[str]:
     if terms.through_index:
         return [top]
     return list(dict.fromkeys([top, *(i.digest for i in shipment.layout.images(shipment.image))]))
+
+
+def _pieces(count: int) -> str:
+    return "1 piece of evidence" if count == 1 else f"{count} pieces of evidence"
 
 
 def _names(terms: Terms) -> str:
@@ -392,7 +396,7 @@ def _send(
     meter = Meter(say, f"{name}: pushing", size)
     registry.put_image(layout, shipment.image, mount, meter.add)
     if shipment.referrers:
-        say(f"{name}: attaching {len(shipment.referrers)} pieces of evidence")
+        say(f"{name}: attaching {_pieces(len(shipment.referrers))}")
         blobs = _blobs(layout, shipment.referrers)
         together([partial(registry.put_blob, layout, blob, mount) for blob in blobs])
         _attach(registry, layout, shipment.referrers, _subjects(shipment))
