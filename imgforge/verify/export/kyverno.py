@@ -22,7 +22,7 @@ from typing import Final
 
 from imgforge.signing.statement import FINDINGS, SIGNATURE
 from imgforge.verify.demand import Demand, SignedBy
-from imgforge.verify.export.pattern import Unsupported, is_literal, regex
+from imgforge.verify.export.pattern import Unsupported, holder, is_literal, regex
 from imgforge.verify.export.shared import (
     Below,
     Condition,
@@ -159,7 +159,7 @@ def _attestor(signatory: SignedBy, files: Mapping[Path, bytes], lost: list[str])
 
 def _matched(name: str, glob: str) -> dict[str, str]:
     literal = is_literal(glob)
-    said = glob if literal else regex(glob)
+    said = glob if literal else holder(glob)
     if _VARIABLE.search(said):
         raise Unsupported(f"{glob!a} would be read as one of Kyverno's variables")
     return {name: said} if literal else {f"{name}RegExp": said}
