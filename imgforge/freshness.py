@@ -116,6 +116,9 @@ def _verify(output: Output, record: Record, asked: Choices) -> None:
             raise InvalidInputError(f"{name} was changed")
     layout = output.layout()
     verify.verify_blobs(layout, record.descriptor)
+    listed = {each.digest for each in layout.index()}
+    if not {referrer.digest for referrer in record.referrer_list} <= listed:
+        raise InvalidInputError(f"{layout.place} does not list all evidence")
     if asked.sign is None or not asked.sign.anything:
         return
     from imgforge.signing import choice
