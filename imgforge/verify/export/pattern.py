@@ -59,6 +59,11 @@ def holder(glob: str) -> str:
     return f"^{_expression(glob, '/:@')}$"
 
 
+def uri(glob: str) -> str:
+    """Return the expression of a URI's glob, as conditions on provenance have it."""
+    return holder(glob) if "://" in glob else regex(glob)
+
+
 def _expression(glob: str, never: str = "") -> str:
     """Return the expression of a glob in which no wildcard matches a character of ``never``."""
     out: list[str] = []
