@@ -14,6 +14,7 @@ from imgforge.verify.attached import is_evidence
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
     from imgforge.sources import Source
+    from imgforge.verify.demand import Demand
     from imgforge.verify.flags import Flags
     from imgforge.verify.proven import Verified
 
@@ -22,12 +23,22 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What is asked of each image: what the policy demands, what the flags add, and how."""
+    """What is asked of each image: what the policy demands, what the flags add, and how.
+
+    ``goals`` are repositories that the image goes to: what the policy says of them holds, too.
+    """
 
     policy: Policy
     flags: Flags
     platforms: Collection[Platform] | None = None
     offline: bool = False
+    goals: Collection[str] = ()
+
+    def demands(self, title: str) -> tuple[Demand, ...]:
+        """Return all that is demanded of an image that is called so; errors as the policy's."""
+        own = self.policy.demands(title)
+        further = (demand for goal in self.goals for demand in self.policy.matching(goal))
+        return self.flags.on((*own, *(demand for demand in further if demand not in own)))
 
 
 def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
@@ -45,7 +56,7 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
             f"{what} has no place for evidence",
             hint="verify the image where it was published, or an OCI layout or archive of it",
         )
-    demands = asked.flags.on(asked.policy.demands(sources.title(name)))
+    demands = asked.demands(sources.title(name))
     if name.kind == names.REGISTRY:
         if asked.offline:
             raise InvalidInputError(
