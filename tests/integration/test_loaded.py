@@ -32,4 +32,4 @@ def test_a_build_loads_what_signs_only_if_it_signs(tmp_path: Path, key: Key) -> 
         modules = loaded(*build, cwd=tmp_path, codes=(0, 10))
         assert not modules & SIGNING
     signed = loaded(*build, "--key", key.private, cwd=tmp_path, env=key.env, codes=(0, 10))
-    assert signed & SIGNING == {"cryptography", "nacl"}
+    assert signed & SIGNING == {"cryptography", "imgforge.signing", "nacl"}
