@@ -66,6 +66,20 @@ class Place:
         token.write_text(self.live.token())
         return SignWith(keyless=True, token=token, trust_config=self.config)
 
+    def project(self) -> Path:
+        """Return a locked project of one file, made at first use."""
+        app = self.folder / "app"
+        if not app.exists():
+            app.mkdir()
+            (app / "tool").write_bytes(os.urandom(1 << 10))
+            (app / "tool").chmod(0o755)
+            (app / "imgforge.toml").write_text(
+                '[image]\nname = "bench/tool"\n[stack]\nname = "binary"\n'
+                '[app]\nsource = ["tool"]\nentrypoint = ["/app/tool"]\n'
+            )
+            peers.run([*IMGFORGE, "lock", app])
+        return app
+
     def image(self, name: str, sealer: Sealer, layers: int = 1, size: int = 1 << 20) -> Path:
         """Write a layout with an image of random layers and five bundles; tagged 1."""
         layout = Layout.create(self.folder / name)
@@ -325,6 +339,16 @@ def _pushing(place: Place, kept: str) -> None:
     _row(
         "push 200 MB, there already; skopeo copy",
         _turns(lambda: push(*first), lambda: skopeo(*second)),
+    )
+
+    def build() -> float:
+        output = ("--output", place.folder / "out", "--push", f"{kept}/bench/app:1")
+        key = ("--key", place.folder / "k.key")
+        return _wall(*IMGFORGE, "build", place.project(), "--engine", "native", *key, *output)
+
+    _row(
+        "build --push, nothing changed; skopeo copy of 200 MB",
+        _turns(build, lambda: skopeo(*second)),
     )
     layout, _ = new()
     with servers.counted(kept) as (place_before, sent):
