@@ -347,7 +347,7 @@ def _pushing(place: Place, kept: str) -> None:
         return _wall(*IMGFORGE, "build", place.project(), "--engine", "native", *key, *output)
 
     _row(
-        "build --push, nothing changed; skopeo copy of 200 MB",
+        "build --push, nothing changed; skopeo copy, there already",
         _turns(build, lambda: skopeo(*second)),
     )
     layout, _ = new()
@@ -356,6 +356,6 @@ def _pushing(place: Place, kept: str) -> None:
     size = sum(file.stat().st_size for file in (layout / "blobs" / "sha256").iterdir())
     again = max(sent[0] - size, 0)
     print(
-        f"| push to two repositories: {size / 1e6:.1f} MB of blobs; requests and what was sent "
+        f"| push to two repositories: {size / 1e6:.1f} MB of blobs; requests, evidence and what was sent "
         f"again | {again / 1e6:.2f} MB | | | |"
     )

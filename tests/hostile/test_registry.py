@@ -796,8 +796,12 @@ def test_killed_anywhere_and_called_again_it_converges(
             return None if left[0] >= 0 else Reply(403)
 
         fake.fault = fault
-        with pytest.raises(RegistryError):
+        try:
             go()
+        except RegistryError:
+            pass
+        else:
+            assert left[0] >= 0  # threads raced otherwise, and it took fewer requests this time
         fake.fault = lambda _: None
         for tag in {"1", "2"} & fake.tags.keys():
             verify.verify_registry(
