@@ -356,6 +356,6 @@ def _pushing(place: Place, kept: str) -> None:
     size = sum(file.stat().st_size for file in (layout / "blobs" / "sha256").iterdir())
     again = max(sent[0] - size, 0)
     print(
-        f"| push to two repositories: {size / 1e6:.1f} MB of blobs; requests, evidence and what was sent "
-        f"again | {again / 1e6:.2f} MB | | | |"
+        f"| push to two repositories: {size / 1e6:.1f} MB of blobs; requests, evidence "
+        f"and what was sent again | {again / 1e6:.2f} MB | | | |"
     )
