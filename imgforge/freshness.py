@@ -109,13 +109,13 @@ def _signer(asked: Choices) -> str:
 
 
 def _verify(output: Output, record: Record, asked: Choices) -> None:
-    from imgforge import verify
+    from imgforge.oci.whole import verify_blobs
 
     for name, digest in record.evidence.items():
         if sha256((output.path / "evidence" / name).read_bytes()) != digest:
             raise InvalidInputError(f"{name} was changed")
     layout = output.layout()
-    verify.verify_blobs(layout, record.descriptor)
+    verify_blobs(layout, record.descriptor)
     listed = {each.digest for each in layout.index()}
     if not {referrer.digest for referrer in record.referrer_list} <= listed:
         raise InvalidInputError(f"{layout.place} does not list all evidence")
