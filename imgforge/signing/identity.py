@@ -58,16 +58,14 @@ class IdentitySealer:
     def __init__(
         self, trust: Trust, services: Services, token: Callable[[], Token], *, timestamp: bool
     ) -> None:
-        if trust.log is None:
-            raise InvalidInputError("the trust configuration names no transparency log")
-        if not trust.timestamps and (timestamp or trust.log.version > 1):
+        from imgforge.signing.library import Library
+
+        self._library = Library(trust, services)
+        if not trust.timestamps and (timestamp or trust.log is None or trust.log.version > 1):
             raise InvalidInputError(
                 "the trust configuration names no timestamp authority"
                 + ("" if timestamp else ", and its log says no times")
             )
-        from imgforge.signing.library import Library
-
-        self._library = Library(trust, services)
         self._root = trust.root
         self._token = token
         self._timestamp = timestamp

@@ -9,8 +9,10 @@ All that is not public in the library is used here.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import requests
@@ -22,6 +24,7 @@ from sigstore.oidc import IdentityError, IdentityToken
 from sigstore.sign import Signer, SigningContext
 
 from imgforge.errors import EvidenceError, ImgforgeError, InvalidInputError
+from imgforge.signing.identity_token import SKEW
 from imgforge.signing.services import Services, checked, redacted
 
 if TYPE_CHECKING:
@@ -35,16 +38,19 @@ _REFUSED = "it is the identity token that it judges: who issued it, for whom, un
 
 
 class Transport(BaseAdapter):
-    """Carries what the library sends to ``kind`` of service; nothing but an answer comes back.
+    """Carries what the library sends to the ``kind`` of service at ``base``, and only there.
 
-    What is no answer is raised as our error, which the library lets pass.
+    What is no answer is raised as our error, which the library lets pass. InvalidInputError if
+    ``base`` is not reached with TLS.
     """
 
-    def __init__(self, services: Services, kind: str, refused: str | None = None) -> None:
+    def __init__(
+        self, services: Services, kind: str, base: str, *, v1: bool = False, refused: str = ""
+    ) -> None:
         super().__init__()
-        self._services = services
-        self._kind = kind
-        self._refused = refused
+        self.place = f"{kind} {checked(base)}"
+        self._send = partial(services.post, self.place, v1=v1, refused=refused or None)
+        self._base = base.rstrip("/")
 
     def send(  # noqa: PLR0917 - as the base class has it
         self,
@@ -56,19 +62,15 @@ class Transport(BaseAdapter):
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
         """Send a POST by :meth:`.Services.post`; errors as there."""
-        url, body = request.url or "", request.body or b""
+        body = request.body or b""
         if request.method != "POST" or not isinstance(body, str | bytes):
             raise TypeError(f"the library sends a {request.method} that is not foreseen")
+        # The library forgets the path that Fulcio lies at, and doubles the log's last slash.
+        url = f"{self._base}/api/{(request.url or '').rpartition('/api/')[2]}"
+        headers = {name: request.headers[name] for name in _HEADERS if name in request.headers}
         answer = requests.Response()
         answer.raw = io.BytesIO(
-            self._services.post(
-                f"{self._kind} {checked(url)}",
-                url,
-                body.encode() if isinstance(body, str) else body,
-                {name: request.headers[name] for name in _HEADERS if name in request.headers},
-                v1="/api/v1/" in url,
-                refused=self._refused,
-            )
+            self._send(url, body.encode() if isinstance(body, str) else body, headers)
         )
         answer.status_code, answer.url, answer.request = 200, url, request
         answer.encoding = "utf-8"
@@ -97,15 +99,17 @@ class Library:
     """
 
     def __init__(self, trust: Trust, services: Services) -> None:
-        chosen = trust.config.signing_config
-        fulcio = chosen.get_fulcio()
-        log = chosen.get_tlogs()[0]
+        chosen, found = trust.config.signing_config, trust.log
+        if found is None:
+            raise InvalidInputError("the trust configuration names no transparency log")
+        fulcio, log = chosen.get_fulcio(), chosen.get_tlogs()[0]
         # Its session is another one in each thread, and not public.
         self._log = cast("Any", log)
-        self._authority = f"the certificate authority {checked(fulcio.url)}"
-        self._place = f"the transparency log {checked(self._log.url)}"
-        self._transport = Transport(services, "the transparency log")
-        _carry(fulcio.session, Transport(services, "the certificate authority", _REFUSED))
+        self._to_log = Transport(services, "the transparency log", found.url, v1=found.version == 1)
+        self._to_fulcio = Transport(
+            services, "the certificate authority", fulcio.url, refused=_REFUSED
+        )
+        _carry(fulcio.session, self._to_fulcio)
         authorities = [Authority(services, url) for url in trust.timestamps if checked(url)]
         # What SigningContext.from_trust_config does, which is marked private.
         self._context = SigningContext(
@@ -120,12 +124,16 @@ class Library:
 
         InvalidInputError for a token that the library does not take; else errors as a sealer's.
         """
+        _await_beginning(token)
         try:
             identity = IdentityToken(token.text)
         except IdentityError as error:
             reason = redacted(f"{error} ({error.__cause__})" if error.__cause__ else str(error))
             raise InvalidInputError(f"the identity token cannot be used: {reason}") from error
-        with _understood(self._authority), self._context.signer(identity, cache=True) as signer:
+        with (
+            _understood(self._to_fulcio.place),
+            self._context.signer(identity, cache=True) as signer,
+        ):
             certificate = signer._signing_cert()  # noqa: SLF001 - there is no other way to it
             fits = certificate.public_key() == signer._private_key.public_key()  # noqa: SLF001
         if not fits:
@@ -134,9 +142,16 @@ class Library:
 
     def sign(self, signer: Signer, statement: bytes) -> bytes:
         """Return the bundle of a statement: signed, stamped, logged. Errors as a sealer's."""
-        _carry(self._log._session, self._transport)  # noqa: SLF001 - see above
-        with _understood(self._place):
+        _carry(self._log._session, self._to_log)  # noqa: SLF001 - see above
+        with _understood(self._to_log.place):
             return signer.sign_dsse(Statement(statement)).to_json().encode()
+
+
+def _await_beginning(token: Token) -> None:
+    """Let a token begin by this machine's clock, too; the library allows for no difference."""
+    begins = token.claims.get("nbf")
+    if isinstance(begins, int | float):
+        time.sleep(max(0.0, min(begins - time.time(), SKEW)))
 
 
 def _carry(session: requests.Session, transport: Transport) -> None:

@@ -256,7 +256,6 @@ def _same_speed(sealer: IdentitySealer, services: Counting, statements: list[byt
     services.distance = 0.0
     # A certificate, a timestamp, the log: three answers, which the library has one after another.
     own = _own_latency(services, statements)
-    print(f"five statements: {taken:.3f} s; services {own:.3f} s and 3 x {distance} s")
     assert taken <= 1.5 * (3 * distance + own)
 
 

@@ -6,11 +6,13 @@ import base64
 import datetime as dt
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import selfsigned
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -143,6 +145,44 @@ def test_nothing_waits_for_ever(services: Services, monkeypatch: pytest.MonkeyPa
         error = asked(Library(trust(MadeServices(), fulcio.url), services), text())
     assert isinstance(error, TransientError)
     assert "took over" in error.message
+
+
+def test_services_may_lie_below_a_path(services: Services) -> None:
+    made, raw = MadeServices(), text()
+    with scripted(certify(made, raw)) as fulcio, scripted(Answer(400)) as log:
+        found = trust(made, f"{fulcio.url}/fulcio/", f"{log.url}/rekor/")
+        library = Library(found, services)
+        signer, _ = library.signer(read(raw, "it"))
+        with pytest.raises(EvidenceError, match="refuses"):
+            library.sign(signer, STATEMENT)
+    assert [path for _, path, *_ in fulcio.asked] == ["/fulcio/api/v2/signingCert"]
+    assert [path for _, path, *_ in log.asked] == ["/rekor/api/v2/log/entries"]
+
+
+def test_authorities_and_proxies_are_those_of_everything_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    path, context = selfsigned.make(tmp_path)
+    made, raw = MadeServices(), text()
+    with scripted(certify(made, raw), tls=context) as fulcio:
+        found = trust(made, fulcio.url)
+        assert isinstance(asked(Library(found, Services(lambda _: None)), raw), TransientError)
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        Library(found, Services()).signer(read(raw, "it"))
+    with scripted(Answer(407)) as proxy:
+        monkeypatch.setenv("IMGFORGE_PROXY", proxy.url)
+        library = Library(trust(made, "https://fulcio.test"), Services(lambda _: None))
+        assert isinstance(asked(library, raw), TransientError)
+    assert {(method, to) for method, to, *_ in proxy.asked} == {("CONNECT", "fulcio.test:443")}
+
+
+def test_a_token_of_a_clock_that_is_ahead_is_waited_for(services: Services) -> None:
+    made, raw = MadeServices(), jwt(nbf=time.time() + 0.5)
+    with scripted(certify(made, raw)) as fulcio:
+        Library(trust(made, fulcio.url), services).signer(read(raw, "it"))
+    assert made.certificates == [raw]
 
 
 @pytest.mark.parametrize("place", ["fulcio", "log", "stamps"])
