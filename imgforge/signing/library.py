@@ -81,7 +81,7 @@ class Transport(BaseAdapter):
 
 
 class Authority:
-    """A timestamp authority for the library; its own client's errors end as lines in a log."""
+    """A timestamp authority for the library, whose own client's errors end as lines in a log."""
 
     def __init__(self, services: Services, url: str) -> None:
         self.url = url
@@ -142,9 +142,13 @@ class Library:
 
     def sign(self, signer: Signer, statement: bytes) -> bytes:
         """Return the bundle of a statement: signed, stamped, logged. Errors as a sealer's."""
+        try:
+            stated = Statement(statement)
+        except Exception as error:  # pydantic's and its own
+            raise EvidenceError(f"not a statement: {redacted(str(error))}") from error
         _carry(self._log._session, self._to_log)  # noqa: SLF001 - see above
         with _understood(self._to_log.place):
-            return signer.sign_dsse(Statement(statement)).to_json().encode()
+            return signer.sign_dsse(stated).to_json().encode()
 
 
 def _await_beginning(token: Token) -> None:

@@ -155,6 +155,8 @@ def test_services_may_lie_below_a_path(services: Services) -> None:
         signer, _ = library.signer(read(raw, "it"))
         with pytest.raises(EvidenceError, match="refuses"):
             library.sign(signer, STATEMENT)
+        with pytest.raises(EvidenceError, match="not a statement"):
+            library.sign(signer, b"{}")
     assert [path for _, path, *_ in fulcio.asked] == ["/fulcio/api/v2/signingCert"]
     assert [path for _, path, *_ in log.asked] == ["/rekor/api/v2/log/entries"]
 
