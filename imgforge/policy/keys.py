@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imgforge.policy.bounds import LEVELS, Level
+from imgforge.severity import LEVELS, Level
 
 NAME: Final = "policy.toml"
 

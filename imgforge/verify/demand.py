@@ -11,7 +11,7 @@ from imgforge.signing import statement
 from imgforge.signing.proof import Witnesses
 
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Level
+    from imgforge.severity import Level
 
 TYPES: Final[Mapping[str, str]] = {
     "spdx": statement.SPDX,

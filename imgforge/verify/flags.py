@@ -12,7 +12,7 @@ from imgforge.signing.proof import Witnesses
 from imgforge.verify.demand import OURS, TYPES, Attested, Demand, SignedBy
 
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Level
+    from imgforge.severity import Level
 
 SIGNATURE: Final = "signature"
 """What is always demanded; named alone, it says that nothing else is."""
