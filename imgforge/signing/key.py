@@ -216,22 +216,6 @@ def is_public(path: Path) -> bool:
     return b"-----BEGIN PUBLIC KEY-----" in _read(path)
 
 
-def public_of(key: str) -> PublicKey:
-    """Return the public key that ``key`` names: the path of its PEM, or a key's URI.
-
-    A token or a key service is asked for the public half of the key it holds; ``env://NAME`` is
-    the PEM itself. Errors as :func:`load_public` and :func:`.remote.open_key`.
-    """
-    from imgforge.signing import password, remote, variable
-
-    scheme = remote.scheme(key)
-    if scheme is None:
-        return load_public(Path(key))
-    if scheme == "env":
-        return PublicKey.from_pem(*variable.content(key))
-    return remote.open_key(key, password.read).public_key
-
-
 def load_private(path: Path, password: bytes) -> PrivateKey:
     """Read and decrypt a cosign private key (P-256 or RSA).
 

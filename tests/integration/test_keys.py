@@ -24,8 +24,8 @@ from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import sha256
 from imgforge.signing import KeySealer, blob, load_public, sign_image, statement
+from imgforge.signing.named import open_signer
 from imgforge.signing.signatory import ByKey
-from imgforge.signing.signer import open_signer
 
 PIN = b"1234"
 DATA = b"what is signed\n" * 1000
