@@ -406,10 +406,10 @@ def _push(layout: Layout, record: Record, options: Options, console: Console) ->
 
     goals = publish.targets(options.push, record.tags)
     shipment = publish.Shipment(layout, record.descriptor, tuple(record.referrer_list))
+    # Who else signed it since (imgforge sign) proves nothing here, and is in nobody's way.
+    terms = publish.Terms((_signatory(options, record),), others=True)
     with console.step("push") as say:
-        return publish.publish(
-            shipment, goals, publish.Terms((_signatory(options, record),)), say=say
-        )
+        return publish.publish(shipment, goals, terms, say=say)
 
 
 def _signatory(options: Options, record: Record) -> Signatory:

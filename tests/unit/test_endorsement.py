@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,17 @@ from fakeregistry import FakeRegistry, serve
 from madeservices import MadeServices
 from madesigstore import new_key
 
-from imgforge import endorsement, place
+from imgforge import endorsement, pipeline, place
+from imgforge.console import Console
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import Output, Record
-from imgforge.signing import KeySealer, KeySigner, statement
+from imgforge.pipeline import Options
+from imgforge.signing import KeySealer, KeySigner, generate, statement
+from imgforge.signing.choice import SignWith
 from imgforge.signing.sealer import Witnessed, Witnessing
 
 CREATED = 1_700_000_000
@@ -166,6 +170,26 @@ def test_a_projects_output_changes_in_one_step(output: Output, sealer: KeySealer
     for named in (output.path, output.path / "image", output.path / "image" / "index.json"):
         (again,) = signed(str(named), sealer)
         assert (again.added, again.referrer) == (False, done.referrer)
+
+
+def test_a_build_goes_out_with_what_another_signer_said_of_it(
+    output: Output, tmp_path: Path
+) -> None:
+    private, _ = generate(tmp_path / "ours", b"")
+    ours = KeySigner.open(private, b"")
+    for signer in (ours, KeySigner(new_key())):
+        signed(str(output.path), KeySealer(signer))
+    record = output.record()
+    assert record is not None
+    record = replace(record, signer={"key": ours.public_key.fingerprint})
+    with serve(FakeRegistry()) as fake:
+        asked = Options(push=(f"{fake.place}/team/app:1",), sign=SignWith(key=str(private)))
+        (pushed,) = pipeline._push(output.layout(), record, asked, Console())
+        assert len(pushed.evidence) == 2
+        assert fake.tags["1"] == record.descriptor.digest
+        alone = replace(record, referrers=record.referrers[1:])
+        with pytest.raises(EvidenceError, match="is not signed by the key"):
+            pipeline._push(output.layout(), alone, asked, Console())
 
 
 def test_nothing_changes_if_it_is_killed_before_the_step(
