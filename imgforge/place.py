@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
+from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
 from imgforge.output import DEFAULT, RECORD, Output
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_ATTACHED = 256
 """The most things attached to one digest that are looked at."""
-_ROUNDS = 3
 
 Say = Callable[[str], None]
 
@@ -187,6 +186,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _registry(name: str, called: str | None) -> Iterator[Place]:
+    from imgforge.oci import referrers as evidence
     from imgforge.oci.reference import Reference
     from imgforge.oci.registry import Registry
 
@@ -206,7 +206,7 @@ def _registry(name: str, called: str | None) -> Iterator[Place]:
             top,
             tuple(images),
             lambda digest: _fetched(registry, layout, digest),
-            lambda referrers, _: _put(registry, layout, referrers),
+            lambda referrers, _: evidence.attach(registry, layout, referrers),
         )
 
 
@@ -261,29 +261,6 @@ def _fetched(registry: Registry, layout: Layout, digest: str) -> list[Attached]:
 def _bundle_of(layout: Layout, referrer: Descriptor) -> Descriptor | None:
     layers = references(layout.read_json(referrer))[1:]
     return layers[0] if len(layers) == 1 and layers[0].media_type in MEDIA_TYPES else None
-
-
-def _put(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) -> None:
-    """Put referrers one after another, and again those that others' writes made vanish."""
-    from imgforge.oci import referrers as evidence
-
-    about = {r.digest: str(layout.read_json(r)["subject"]["digest"]) for r in referrers}
-    missing = list(referrers)
-    for _ in range(_ROUNDS):
-        for referrer in missing:
-            evidence.put(registry, layout, referrer)
-        present = {
-            d.digest
-            for subject in sorted(set(about.values()))
-            for d in evidence.listed(registry, subject)
-        }
-        missing = [r for r in referrers if r.digest not in present]
-        if not missing:
-            return
-    raise RegistryError(
-        f"{registry.reference.name} does not list {missing[0].digest} as a referrer "
-        f"of {about[missing[0].digest]}"
-    )
 
 
 def _few(count: int, digest: str) -> None:

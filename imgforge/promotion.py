@@ -21,16 +21,8 @@ from imgforge.oci.layout import Layout, references
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor
-from imgforge.publish import (
-    Pushed,
-    Shipment,
-    Terms,
-    manifests,
-    of_layout,
-    publish,
-    targets,
-    together,
-)
+from imgforge.publish import Pushed, publish, targets, together
+from imgforge.shipment import Shipment, Terms, manifests, of_layout
 from imgforge.sources import name as names
 
 if TYPE_CHECKING:

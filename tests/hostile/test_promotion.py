@@ -21,6 +21,7 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, Descriptor, sha256
 from imgforge.publish import Target
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing import simple
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
@@ -140,8 +141,8 @@ def test_the_unsigned_and_what_others_signed_stays(
     other = KeySigner(ec.generate_private_key(ec.SECP256R1()))
     theirs = signedimage.sign(signed.layout, image, other)
     goal = Target(Reference.parse(f"{source.place}/staging"), ("2",))
-    shipment = publish.Shipment(signed.layout, image, tuple(theirs))
-    terms = publish.Terms((ByKey(other.public_key),))
+    shipment = Shipment(signed.layout, image, tuple(theirs))
+    terms = Terms((ByKey(other.public_key),))
     publish.publish(shipment, [goal], terms, say=lambda _: None)
     assert promoted(signed, f"{source.place}/staging:2", f"{target.place}/production") == 5
     assert target.seen == []

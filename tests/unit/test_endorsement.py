@@ -257,9 +257,9 @@ def test_what_others_attached_wrongly_is_passed_over(
             there_too = layout.attach(
                 top, data, "application/vnd.dev.sigstore.bundle.v0.3+json", {}
             )
-            referrers.put(there, layout, there_too)
+            referrers.attach(there, layout, [there_too])
         other = layout.attach(top, b"x", "text/plain", {})
-        referrers.put(there, layout, other)
+        referrers.attach(there, layout, [other])
     assert all(e.added for e in signed(f"{registry.place}/a/web:1", sealer))
 
 
