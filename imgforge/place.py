@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgforge import sole
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
@@ -153,7 +154,7 @@ def _built(output: Output, called: str | None) -> Iterator[Place]:
 def _layout(path: Path, called: str | None) -> Iterator[Place]:
     layout = Layout.open(path)
     with _alone(path):
-        image = sole_image(layout)
+        image = sole.image(layout, layout.index())
         name = called or image.annotations.get("org.opencontainers.image.ref.name") or path.name
 
         def add(referrers: Sequence[Descriptor], gone: Collection[str]) -> None:
@@ -208,19 +209,6 @@ def _registry(name: str, called: str | None) -> Iterator[Place]:
             lambda digest: _fetched(registry, layout, digest),
             lambda referrers, _: evidence.attach(registry, layout, referrers),
         )
-
-
-def sole_image(layout: Layout) -> Descriptor:
-    """Return the one image that a layout lists; InvalidInputError if there is another number."""
-    images = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None
-        and not (d.media_type in MANIFESTS and "subject" in layout.read_json(d))
-    }
-    if len(images) != 1:
-        raise InvalidInputError(f"{layout.path} holds {len(images)} images where one is expected")
-    return next(iter(images.values()))
 
 
 def _stored(layout: Layout, digest: str) -> list[Attached]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from imgforge import bases, cache
+from imgforge import bases, cache, sole
 from imgforge import lock as locks
 from imgforge.bases import pinned
 from imgforge.errors import InvalidInputError
@@ -161,11 +161,4 @@ def plain(platform: Platform) -> Platform:
 
 def _opened(name: str, path: Path) -> Named:
     layout = Layout.open(path)
-    tops = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None and "subject" not in layout.read_json(d)
-    }
-    if len(tops) != 1:
-        raise InvalidInputError(f"{path} holds {len(tops)} images where one is expected")
-    return Named(name, layout, next(iter(tops.values())))
+    return Named(name, layout, sole.image(layout, layout.index()))

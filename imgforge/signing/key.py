@@ -35,7 +35,6 @@ _WORK = (32768, 65536)
 _SALT, _NONCE = 32, 24
 _SCRYPT_MEMORY = 256 << 20
 _RSA_BITS = range(2048, 8193)
-_P256_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)

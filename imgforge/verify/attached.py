@@ -368,11 +368,3 @@ def _older(
             continue
         found.append(Piece(kind, layer))
     return found
-
-
-def is_evidence(listed: Descriptor, manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest that a layout lists is no image, but was attached to one."""
-    if listed.artifact_type or "artifactType" in manifest or "subject" in manifest:
-        return True
-    layers = references(dict(manifest))[1:]
-    return bool(layers) and all(layer.media_type in _OLDER for layer in layers)

@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgforge import verify
+from imgforge import sole, verify
 from imgforge.errors import InvalidInputError
-from imgforge.oci.types import INDEXES, Descriptor, Platform
-from imgforge.verify.attached import is_evidence
+from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
-    from imgforge.sources import Source
     from imgforge.verify.flags import Flags
     from imgforge.verify.proven import Verified
 
 Say = Callable[[str], None]
+
+_ONE = "name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +56,9 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
     with sources.open_source(name, say=say, offline=True) as source:
         return verify.verify_layout(
             source.blobs,
-            _image(source),
+            sole.image(source.blobs, source.tops, _ONE),
             *demands,
             platforms=asked.platforms,
             deep=True,
             offline=asked.offline,
         )
-
-
-def _image(source: Source) -> Descriptor:
-    """Return the one image or index that a layout holds beside evidence.
-
-    What is listed beside an index that has it (oras lists all it copied) is not another one.
-    """
-    indexes = [top for top in source.tops if top.media_type in INDEXES]
-    under = {each.digest for top in indexes for each in source.blobs.images(top)}
-    found = [
-        top
-        for top in source.tops
-        if top.media_type in INDEXES or not is_evidence(top, source.blobs.read_json(top))
-    ]
-    found = [top for top in found if top.digest not in under]
-    if len(found) != 1:
-        raise InvalidInputError(
-            f"{source.blobs.place} holds {len(found)} images where one is expected",
-            hint="name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG",
-        )
-    return found[0]

@@ -16,12 +16,13 @@ from madeservices import MadeServices
 from madesigstore import new_key
 
 from imgforge import endorsement, pipeline, place
+from imgforge.cli.main import main
 from imgforge.console import Console
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
-from imgforge.oci.types import Descriptor, sha256
+from imgforge.oci.types import MANIFEST, Descriptor, sha256
 from imgforge.output import Output, Record
 from imgforge.pipeline import Options
 from imgforge.signing import KeySealer, KeySigner, generate, statement
@@ -367,6 +368,29 @@ def test_what_cannot_be_written_is_said(
     monkeypatch.setattr(Layout, "write_index", full)
     with pytest.raises(InvalidInputError, match="No space left on device"):
         signed(str(layout.path), sealer)
+
+
+def test_what_a_layout_lists_beside_its_image_is_no_other(
+    layout: Layout, sealer: KeySealer
+) -> None:
+    """As oras copies it: the platforms by themselves, and cosign's older signature."""
+    (top,) = layout.index()
+    kept = layout.add(b"{}", "application/vnd.dev.cosign.simplesigning.v1+json")
+    older = layout.add_json(
+        {"schemaVersion": 2, "config": kept.to_json(), "layers": [kept.to_json()]}, MANIFEST
+    )
+    layout.write_index([*layout.images(top), top, older])
+    assert {done.digest for done in signed(str(layout.path), sealer)} == {
+        top.digest,
+        *(image.digest for image in layout.images(top)),
+    }
+    assert main(["verify", "-q", str(layout.path), *_by(sealer, layout.path.parent)]) == 0
+
+
+def _by(sealer: KeySealer, folder: Path) -> list[str]:
+    public = folder / "signer.pub"
+    public.write_bytes(sealer.signer.public_key.to_pem())
+    return ["--key", str(public), "--require", "signature"]
 
 
 def test_a_layout_of_two_images_is_refused(layout: Layout, sealer: KeySealer) -> None:
