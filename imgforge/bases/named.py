@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from imgforge import bases, cache, sole
+from imgforge import bases, cache
 from imgforge import lock as locks
 from imgforge.bases import pinned
 from imgforge.errors import InvalidInputError
@@ -160,5 +160,7 @@ def plain(platform: Platform) -> Platform:
 
 
 def _opened(name: str, path: Path) -> Named:
+    from imgforge import sole
+
     layout = Layout.open(path)
     return Named(name, layout, sole.image(layout, layout.index()))
