@@ -164,17 +164,10 @@ def _bring(
     def bring(blob: Descriptor) -> None:
         if layout.has(blob.digest) or registry.has_blob(blob.digest):
             return
-        if not near or not _mounted(registry, blob, source.repository):
+        if not near or not registry.mount(blob, source.repository):
             origin.fetch_blob(blob, layout, told)
 
     together([partial(bring, blob) for blob in _blobs(layout, layout.images(shipment.image))])
-
-
-def _mounted(registry: Registry, blob: Descriptor, source: str) -> bool:
-    """Whether the registry took a blob out of its repository ``source`` (end-11)."""
-    registry.http.also(f"repository:{source}:pull")
-    path = f"{registry.path}/blobs/uploads/?mount={blob.digest}&from={source}"
-    return registry.http.call("POST", path, accept=(201, 202)).status == 201  # noqa: PLR2004
 
 
 def _send_all(group: Sequence[Registry], shipment: Shipment, say: Callable[[str], None]) -> None:

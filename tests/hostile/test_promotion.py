@@ -262,6 +262,28 @@ def test_in_one_registry_blobs_are_mounted_and_not_fetched(
     assert not layers & {s.path.rpartition("/")[2] for s in source.calls("GET", "/blobs/")}
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_what_may_not_be_mounted_is_fetched_and_sent(
+    signed: Signed, source: FakeRegistry, status: int
+) -> None:
+    lacking = set(source.blobs)
+
+    def fault(seen: Seen) -> Reply | None:
+        digest = seen.path.rpartition("/")[2]
+        if "mount=" in seen.path:
+            return Reply(status)
+        if seen.method == "PUT" and "digest=" in seen.path:
+            lacking.discard(seen.path.partition("digest=")[2].replace("%3A", ":"))
+        if seen.method == "HEAD" and "/production/blobs/" in seen.path and digest in lacking:
+            return Reply(404)
+        return None
+
+    source.fault = fault
+    assert promoted(signed, f"{source.place}/staging:1", f"{source.place}/production:2") == 0
+    assert source.tags["2"] == signed.top.digest
+    assert lacking == set()
+
+
 def test_a_digest_has_no_tag_and_archives_are_unpacked_first(
     signed: Signed, source: FakeRegistry, target: FakeRegistry, tmp_path: Path
 ) -> None:
