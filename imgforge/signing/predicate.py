@@ -11,15 +11,8 @@ from imgforge import strictjson
 from imgforge.errors import InvalidInputError
 from imgforge.signing import statement
 from imgforge.signing.bundle import MAX_SIZE
+from imgforge.signing.statement import TYPES
 
-TYPES = {
-    "spdx": statement.SPDX,
-    "cyclonedx": statement.CYCLONEDX,
-    "provenance": statement.PROVENANCE,
-    "findings": statement.FINDINGS,
-    "vuln": statement.VULNERABILITIES,
-}
-"""Short name -> the predicate type's URI."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _MOST = MAX_SIZE // 2
 """Bytes; base64 makes a third more of it, and a bundle must stay under its own limit."""

@@ -7,20 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imgforge.signing import statement
 from imgforge.signing.proof import Witnesses
 
 if TYPE_CHECKING:
     from imgforge.severity import Level
-
-TYPES: Final[Mapping[str, str]] = {
-    "spdx": statement.SPDX,
-    "cyclonedx": statement.CYCLONEDX,
-    "provenance": statement.PROVENANCE,
-    "findings": statement.FINDINGS,
-    "vuln": statement.VULNERABILITIES,
-}
-"""What policies and flags call the predicate types of attestations; any other is named whole."""
 
 OURS: Final = ("spdx", "cyclonedx", "provenance", "findings")
 """What every build here has attested."""
