@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from imgforge import sole
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
-from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
+from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.output import DEFAULT, RECORD, Output
 from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES
 
@@ -222,24 +222,19 @@ def _stored(layout: Layout, digest: str) -> list[Attached]:
 
 
 def _fetched(registry: Registry, layout: Layout, digest: str) -> list[Attached]:
-    from imgforge.oci.referrers import listed
+    from imgforge.oci.referrers import listed, read
 
     claimed = listed(registry, digest)
     _few(len(claimed), digest)
     found = []
     for claim in claimed:
-        answer = registry.find(claim.digest)
-        if answer is None or answer[0].media_type not in MANIFESTS:
-            continue
-        referrer = layout.add(answer[1], answer[0].media_type)
         try:
+            there, data, _ = read(registry, claim, digest)
+            referrer = layout.add(data, there.media_type)
             bundle = _bundle_of(layout, referrer)
-            subject = layout.read_json(referrer).get("subject")
-        except CorruptLayoutError:
+        except (ValueError, CorruptLayoutError):
             continue  # what others attached wrongly is no evidence
         if bundle is None or bundle.size > MAX_SIZE:
-            continue
-        if not isinstance(subject, dict) or subject.get("digest") != digest:
             continue
         registry.fetch_blob(bundle, layout)
         found.append(Attached(referrer, layout.read(bundle, limit=MAX_SIZE)))

@@ -23,6 +23,7 @@ from imgforge.oci.types import (
     INDEX,
     INDEXES,
     MANIFEST,
+    MANIFESTS,
     MAX_MANIFEST,
     Descriptor,
     canonical_json,
@@ -62,6 +63,24 @@ def listed(registry: Registry, digest: str, *, most: int = 0) -> list[Descriptor
     if found is not None:
         return found
     return _of_index(registry, _fallback(registry, digest, most), digest, most)
+
+
+def read(
+    registry: Registry, claim: Descriptor, subject: str
+) -> tuple[Descriptor, bytes, dict[str, Any]]:
+    """Return an artifact that is listed for ``subject``: what it is, its bytes, its manifest.
+
+    The listing is a claim, so that the artifact itself must refer to ``subject``. ValueError with
+    the reason if it is none.
+    """
+    found = registry.find(claim.digest)
+    if found is None or found[0].media_type not in MANIFESTS:
+        raise ValueError("is listed, and is no manifest or is gone")
+    manifest = strictjson.load_object(found[1])
+    said = manifest.get("subject")
+    if not isinstance(said, dict) or said.get("digest") != subject:
+        raise ValueError("is listed, and refers to something else")
+    return (*found, manifest)
 
 
 def _by_api(registry: Registry, digest: str, most: int = 0) -> list[Descriptor] | None:

@@ -158,8 +158,8 @@ def test_what_is_listed_and_is_not_about_the_image_stays(
     attach(source, signed.top.digest, foreign, gone)
     assert promoted(signed, f"{source.place}/staging:1", f"{target.place}/production") == 0
     said = capsys.readouterr().err
-    assert f"{foreign.digest}, which is about something else" in said
-    assert f"{gone.digest}, which is listed and not there" in said
+    assert f"{foreign.digest}, which is listed, and refers to something else" in said
+    assert f"{gone.digest}, which is listed, and is no manifest or is gone" in said
     assert foreign.digest not in target.manifests
 
 
