@@ -1,29 +1,29 @@
 """The sealer that has no key: a key of minutes, and a certificate that says whose it was.
 
 Fulcio writes the identity of a token into a certificate for a key that lives in memory alone; a
-log's entry or a timestamp later shows that it was used in time. One certificate serves all
-statements of a build, and a fresh one is asked for when it would expire.
+log's entry or a timestamp later shows that it was used in time. sigstore-python does all of that
+(:mod:`imgforge.signing.library`); here is decided with which certificate, and whether the outcome
+counts. One serves all statements of a build, and a fresh one is had when it would expire.
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.signing import certificates, claims, dsse
+from imgforge.errors import EvidenceError, InvalidInputError, TransientError
+from imgforge.signing import certificates, claims
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.proof import Witnesses
 from imgforge.signing.root import trusted
-from imgforge.signing.sealer import Witnessing, assembled, proven
+from imgforge.signing.sealer import proven
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.x509 import Certificate
+    from sigstore.sign import Signer
 
     from imgforge.signing.identity_token import Token
     from imgforge.signing.services import Services
@@ -36,9 +36,9 @@ _SPARE = dt.timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A key, the certificate for it, and who that names."""
+    """What signs with a key of its own, the certificate for that, and who is named in it."""
 
-    key: EllipticCurvePrivateKey
+    signer: Signer
     certificate: Certificate
     identity: str
     issuer: str
@@ -58,18 +58,17 @@ class IdentitySealer:
     def __init__(
         self, trust: Trust, services: Services, token: Callable[[], Token], *, timestamp: bool
     ) -> None:
-        if trust.log is None:
-            raise InvalidInputError("the trust configuration names no transparency log")
-        if not trust.timestamps and (timestamp or trust.log.version > 1):
+        from imgforge.signing.library import Library
+
+        self._library = Library(trust, services)
+        if not trust.timestamps and (timestamp or trust.log is None or trust.log.version > 1):
             raise InvalidInputError(
                 "the trust configuration names no timestamp authority"
                 + ("" if timestamp else ", and its log says no times")
             )
-        self._trust = trust
-        self._services = services
+        self._root = trust.root
         self._token = token
         self._timestamp = timestamp
-        self._witnessing = Witnessing(services, trust.log, trust.timestamps)
         self._lock = threading.Lock()
         self._certified: Certified | None = None
 
@@ -79,27 +78,16 @@ class IdentitySealer:
 
     def seal(self, statement: bytes) -> bytes:
         """Return the bundle with the certificate, the log's entry and the timestamps."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        from imgforge.signing.services import Verifier
-
         own = self.certified()
-        signature = own.key.sign(dsse.pae(dsse.IN_TOTO, statement), ec.ECDSA(hashes.SHA256()))
-        envelope = dsse.Envelope(dsse.IN_TOTO, statement, signature)
-        der = own.certificate.public_bytes(Encoding.DER)
-        verifier = Verifier(
-            der,
-            own.certificate.public_bytes(Encoding.PEM),
-            "PKIX_ECDSA_P256_SHA_256",
-            is_certificate=True,
-        )
-        material = {
-            "certificate": {"rawBytes": base64.b64encode(der).decode()},
-            **self._witnessing.material(envelope, verifier),
-        }
-        return proven(assembled(envelope, material), self._signatory(own))
+        try:
+            bundle = self._library.sign(own.signer, statement)
+        except EvidenceError as error:
+            if own.certificate.not_valid_after_utc > dt.datetime.now(dt.UTC):
+                raise
+            raise TransientError(
+                "the certificate expired while it was used", hint="try again"
+            ) from error
+        return proven(bundle, self._signatory(own))
 
     def signatory(self) -> Signatory:
         """Return the identity that the certificate names, under this Sigstore's root."""
@@ -117,28 +105,13 @@ class IdentitySealer:
             return self._certified
 
     def _signatory(self, own: Certified) -> Signatory:
-        return exactly(own.identity, own.issuer, self._trust.root, timestamp=self._timestamp)
+        return exactly(own.identity, own.issuer, self._root, timestamp=self._timestamp)
 
     def _ask(self) -> Certified:
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        key = ec.generate_private_key(ec.SECP256R1())
-        # Fulcio takes the name from the token; the request only proves that the key is ours.
-        request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-        signed = request.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-        chain = self._services.certificate(self._trust.fulcio, signed, self._token().text)
-        try:
-            leaf = x509.load_pem_x509_certificate(chain[0])
-        except (ValueError, IndexError) as error:
-            raise EvidenceError("Fulcio answers with something else than certificates") from error
-        if leaf.public_key() != key.public_key():
-            raise EvidenceError("Fulcio answers with a certificate for another key")
+        signer, leaf = self._library.signer(self._token())
         self._prove(leaf)
         identity, issuer = named(leaf)
-        found = Certified(key, leaf, identity, issuer)
+        found = Certified(signer, leaf, identity, issuer)
         if not found.is_fresh(dt.datetime.now(dt.UTC)):
             raise EvidenceError(
                 f"Fulcio's certificate ends at {leaf.not_valid_after_utc:%H:%M:%S} UTC, which is "
@@ -150,7 +123,7 @@ class IdentitySealer:
     def _prove(self, leaf: Certificate) -> None:
         """See that the certificate counts before anything is logged; ``proven`` comes after."""
         try:
-            root = trusted(self._trust.root, offline=False)
+            root = trusted(self._root, offline=False)
             certificates.prove(leaf, root, [dt.datetime.now(dt.UTC)])
         except ValueError as error:
             raise EvidenceError(

@@ -26,6 +26,8 @@ MAX_TOKEN = 64 << 10
 """Bytes; GitHub's have two thousand."""
 _LEAST = 5
 """Seconds for which a token must still hold to be worth sending."""
+SKEW = 5
+"""Seconds by which an issuer's clock may be ahead of ours."""
 _LATEST = 253402300799
 """The last second of the year 9999."""
 _PARTS = 3
@@ -138,7 +140,7 @@ def _judge(claims: dict[str, Any], place: str) -> None:
         )
     if not isinstance(claims.get("iss"), str) or not isinstance(claims.get("sub"), str):
         raise InvalidInputError(f"{place} is a token that names no issuer or subject")
-    now, ends, begins = time.time(), claims.get("exp"), claims.get("nbf")
+    now, ends = time.time(), claims.get("exp")
     if not _is_moment(ends):
         raise InvalidInputError(f"{place} is a token without an end (exp)")
     if ends < now + _LEAST:
@@ -146,7 +148,11 @@ def _judge(claims: dict[str, Any], place: str) -> None:
             f"{place} is a token that expired {max(0, int(now - ends))} s ago",
             hint="tokens hold for minutes: ask for a new one just before signing",
         )
-    if _is_moment(begins) and begins > now + 60:
+    issued = claims.get("iat")
+    if not _is_moment(issued):
+        raise InvalidInputError(f"{place} is a token that does not say when it was issued (iat)")
+    begins = claims.get("nbf", issued)
+    if not _is_moment(begins) or max(begins, issued) > now + SKEW:
         raise InvalidInputError(
             f"{place} is a token that is not yet valid", hint="is this machine's clock right?"
         )

@@ -217,11 +217,11 @@ def verifier_of_key(der: bytes, pem: bytes) -> Verifier:
 
     key = load_der_public_key(der)
     if isinstance(key, ec.EllipticCurvePublicKey):
-        return Verifier(der, pem, "PKIX_ECDSA_P256_SHA_256", is_certificate=False)
+        return Verifier(der, pem, "PKIX_ECDSA_P256_SHA_256")
     size = getattr(key, "key_size", 0)
     if size not in {2048, 3072, 4096}:
         raise EvidenceError(f"transparency logs take no RSA key of {size} bits")
-    return Verifier(der, pem, f"PKIX_RSA_PKCS1V15_{size}_SHA256", is_certificate=False)
+    return Verifier(der, pem, f"PKIX_RSA_PKCS1V15_{size}_SHA256")
 
 
 def _b64(data: bytes) -> str:

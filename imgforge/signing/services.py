@@ -1,10 +1,11 @@
-"""The services of a Sigstore that are asked when something is signed: certificates, log, time.
+"""How the services of a Sigstore are reached, and what sigstore-python does not ask them.
 
-Sources: github.com/sigstore/fulcio, ``fulcio.proto``; github.com/sigstore/rekor, ``openapi.yaml``
-(v1); github.com/sigstore/rekor-tiles, ``CLIENTS.md`` (v2); RFC 3161. sigstore-python's own clients
-wait for ever, know certificates alone, and log what they send; these are on httpx as everything
-else is, with its proxies and authorities. What a service answers is a claim: the bundle that is
-made of it is verified before it goes anywhere.
+Sources: github.com/sigstore/rekor, ``openapi.yaml`` (v1); github.com/sigstore/rekor-tiles,
+``CLIENTS.md`` (v2); RFC 3161. The library knows certificates alone: a key's signatures are entered
+into a log here, and timestamped. What it asks itself goes out by the same :meth:`Services.post`
+(:mod:`imgforge.signing.library`), on httpx as everything else, with its proxies and authorities.
+What a service answers is a claim: the bundle that is made of it is verified before it goes
+anywhere.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What verifies a signature, as a log wants it: DER of a public key or of a certificate.
+    """The public key that verifies a signature, as a log wants it.
 
     ``details`` names the algorithm (protobuf-specs, ``PublicKeyDetails``).
     """
@@ -57,7 +58,6 @@ class Verifier:
     der: bytes
     pem: bytes
     details: str
-    is_certificate: bool
 
 
 class Services:
@@ -76,34 +76,14 @@ class Services:
         self._pause = pause
         weakref.finalize(self, self._client.close)
 
-    def certificate(self, fulcio: str, request: bytes, token: str) -> list[bytes]:
-        """Return the PEM certificates, the leaf first, for a signing request (PEM PKCS #10).
-
-        EvidenceError with Fulcio's words if it refuses, TransientError if it does not answer.
-        """
-        place = _checked(fulcio)
-        answer = self._post(
-            f"the certificate authority {place}",
-            f"{fulcio.rstrip('/')}/api/v2/signingCert",
-            canonical_json({"certificateSigningRequest": base64.b64encode(request).decode()}),
-            {"Authorization": f"Bearer {token}"},
-            refused="it is the identity token that it judges: who issued it, for whom, until when",
-        )
-
-        def chain(value: dict[str, Any]) -> list[bytes]:
-            signed = value["signedCertificateEmbeddedSct"]
-            return [str(pem).encode() for pem in signed["chain"]["certificates"]]
-
-        return _understood(f"the certificate authority {place}", answer, chain)
-
     def entry(self, log: Log, envelope: dsse.Envelope, verifier: Verifier) -> dict[str, Any]:
         """Enter ``envelope`` into ``log``; return the entry as a bundle holds it."""
-        place = f"the transparency log {_checked(log.url)}"
+        place = f"the transparency log {checked(log.url)}"
         url = f"{log.url.rstrip('/')}/api/v{log.version}/log/entries"
         if log.version == 1:
-            answer = self._post(place, url, canonical_json(_v1(envelope, verifier)), v1=True)
+            answer = self.post(place, url, canonical_json(_v1(envelope, verifier)), v1=True)
             return _understood(place, answer, _v1_entry)
-        answer = self._post(place, url, canonical_json(_v2(envelope, verifier)))
+        answer = self.post(place, url, canonical_json(_v2(envelope, verifier)))
         return _understood(place, answer, _v2_entry)
 
     def timestamp(self, authority: str, signature: bytes) -> bytes:
@@ -117,14 +97,14 @@ class Services:
             decode_timestamp_response,
         )
 
-        place = f"the timestamp authority {_checked(authority)}"
+        place = f"the timestamp authority {checked(authority)}"
         request = (
             TimestampRequestBuilder(hash_algorithm=HashAlgorithm.SHA256)
             .data(signature)
             .nonce(nonce=True)
             .build()
         )
-        data = self._post(place, authority, request.as_bytes(), {"Content-Type": _TIMESTAMP})
+        data = self.post(place, authority, request.as_bytes(), {"Content-Type": _TIMESTAMP})
         try:
             answer = decode_timestamp_response(data)
             stamped, nonce = answer.tst_info.message_imprint.message, answer.tst_info.nonce
@@ -136,7 +116,7 @@ class Services:
             raise EvidenceError(f"{place} answers another request than ours (its nonce differs)")
         return data
 
-    def _post(
+    def post(
         self,
         place: str,
         url: str,
@@ -146,7 +126,11 @@ class Services:
         v1: bool = False,
         refused: str | None = None,
     ) -> bytes:
-        """Send ``body`` until there is an answer that will not change by asking again."""
+        """Send ``body`` until there is an answer that will not change by asking again; return it.
+
+        EvidenceError with the words of ``place`` if it refuses (``refused`` is the hint then),
+        TransientError if it does not serve. ``v1`` is a log that says where it has an entry.
+        """
         named = {"Content-Type": "application/json", "Accept": "*/*", **headers}
         end = time.monotonic() + DEADLINE
         reason = ""
@@ -165,7 +149,7 @@ class Services:
                 if status == _CONFLICT:
                     raise EvidenceError(
                         f"{place} has this very signature, and gives an entry only once: {reason}",
-                        hint="sign anew: imgforge sign --key FILE --log",
+                        hint="sign anew: imgforge sign --key FILE --log, or --keyless",
                     )
                 if status not in _AGAIN:
                     raise EvidenceError(f"{place} refuses: {reason}", hint=refused)
@@ -193,14 +177,14 @@ class Services:
                         raise _SilentError(f"its answer took over {DEADLINE:.0f} s")
                 return answer.status_code, answer.headers, b"".join(pieces)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _SilentError(_redacted(str(error) or type(error).__name__)) from error
+            raise _SilentError(redacted(str(error) or type(error).__name__)) from error
 
 
 class _SilentError(Exception):
     """There was no whole answer."""
 
 
-def _checked(url: str) -> str:
+def checked(url: str) -> str:
     """Return the host to name in messages; InvalidInputError for what is not reached with TLS."""
     place = urlsplit(url)
     if place.scheme != "https" and not (
@@ -228,14 +212,13 @@ def _authorities() -> ssl.SSLContext:
 def _v2(envelope: dsse.Envelope, verifier: Verifier) -> dict[str, Any]:
     """Return rekor-tiles' CreateEntryRequest: a hashedrekord over DSSE's encoding."""
     signed = dsse.pae(envelope.payload_type, envelope.payload)
-    kind = "x509Certificate" if verifier.is_certificate else "publicKey"
     return {
         "hashedRekordRequestV002": {
             "digest": _b64(hashlib.sha256(signed).digest()),
             "signature": {
                 "content": _b64(envelope.signature),
                 "verifier": {
-                    kind: {"rawBytes": _b64(verifier.der)},
+                    "publicKey": {"rawBytes": _b64(verifier.der)},
                     "keyDetails": verifier.details,
                 },
             },
@@ -303,7 +286,7 @@ def _understood(place: str, data: bytes, read: Callable[[dict[str, Any]], T]) ->
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise EvidenceError(
             f"{place} answers with something else than it should",
-            details=[_redacted(f"{type(error).__name__}: {error}")],
+            details=[redacted(f"{type(error).__name__}: {error}")],
         ) from error
 
 
@@ -323,11 +306,11 @@ def _words(data: bytes) -> str:
         said = value.get("message", "")
     except ValueError:
         said = data[:300].decode(errors="replace")
-    text = _redacted(str(said))
+    text = redacted(str(said))
     return f": {text}" if text else ""
 
 
-def _redacted(text: str) -> str:
+def redacted(text: str) -> str:
     """Return ``text`` on one line without anything that looks like a token."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return _TOKEN.sub("[token]", line)[:300]

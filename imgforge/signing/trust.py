@@ -35,12 +35,12 @@ class Log:
 class Trust:
     """One Sigstore. ``root`` is the text of its trusted root; None is the public one's.
 
-    ``fulcio`` issues certificates, ``issuer`` logs people in, ``timestamps`` are the URLs of the
-    authorities that are asked, each of them. What the configuration does not name is empty.
+    ``config`` is all of it, as the library reads it; ``issuer`` logs people in, ``timestamps`` are
+    the URLs of the authorities that are asked, each of them. What it does not name is empty.
     """
 
     root: bytes | None
-    fulcio: str
+    config: ClientTrustConfig
     issuer: str
     log: Log | None
     timestamps: tuple[str, ...]
@@ -127,7 +127,7 @@ def _of(config: ClientTrustConfig, root: bytes | None) -> Trust:
         issuer = ""
     return Trust(
         root,
-        services.get_fulcio().url,
+        config,
         issuer,
         logs[0] if logs else None,
         tuple(client.url for client in services.get_tsas()),

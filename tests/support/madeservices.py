@@ -13,7 +13,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from madesigstore import Sigstore, hashedrekord2, pae, pem, timestamp
+from sigstore.models import ClientTrustConfig
 
 from imgforge.signing.dsse import Envelope
 from imgforge.signing.identity_token import Token, read
@@ -24,7 +26,8 @@ from imgforge.signing.trust import Log, Trust
 def jwt(**claims: object) -> str:
     """Return a token that holds for ten minutes, with ``claims`` instead of its own."""
     now = int(time.time())
-    whole = {"aud": "sigstore", "iss": "https://issuer.test", "sub": "dev", "exp": now + 600}
+    who = {"aud": "sigstore", "iss": "https://issuer.test", "sub": "dev"}
+    whole = {**who, "iat": now, "exp": now + 600}
     parts = [{"alg": "none"}, {**whole, **claims}, "signature"]
     return ".".join(
         base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts
@@ -44,12 +47,22 @@ class MadeServices:
     instead: dict[str, Any] = field(default_factory=dict)
     """Fields of a certificate that are not as they should be."""
 
-    def certificate(self, fulcio: str, request: bytes, token: str) -> list[bytes]:
-        assert fulcio == "https://fulcio.test"
-        asked = x509.load_pem_x509_csr(request)
+    def post(
+        self, place: str, url: str, body: bytes, headers: Mapping[str, str], **_: object
+    ) -> bytes:
+        """Answer what sigstore-python asks, as it wants to read it."""
+        value = json.loads(body)
+        if url == "https://fulcio.test/api/v2/signingCert":
+            assert place == "the certificate authority fulcio.test"
+            return json.dumps(self.certificate(value, headers["Authorization"])).encode()
+        assert url == "https://tiles.test/api/v2/log/entries"
+        return json.dumps(self.certified(value["hashedRekordRequestV002"])).encode()
+
+    def certificate(self, value: Mapping[str, str], authorization: str) -> dict[str, Any]:
+        asked = x509.load_pem_x509_csr(base64.b64decode(value["certificateSigningRequest"]))
         assert asked.is_signature_valid
         with self.lock:
-            self.certificates.append(token)
+            self.certificates.append(authorization.removeprefix("Bearer "))
         key: Any = SimpleNamespace(public_key=asked.public_key)
         start = dt.datetime.now(dt.UTC) + self.start
         made = self.sigstore.certificate(
@@ -57,7 +70,23 @@ class MadeServices:
             start=start,
             **{k: v for k, v in self.instead.items() if k != "key"},
         )
-        return [pem(made)]
+        chain = [made, self.sigstore.fulcio.certificate.public_bytes(Encoding.DER)]
+        texts = [pem(each).decode() for each in chain]
+        return {"signedCertificateEmbeddedSct": {"chain": {"certificates": texts}}}
+
+    def certified(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the entry of what a certificate's key signed."""
+        with self.lock:
+            self.entries += 1
+        signature = request["signature"]
+        return self.sigstore.tiles.entry(
+            hashedrekord2(
+                b"",
+                base64.b64decode(signature["content"]),
+                base64.b64decode(signature["verifier"]["x509Certificate"]["rawBytes"]),
+                digest=base64.b64decode(request["digest"]),
+            )
+        )
 
     def entry(self, log: Log, envelope: Envelope, verifier: Verifier) -> dict[str, Any]:
         assert log.version == 2
@@ -77,10 +106,31 @@ class MadeServices:
         """The same, as the type that is expected."""
         return cast("Services", self)
 
+    def config(self, root: bytes | None = None) -> dict[str, Any]:
+        """Return the trust configuration, with another ``root`` than its own if one is given."""
+
+        def service(url: str, version: int = 1) -> list[dict[str, object]]:
+            start = {"start": "2020-01-01T00:00:00Z"}
+            return [{"url": url, "majorApiVersion": version, "validFor": start, "operator": "x"}]
+
+        return {
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": json.loads(root or self.sigstore.root()),
+            "signingConfig": {
+                "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+                "caUrls": service("https://fulcio.test"),
+                "oidcUrls": service("https://issuer.test"),
+                "rekorTlogUrls": service("https://tiles.test", 2),
+                "rekorTlogConfig": {"selector": "ANY"},
+                "tsaUrls": service("https://tsa.test"),
+                "tsaConfig": {"selector": "ANY"},
+            },
+        }
+
     def trust(self, **instead: Any) -> Trust:  # noqa: ANN401 - fields of Trust
         whole: Mapping[str, Any] = {
             "root": self.sigstore.root(),
-            "fulcio": "https://fulcio.test",
+            "config": ClientTrustConfig.from_json(json.dumps(self.config())),
             "issuer": "https://issuer.test",
             "log": Log("https://tiles.test", 2),
             "timestamps": ("https://tsa.test",),

@@ -212,6 +212,32 @@ class Log:
             }
         return entry
 
+    def answer(self, body: bytes, time: dt.datetime = NOW) -> tuple[bytes, dict[str, Any]]:
+        """Return an answer of Rekor v1, and the entry as a bundle holds it."""
+        entry = self.entry(body, time=time)
+        proof = entry["inclusionProof"]
+
+        def digits(text: str) -> str:
+            return base64.b64decode(text).hex()
+
+        value = {
+            "body": entry["canonicalizedBody"],
+            "integratedTime": int(entry["integratedTime"]),
+            "logID": digits(entry["logId"]["keyId"]),
+            "logIndex": int(entry["logIndex"]),
+            "verification": {
+                "signedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
+                "inclusionProof": {
+                    "logIndex": int(proof["logIndex"]),
+                    "treeSize": int(proof["treeSize"]),
+                    "rootHash": digits(proof["rootHash"]),
+                    "hashes": [digits(each) for each in proof["hashes"]],
+                    "checkpoint": proof["checkpoint"]["envelope"],
+                },
+            },
+        }
+        return json.dumps({"uuid": value}).encode(), entry
+
     def kept(self, body: bytes, *, time: dt.datetime = NOW, index: int = 1005) -> str:
         """Return what cosign keeps of an entry beside an older signature."""
         seconds = int(time.timestamp())
@@ -281,10 +307,12 @@ def hashedrekord(signed: bytes, signature: bytes, verifier: bytes) -> bytes:
     return canonical({"apiVersion": "0.0.1", "kind": "hashedrekord", "spec": spec})
 
 
-def hashedrekord2(signed: bytes, signature: bytes, verifier: bytes) -> bytes:
+def hashedrekord2(
+    signed: bytes, signature: bytes, verifier: bytes, *, digest: bytes | None = None
+) -> bytes:
     name = "publicKey" if len(verifier) < 120 else "x509Certificate"
     spec = {
-        "data": {"algorithm": "SHA2_256", "digest": b64(hashlib.sha256(signed).digest())},
+        "data": {"algorithm": "SHA2_256", "digest": b64(digest or hashlib.sha256(signed).digest())},
         "signature": {
             "content": b64(signature),
             "verifier": {

@@ -20,26 +20,8 @@ from imgforge.signing.signer import KeySigner
 
 def config(folder: Path, services: MadeServices) -> Path:
     """Write the trust configuration of a Sigstore in memory."""
-
-    def service(url: str, version: int = 1) -> list[dict[str, object]]:
-        start = {"start": "2020-01-01T00:00:00Z"}
-        return [{"url": url, "majorApiVersion": version, "validFor": start, "operator": "x"}]
-
-    value = {
-        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
-        "trustedRoot": json.loads(services.sigstore.root()),
-        "signingConfig": {
-            "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-            "caUrls": service("https://fulcio.test"),
-            "oidcUrls": service("https://issuer.test"),
-            "rekorTlogUrls": service("https://tiles.test", 2),
-            "rekorTlogConfig": {"selector": "ANY"},
-            "tsaUrls": service("https://tsa.test"),
-            "tsaConfig": {"selector": "ANY"},
-        },
-    }
     path = folder / "trust.json"
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(services.config()))
     return path
 
 
@@ -199,7 +181,8 @@ def test_a_trust_configuration_says_who_is_asked(tmp_path: Path) -> None:
 
     services = MadeServices()
     found = trust.load(config(tmp_path, services))
-    assert (found.fulcio, found.issuer) == ("https://fulcio.test", "https://issuer.test")
+    assert found.config.signing_config.get_fulcio().url == "https://fulcio.test"
+    assert found.issuer == "https://issuer.test"
     assert found.log == trust.Log("https://tiles.test", 2)
     assert found.timestamps == ("https://tsa.test",)
     assert json.loads(found.root or b"") == json.loads(services.sigstore.root())

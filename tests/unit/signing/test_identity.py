@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography import x509
 from madeservices import MadeServices, token
-from madesigstore import IDENTITY, ISSUER, Log, new_key
+from madesigstore import IDENTITY, ISSUER, Log, hashedrekord2, new_key, public
+from sigstore.models import ClientTrustConfig
 
 from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.signing import statement
@@ -20,6 +24,8 @@ ABOUT = [statement.Subject("app", "sha256:" + "a" * 64)]
 STATEMENTS = [
     statement.about(ABOUT, statement.SPDX, {"number": number}).to_bytes() for number in range(5)
 ]
+
+SPKI = public(new_key())
 
 
 def sealer(services: MadeServices, **instead: Any) -> IdentitySealer:  # noqa: ANN401
@@ -47,18 +53,14 @@ def test_a_certificate_that_would_expire_is_not_used() -> None:
     assert own.certified() is first
     left = first.certificate.not_valid_after_utc
     assert not first.is_fresh(left - dt.timedelta(seconds=59))
-    own._certified = type(first)(
-        first.key, _expired(services, first.key), first.identity, first.issuer
-    )
+    own._certified = replace(first, certificate=_expired(services))
     own.seal(STATEMENTS[0])
     assert len(services.certificates) == 2
 
 
-def _expired(services: MadeServices, key: Any) -> Any:  # noqa: ANN401 - keys and certificates
-    from cryptography import x509
-
+def _expired(services: MadeServices) -> x509.Certificate:
     start = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=9, seconds=30)
-    return x509.load_der_x509_certificate(services.sigstore.certificate(key, start=start))
+    return x509.load_der_x509_certificate(services.sigstore.certificate(new_key(), start=start))
 
 
 @pytest.mark.parametrize(
@@ -82,9 +84,11 @@ def test_a_certificate_that_is_none_enters_nothing_into_a_log(
 
 def test_another_authority_than_the_roots_is_not_believed() -> None:
     services, others = MadeServices(), MadeServices()
-    own = IdentitySealer(
-        services.trust(root=others.sigstore.root()), services.real, token, timestamp=False
+    root = others.sigstore.root(ctlogs=[services.sigstore.ct.instance()])
+    trust = services.trust(
+        root=root, config=ClientTrustConfig.from_json(json.dumps(services.config(root)))
     )
+    own = IdentitySealer(trust, services.real, token, timestamp=False)
     with pytest.raises(EvidenceError, match="does not prove what it should"):
         own.seal(STATEMENTS[0])
     assert services.entries == 0
@@ -101,30 +105,11 @@ def test_a_log_that_answers_with_another_entry_is_found_out(
 ) -> None:
     services = MadeServices()
     own = sealer(services)
-    other = services.entry(LogService("https://tiles.test", 2), _envelope(), _verifier(own))
-    monkeypatch.setattr(services, "entry", lambda *_: other)
+    own.seal(STATEMENTS[0])
+    other = services.sigstore.tiles.entry(hashedrekord2(b"other", b"signature", SPKI))
+    monkeypatch.setattr(services, "certified", lambda _: other)
     with pytest.raises(EvidenceError, match="was not attached"):
         own.seal(STATEMENTS[1])
-
-
-def _envelope() -> Any:  # noqa: ANN401
-    from imgforge.signing import dsse
-
-    return dsse.Envelope(dsse.IN_TOTO, STATEMENTS[0], b"signature")
-
-
-def _verifier(own: IdentitySealer) -> Any:  # noqa: ANN401
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    from imgforge.signing.services import Verifier
-
-    leaf = own.certified().certificate
-    return Verifier(
-        leaf.public_bytes(Encoding.DER),
-        leaf.public_bytes(Encoding.PEM),
-        "PKIX_ECDSA_P256_SHA_256",
-        is_certificate=True,
-    )
 
 
 @pytest.mark.parametrize("error", [TransientError, EvidenceError])
@@ -139,6 +124,7 @@ def test_a_timestamp_that_fails_is_an_error_and_never_left_out(
     monkeypatch.setattr(services, "timestamp", failing)
     with pytest.raises(error, match="out of order"):
         sealer(services).seal(STATEMENTS[0])
+    assert services.entries == 0
 
 
 def test_an_untrusted_timestamp_is_found_out() -> None:
@@ -149,36 +135,17 @@ def test_an_untrusted_timestamp_is_found_out() -> None:
         own.seal(STATEMENTS[0])
 
 
-def test_log_and_authority_are_asked_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    services = MadeServices()
-    own = sealer(services)
-    both = threading.Barrier(2, timeout=20)
-    entry, stamp = services.entry, services.timestamp
-
-    def slow_entry(*given: Any) -> Any:  # noqa: ANN401
-        both.wait()
-        return entry(*given)
-
-    def slow_stamp(*given: Any) -> Any:  # noqa: ANN401
-        both.wait()
-        return stamp(*given)
-
-    monkeypatch.setattr(services, "entry", slow_entry)
-    monkeypatch.setattr(services, "timestamp", slow_stamp)
-    own.seal(STATEMENTS[0])
-
-
 def test_statements_are_sealed_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     services = MadeServices()
     own = sealer(services)
     all_five = threading.Barrier(5, timeout=20)
-    entry = services.entry
+    entry = services.certified
 
-    def slow_entry(*given: Any) -> Any:  # noqa: ANN401
+    def slow_entry(request: Any) -> Any:  # noqa: ANN401
         all_five.wait()
-        return entry(*given)
+        return entry(request)
 
-    monkeypatch.setattr(services, "entry", slow_entry)
+    monkeypatch.setattr(services, "certified", slow_entry)
     assert len(seal_all(own, STATEMENTS)) == 5
     assert len(services.certificates) == 1
 

@@ -71,6 +71,8 @@ def runner(status: int, body: bytes, patch: pytest.MonkeyPatch) -> Iterator[list
         (lambda: jwt(exp=int(time.time()) - 60), "expired 6. s ago"),
         (lambda: jwt(exp="later"), "without an end"),
         (lambda: jwt(nbf=int(time.time()) + 600), "not yet valid"),
+        (lambda: jwt(iat=int(time.time()) + 600), "not yet valid"),
+        (lambda: jwt(iat=None), "does not say when it was issued"),
         (lambda: jwt(iss=None), "no issuer"),
         (lambda: jwt(sub=7), "no issuer or subject"),
     ],
