@@ -115,12 +115,13 @@ def show(result: dict[str, Any], public: Path) -> None:
     say(f"size       {blobs / 1e6:.1f} MB compressed, with its evidence")
     say(f"findings   {len(findings)}" + "".join(f"\n     {f}" for f in findings))
     say("SBOM       " + ", ".join(f"{n} {kind} packages" for kind, n in sorted(count.items())))
-    proven = json.loads(
+    answer = json.loads(
         call(IMGFORGE, "verify", "--key", public, output / "image", "--format", "json", quiet=True)
     )
-    say(f"signed by  {proven['key']}")
-    for attestation in proven["attestations"]:
-        say(f"verified   {attestation['predicateType']}")
+    proven = answer["images"][0]["proven"]
+    say(f"signed by  {proven[0]['signer']}")
+    for each in proven:
+        say(f"verified   {each['predicateType']}")
 
 
 @contextlib.contextmanager

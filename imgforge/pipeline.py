@@ -80,7 +80,7 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
     if options.push and not signs:
         raise InvalidInputError(
             "--push needs --key or --keyless: nothing unsigned gets a tag in a registry",
-            hint="make a key with: imgforge key generate",
+            hint="make a key with: imgforge key generate, or in a CI give --keyless",
         )
     if options.attest and not signs:
         raise InvalidInputError("--attest needs --key or --keyless: what is attested is signed")

@@ -77,6 +77,11 @@ def targets(texts: Iterable[str], tags: Sequence[str]) -> tuple[Target, ...]:
     """
     found: dict[str, Target] = {}
     for text in texts:
+        if text.startswith(("/", "./", "../", "oci:", "oci-archive:", "docker-daemon:")):
+            raise InvalidInputError(
+                f"{text} is in no registry, and images are pushed to registries",
+                hint="oras copy -r --to-oci-layout takes one with its evidence from there to disk",
+            )
         reference = Reference.parse(text)
         if reference.digest is not None:
             raise InvalidInputError(
@@ -112,7 +117,7 @@ def publish(
     """
     foreign = check(shipment, terms)
     if foreign:
-        say(f"{len(foreign)} pieces of evidence by others go along unverified")
+        say(f"{_pieces(len(foreign))} by others, unverified, will go along")
     with contextlib.ExitStack() as stack:
         opened = [
             (goal, stack.enter_context(Registry(goal.repository, pause=pause))) for goal in goals
@@ -126,6 +131,10 @@ def publish(
                 _bring(registry, shipment, shipment.origin, say)
         together([partial(_send_all, group, shipment, say) for group in groups.values()])
         return tuple(_named(r, goal, shipment, no_clobber, say) for goal, r in opened)
+
+
+def _pieces(count: int) -> str:
+    return "1 piece of evidence" if count == 1 else f"{count} pieces of evidence"
 
 
 def _look(registry: Registry, goal: Target, shipment: Shipment, no_clobber: bool) -> None:  # noqa: FBT001
@@ -188,7 +197,7 @@ def _send(
     meter = Meter(say, f"{name}: pushing", size)
     registry.put_image(layout, shipment.image, mount, meter.add)
     if shipment.referrers:
-        say(f"{name}: attaching {len(shipment.referrers)} pieces of evidence")
+        say(f"{name}: attaching {_pieces(len(shipment.referrers))}")
         blobs = _blobs(layout, shipment.referrers)
         together([partial(registry.put_blob, layout, blob, mount) for blob in blobs])
         evidence.attach(registry, layout, shipment.referrers)

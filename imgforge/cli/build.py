@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,12 @@ def run(given: argparse.Namespace, console: Console) -> int:
         console,
     )
     record = result.record
-    if not record.signer:
-        console.note("not signed: imgforge key generate, then build --key imgforge.key")
+    if record.signer:
+        console.note(f"signed by {_signer(record.signer)}")
+    else:
+        console.note(
+            "not signed: imgforge key generate, then build --key imgforge.key; in a CI --keyless"
+        )
     console.note(f"image and evidence: {result.output}")
     value = {
         "reference": result.reference,
@@ -112,6 +117,13 @@ def run(given: argparse.Namespace, console: Console) -> int:
     }
     options.answer(given, value, result.reference)
     return 0
+
+
+def _signer(said: Mapping[str, str]) -> str:
+    """Return who signed as `imgforge verify` calls him, which is what to demand there."""
+    if "key" in said:
+        return f"the key {said['key']}"
+    return f"{said['identity']} of {said['issuer']}"
 
 
 def _tags(given: list[str]) -> tuple[str, ...]:

@@ -102,10 +102,9 @@ def _run(arguments: list[str], console: Console) -> int:
         return 0
     name, *rest = arguments
     if name not in COMMANDS:
-        import difflib
+        from imgforge.cli import slips
 
-        close = difflib.get_close_matches(name, COMMANDS, 1)
-        hint = f"did you mean imgforge {close[0]}?" if close else "imgforge --help lists them"
+        hint = slips.command(name, COMMANDS)
         raise InvalidInputError(f"there is no command {name!r}", hint=hint)
     module = importlib.import_module(f"imgforge.cli.{name}")
     options = module.parser().parse_args(rest)

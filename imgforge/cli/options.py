@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import Platform
@@ -29,9 +29,23 @@ CLAIMS = {
 """Claims of certificates that have a flag; a policy can ask for all of them."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that says what may have been meant by a flag that it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print how the command is used and what is wrong; end with exit code 2."""
+        what, _, unknown = message.partition("unrecognized arguments: ")
+        if unknown and not what:
+            from imgforge.cli import slips
+
+            for hint in slips.flags(unknown.split(), self._option_string_actions):
+                message += f"\nhint: {hint}"
+        super().error(message)
+
+
 def parser(name: str, summary: str, examples: str) -> argparse.ArgumentParser:
     """Make a command's parser; its help begins with examples."""
-    return argparse.ArgumentParser(**described(name, summary, examples))
+    return Parser(**described(name, summary, examples))
 
 
 def described(name: str, summary: str, examples: str) -> dict[str, Any]:
@@ -246,7 +260,11 @@ def asked(given: argparse.Namespace) -> Flags:
             if name != SIGNATURE:
                 TYPE.read(name)
         except ValueError as error:
-            raise InvalidInputError(f"--require {name!a} {error}") from error
+            from imgforge.signing import predicate
+
+            raise InvalidInputError(
+                f"--require {name!a} {error}", hint=predicate.called(name)
+            ) from error
     return Flags(
         key=given.key,
         identity=given.identity or "",

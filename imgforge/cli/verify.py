@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("cluster-image-policy", "kyverno"),
         metavar="KIND",
         help="verify nothing; print the demand as a policy for clusters: cluster-image-policy or "
-        "kyverno (IMAGE is then a glob of repositories that flags are for)",
+        "kyverno (IMAGE is then a glob of repositories that flags are about)",
     )
     options.flag(
         out,
@@ -114,9 +114,10 @@ def _all(images: list[str], asked: Inquiry, console: Console) -> list[tuple[str,
         except EvidenceError as error:
             failed.append((image, error))
     if failed:
-        _, first = failed[0]
+        name, first = failed[0]
+        message = first.message if len(images) == 1 else f"{name}: {first.message}"
         others = [f"{image}: {error.message}" for image, error in failed[1:]]
-        raise EvidenceError(first.message, details=[*first.details, *others], hint=first.hint)
+        raise EvidenceError(message, details=[*first.details, *others], hint=first.hint)
     return proven
 
 

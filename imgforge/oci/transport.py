@@ -160,7 +160,7 @@ class Transport:
                 if failed == ATTEMPTS:
                     raise TransientError(
                         f"{self.reference.registry} failed {ATTEMPTS} times, at last: {again}",
-                        hint="run the same command again later",
+                        hint="run the same command again later, if that is the registry you mean",
                     ) from again
                 wait = _FIRST_WAIT * 2 ** (failed - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
                 self.pause(min(wait if again.after is None else again.after, MAX_WAIT))

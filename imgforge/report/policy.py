@@ -137,11 +137,21 @@ def _said(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _proof(image: Mapping[str, Any]) -> str:
-    said = [f"signed by {by.get('key') or by['identity']}" for by in image["signed-by"]]
-    return plain(
-        f"{image['match']}: "
-        + ", ".join([" or ".join(said), *(a["type"] for a in image["attested"])])
-    )
+    said = [f"signed by {_signatory(by)}" for by in image["signed-by"]]
+    attested = [each["type"] + _conditions(each, "type") for each in image["attested"]]
+    return plain(f"{image['match']}: " + ", ".join([" or ".join(said), *attested]))
+
+
+def _signatory(by: Mapping[str, Any]) -> str:
+    if "key" in by:
+        return f"{by['key']}{_conditions(by, 'key')}"
+    return f"{by['identity']} of {by['issuer']}{_conditions(by, 'identity', 'issuer')}"
+
+
+def _conditions(table: Mapping[str, Any], *named: str) -> str:
+    """Return what a table says beside ``named`` and what is waived, in parentheses."""
+    rest = {key: value for key, value in table.items() if key not in named and value != "waived"}
+    return f" ({', '.join(f'{key} {value}' for key, value in rest.items())})" if rest else ""
 
 
 def _reason(trust: Mapping[str, str]) -> str:

@@ -86,7 +86,9 @@ def unmet(claims: Mapping[str, str], wanted: Mapping[str, str]) -> str | None:
             return f"the certificate does not say its {name}"
         if not fits(value, full(name, pattern)):
             said = "it was issued to" if name == "identity" else f"its {name} is"
-            return f"{said} {value!a}"[:400]
+            short = "://" in value and "://" not in full(name, pattern)
+            tip = f", and {pattern!a} has no https://" if short else ""
+            return f"{said} {value[:300]!a}{tip[:200]}"
     return None
 
 

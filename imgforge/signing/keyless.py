@@ -112,7 +112,11 @@ def check_root(root: bytes, place: str) -> None:
         if not found.issuers:
             raise ValueError("it has no certificate authority")  # noqa: TRY301 - one error
     except ValueError as error:
-        raise EvidenceError(f"{place} is not a Sigstore trusted root: {error}"[:400]) from error
+        config = b"clienttrustconfig" in root
+        hint = f"it is within that file: jq .trustedRoot {place} > trusted_root.json"
+        raise EvidenceError(
+            f"{place} is not a Sigstore trusted root: {error}"[:400], hint=hint if config else None
+        ) from error
 
 
 def _signed(certificate: Certificate, shown: Exhibits) -> bool:

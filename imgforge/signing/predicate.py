@@ -13,6 +13,16 @@ from imgforge.signing import statement
 from imgforge.signing.bundle import MAX_SIZE
 from imgforge.signing.statement import TYPES
 
+_COSIGN = {
+    "custom": "a URI of your own; cosign's is https://cosign.sigstore.dev/attestation/v1",
+    "link": "https://in-toto.io/Link/v1",
+    "openvex": "https://openvex.dev/ns",
+    "slsaprovenance": "https://slsa.dev/provenance/v0.2",
+    "slsaprovenance02": "https://slsa.dev/provenance/v0.2",
+    "slsaprovenance1": "provenance",
+    "spdxjson": "spdx",
+}
+"""What cosign calls a predicate type, where it is another word than ours."""
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _MOST = MAX_SIZE // 2
 """Bytes; base64 makes a third more of it, and a bundle must stay under its own limit."""
@@ -23,14 +33,18 @@ def type_of(name: str) -> str:
     if name in TYPES:
         return TYPES[name]
     if not _URI.fullmatch(name):
-        raise InvalidInputError(
-            f"{name!r} is no predicate type", hint=f"write a URI, or one of {', '.join(TYPES)}"
-        )
+        hint = called(name) or f"write a URI, or one of {', '.join(TYPES)}"
+        raise InvalidInputError(f"{name!r} is no predicate type", hint=hint)
     if name == statement.SIGNATURE:
         raise InvalidInputError(
             "that predicate type says that an image is signed", hint="use: imgforge sign"
         )
     return name
+
+
+def called(name: str) -> str | None:
+    """Return how the type is called here that cosign calls ``name``; None if it is none."""
+    return f"cosign's {name} is here {_COSIGN[name]}" if name in _COSIGN else None
 
 
 def read(kind: str, file: Path) -> bytes:

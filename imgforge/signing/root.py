@@ -165,7 +165,7 @@ def _refreshed() -> bytes:
         silent = isinstance(error.__cause__, DownloadError)
         raise (TransientError if silent else EvidenceError)(
             f"the public Sigstore's trusted root cannot be had: {error}"[:400],
-            hint="run the same command again later, or name a trusted-root in the policy",
+            hint="run the same command again later, or name one: --trusted-root, or in the policy",
         ) from error
 
 

@@ -7,10 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from imgforge.errors import EvidenceError
 from imgforge.signing.proof import Witnesses
 
 if TYPE_CHECKING:
     from imgforge.severity import Level
+
+
+class UnattestedError(EvidenceError):
+    """The image is signed as demanded, but nothing of a type that must be attested is there."""
+
 
 OURS: Final = ("spdx", "cyclonedx", "provenance", "findings")
 """What every build here has attested."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgforge.errors import InvalidInputError
 from imgforge.verify import signatories
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ def export(
     """Return YAML of the kind ``kind``, one policy for each demand.
 
     The demands are all of ``policy``'s, with what ``flags`` add; those of flags alone are for
-    ``globs`` of repositories (none: all images). Of a policy's entries a cluster applies all that
-    match, not only the first. Raises InvalidInputError as :class:`.flags.Flags` and the renderers
-    do, EvidenceError if a file is not the one that is pinned.
+    ``globs`` of repositories, at least one: a cluster runs images that nobody here signed. Of a
+    policy's entries a cluster applies all that match, not only the first. Raises InvalidInputError
+    as :class:`.flags.Flags` and the renderers do, EvidenceError if a file is not the pinned one.
     """
     from imgforge.verify.export import EXPORTS
 
@@ -35,8 +36,14 @@ def export(
     own = demands[len(held) :]
     demands = (
         *demands[: len(held)],
-        *(replace(each, match=glob) for each in own for glob in globs or ["*"]),
+        *(replace(each, match=glob) for each in own for glob in globs),
     )
+    if own and not globs:
+        raise InvalidInputError(
+            "nothing says which images the flags are about",
+            hint="name repositories, such as 'registry.example.com/acme/*'; '*' is every image "
+            "that the cluster runs, its own included",
+        )
     names: set[str] = set()
     texts = []
     for demand in demands:

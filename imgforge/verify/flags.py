@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 SIGNATURE: Final = "signature"
 """What is always demanded; named alone, it says that nothing else is."""
 
-_HINT: Final = """say who must have signed:
-      imgforge verify --key imgforge.pub IMAGE
-      imgforge verify --identity 'https://github.com/acme/web/*' \\
-          --issuer https://token.actions.githubusercontent.com IMAGE
-      imgforge verify --policy policy.toml IMAGE    (its [[images]] say what is demanded)"""
+_HINT: Final = """say who must have signed, by one of
+      --key imgforge.pub
+      --identity 'https://github.com/acme/web/*' \\
+          --issuer https://token.actions.githubusercontent.com
+      --policy policy.toml    (its [[images]] say what is demanded)"""
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
 
 
@@ -61,6 +61,11 @@ class Flags:
         if not demands:
             raise InvalidInputError("nothing says who must have signed the image", hint=_HINT)
         return tuple(replace(each, attested=each.attested + attested) for each in demands)
+
+    @property
+    def usual(self) -> bool:
+        """Whether all that a build attests is demanded only for want of a word about it."""
+        return self.key is not None and not self.require
 
     def _signatory(self) -> SignedBy | None:
         from imgforge.policy import reading

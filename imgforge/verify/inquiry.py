@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imgforge import sole, verify
-from imgforge.errors import InvalidInputError
+from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.types import Platform
+from imgforge.verify.demand import UnattestedError
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
+    from imgforge.sources.name import Name
+    from imgforge.verify.demand import Demand
     from imgforge.verify.flags import Flags
     from imgforge.verify.proven import Verified
 
 Say = Callable[[str], None]
 
 _ONE = "name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG"
+_USUAL: Final = (
+    "--key alone demands all that a build attests (both SBOMs, provenance, findings); "
+    "--require names what else is enough, --require signature the signature alone"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,35 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
             f"{what} has no place for evidence",
             hint="verify the image where it was published, or an OCI layout or archive of it",
         )
-    demands = asked.flags.on(asked.policy.demands(sources.title(name)))
+    held = asked.policy.demands(sources.title(name))
+    demands = asked.flags.on(held)
+    try:
+        return _proven(name, demands, asked, say)
+    except EvidenceError as error:
+        hint = error.hint or (None if held else _hint(error, asked.flags))
+        raise EvidenceError(error.message, details=error.details, hint=hint) from error
+
+
+def _hint(error: EvidenceError, flags: Flags) -> str | None:
+    """Return what whoever demands by flags alone may have left out."""
+    if isinstance(error, UnattestedError) and flags.usual:
+        return _USUAL
+    if flags.identity and flags.trusted_root is None:
+        from imgforge import settings
+
+        config = settings.load().sigstore.trust_config
+        if config is not None:
+            return (
+                "the public Sigstore counted, but the settings sign with another one: "
+                f"jq .trustedRoot {config} > trusted_root.json, and --trusted-root names that"
+            )
+    return None
+
+
+def _proven(name: Name, demands: Sequence[Demand], asked: Inquiry, say: Say) -> Verified:
+    from imgforge import sources
+    from imgforge.sources import name as names
+
     if name.kind == names.REGISTRY:
         if asked.offline:
             raise InvalidInputError(

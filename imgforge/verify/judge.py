@@ -21,7 +21,7 @@ from imgforge.verify import attached, conditions
 from imgforge.verify.attached import Attached, Found, Piece
 from imgforge.verify.conditions import Judged, scans
 from imgforge.verify.conditions.shown import Unreadable
-from imgforge.verify.demand import Attested, Demand
+from imgforge.verify.demand import Attested, Demand, UnattestedError
 from imgforge.verify.proven import Attestation
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def met(heard: Heard, demand: Demand, names: str, subject: Judged) -> tuple[Atte
         candidates = heard.of(attested.type)
         if not candidates:
             what = f"valid attestation {attested.type}"
-            raise _refusal(heard, subject.digest, what, names)
+            refusal = _refusal(heard, subject.digest, what, names)
+            raise UnattestedError(refusal.message, details=refusal.details)
         reasons = _failing(attested, candidates, subject)
         if reasons:
             _raise_trouble(heard)

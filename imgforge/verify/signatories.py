@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,9 @@ def read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE + 1)
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
+        stored = re.match("(pkcs11|[a-z]+kms|hashivault|openbao|env|k8s):", str(path))
+        hint = "imgforge key public KEY > release.pub, and name that" if stored else None
+        raise InvalidInputError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     if len(data) > MAX_FILE:
         raise InvalidInputError(f"{path} is over {MAX_FILE} bytes, and no key or trusted root")
     return data

@@ -192,7 +192,7 @@ def test_a_tampered_bundle_is_not_pushed(plain: FakeRegistry, signed: Signed) ->
     said: list[str] = []
     terms = replace(signed.terms, others=True)
     sent(signed, goal(plain, "1"), shipment=beside, terms=terms, said=said)
-    assert "1 pieces of evidence by others go along unverified" in said
+    assert "1 piece of evidence by others, unverified, will go along" in said
     assert accepted(signed, f"{plain.place}/team/app:1")
 
 

@@ -105,6 +105,9 @@ def _source(attested: Attested, predicate: object, version: _Version) -> Iterato
 
 
 def _against(attested: Attested, claim: _Claim) -> Iterator[str]:
+    if claim.uri is None:
+        yield f"it does not say which repository the source is from: {claim.place} is missing"
+        return
     if not isinstance(claim.uri, str):
         yield f"{claim.place}: there is no text, but {shown(claim.uri)}"
         return

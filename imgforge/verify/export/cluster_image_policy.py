@@ -43,6 +43,7 @@ _NOTES: Final = (
     "Each authority must prove everything by itself; one that does is enough.",
     "What is checked is the digest that a pod names: of a multi-platform image, the index.",
     "Of an SBOM only the format is looked at: SPDX 2 or CycloneDX.",
+    "Where an SBOM is demanded, an index that imgforge built is refused: it has none.",
 )
 
 

@@ -56,6 +56,7 @@ _NOTES: Final = (
     "What is checked is the digest that a pod names: of a multi-platform image, the index.",
     "Every attestation of a type by one who may sign it must hold, not only one of them.",
     "Of an SBOM only the format is looked at: SPDX 2 or CycloneDX.",
+    "Where an SBOM is demanded, an index that imgforge built is refused: it has none.",
     "Of a certificate it is not looked at whether a log of certificates knows it.",
 )
 

@@ -42,6 +42,34 @@ def test_an_unknown_command_is_answered_with_the_nearest(capsys: Capture) -> Non
     assert "did you mean imgforge build?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["generate-key-pair"], "imgforge key generate"),
+        (["verify-attestation", "web"], "imgforge verify --require TYPE"),
+        (["verify", "--certificate-identity=x", "web"], "is here --identity"),
+        (["verify", "--certificate-oidc-issuer", "x"], "is here --issuer"),
+        (["sign", "--yes", "web"], "no question is asked"),
+        (["verify", "--identitty", "x"], "did you mean --identity?"),
+    ],
+)
+def test_what_cosign_calls_otherwise_is_answered_with_our_word(
+    words: list[str], hint: str, capsys: Capture
+) -> None:
+    try:
+        code: object = main(words)
+    except SystemExit as left:
+        code = left.code
+    assert code == 2
+    assert hint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", ["./layout", "oci:layout", "/srv/layout"])
+def test_a_push_to_disk_is_answered_with_what_does_it(place: str, capsys: Capture) -> None:
+    assert main(["push", "--key", "imgforge.pub", "registry.test/acme/web:1", place]) == 2
+    assert "oras copy -r --to-oci-layout" in capsys.readouterr().err
+
+
 def test_no_command_is_a_usage_error(capsys: Capture) -> None:
     assert main([]) == 2
     assert "commands:" in capsys.readouterr().out

@@ -176,7 +176,11 @@ def test_what_is_demanded_of_images_is_shown(tmp_path: Path, capsys: Capture) ->
         '[[images.attested]]\ntype = "findings"\nmax-age = 0\nbelow = "high"\n'
     )
     assert main(["policy", "show", "--policy", str(path)]) == 0
-    said = "images acme/*: signed by {} or signed by dev@example.com, https://imgforge.dev/findings/v1\n"
+    said = (
+        "images acme/*: signed by {} or signed by dev@example.com of https://id.example.com "
+        "(ref refs/tags/*, log required), https://imgforge.dev/findings/v1 "
+        "(below high, max-age 0)\n"
+    )
     assert said.format(tmp_path / "a.pub") in capsys.readouterr().out
     assert main(["policy", "show", "--policy", str(path), "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)

@@ -167,7 +167,7 @@ def test_one_that_fails_fails_all_and_is_named_first(
     assert main(["verify", "--key", "imgforge.pub", *images, "--format", "json"]) == 5
     out, err = capsys.readouterr()
     assert out == ""
-    assert "no valid signature by the key" in err
+    assert re.search("error: bad: sha256:.* has no valid signature by the key", err)
     assert "worse: sha256:" in err
 
 
@@ -176,7 +176,7 @@ def test_nothing_said_is_an_error_that_shows_how(
 ) -> None:
     made(tmp_path / "layout", signer)
     assert main(["verify", "layout"]) == 2
-    assert "imgforge verify --key imgforge.pub IMAGE" in capsys.readouterr().err
+    assert "--key imgforge.pub" in capsys.readouterr().err
     Path("policy.toml").write_text('fail-on = "high"\n')
     assert main(["verify", "--policy", "policy.toml", "layout"]) == 2
 
@@ -246,6 +246,73 @@ def test_the_same_demand_is_written_for_clusters(
     assert main(["verify", "--export", kind, *flags, "--output", "out.yaml"]) == 0
     assert "registry.test/b/" in Path("out.yaml").read_text()
     assert main(["verify", "--export", kind]) == 2
+
+
+def test_no_policy_for_all_images_of_a_cluster_comes_about_by_leaving_them_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["verify", "--export", "kyverno", "--key", "imgforge.pub"]
+    assert main(asked) == 2
+    assert "which images the flags are about" in capsys.readouterr().err
+    assert main([*asked, "*"]) == 0
+    assert '- "*"' in capsys.readouterr().out
+
+
+def test_who_demands_more_than_he_knows_is_told(
+    tmp_path: Path, signer: KeySigner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of an image that cosign signed: it has no attestations of a build's."""
+    layout = Layout.create(tmp_path / "layout")
+    image = tiny.image(layout)
+    sealer = signing.KeySealer(signer)
+    found = signing.sign_image(layout, image, sealer, name="app", predicates=(), created=1)
+    layout.write_index([image, *found])
+    assert main(["verify", "--key", "imgforge.pub", "layout"]) == 5
+    assert "hint: --key alone demands" in capsys.readouterr().err
+    assert main(["verify", "--key", "imgforge.pub", "--require", "spdx", "layout"]) == 5
+    assert "hint" not in capsys.readouterr().err
+    assert main(["verify", "--key", "imgforge.pub", "--require", "signature", "layout"]) == 0
+    layout.write_index([image])
+    assert main(["verify", "--key", "imgforge.pub", "layout"]) == 5
+    assert "hint" not in capsys.readouterr().err
+
+
+def test_another_sigstore_of_the_settings_is_pointed_at(
+    tmp_path: Path,
+    signer: KeySigner,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made(tmp_path / "layout", signer)
+    asked = ["verify", "--offline", *by_identity()[:4], "layout"]
+    assert main(asked) == 5
+    assert "hint" not in capsys.readouterr().err
+    monkeypatch.setenv("IMGFORGE_SIGSTORE_TRUST_CONFIG", str(tmp_path / "own.json"))
+    assert main(asked) == 5
+    assert f"jq .trustedRoot {tmp_path / 'own.json'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "hint"),
+    [
+        (["--key", "awskms:///alias/release"], "imgforge key public KEY > release.pub"),
+        (["--key", "pkcs11:object=release"], "imgforge key public KEY > release.pub"),
+        ([*by_identity(), "--trusted-root", "config.json"], "jq .trustedRoot config.json"),
+        (["--key", "imgforge.pub", "--require", "spdxjson"], "cosign's spdxjson is here spdx"),
+    ],
+)
+def test_what_others_take_is_answered_with_what_to_give(
+    flags: list[str],
+    hint: str,
+    tmp_path: Path,
+    signer: KeySigner,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made(tmp_path / "layout", signer)
+    kind = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
+    Path("config.json").write_text(json.dumps({"mediaType": kind}))
+    assert main(["verify", *flags, "layout"]) in {2, 5}
+    assert hint in capsys.readouterr().err
 
 
 def test_what_a_key_proves_loads_no_more_than_it_needs(tmp_path: Path, signer: KeySigner) -> None:

@@ -120,6 +120,12 @@ def test_a_short_repository_is_githubs() -> None:
     assert claims.unmet(said, {"repository": "https://gitlab.com/acme/*"}) is None
 
 
+def test_a_glob_that_lacks_the_scheme_is_told_so() -> None:
+    workflow = "https://github.com/acme/web/.github/workflows/release.yml@refs/tags/v1"
+    reason = claims.unmet({"workflow": workflow}, {"workflow": "*release.yml*"})
+    assert reason == f"its workflow is '{workflow}', and '*release.yml*' has no https://"
+
+
 def test_what_a_report_calls_claims_is_what_certificates_say() -> None:
     assert set(read()) == {name for name, claim in claims.CLAIMS.items() if claim.arc in SAID} | {
         "identity"

@@ -214,6 +214,8 @@ def test_a_source_without_a_repository_is_a_reason(make_plan: Callable[..., Buil
         predicate = own(make_plan(), source)
         assert against(predicate, source="*")
         assert against(predicate, ref="*")
+    (reason,) = against(predicate, source="*")
+    assert reason.startswith("it does not say which repository the source is from: ")
 
 
 def test_imgforges_source_needs_a_commit_and_only_one_repository(plain: dict[str, Any]) -> None:
