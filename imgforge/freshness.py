@@ -108,13 +108,13 @@ def _signer(asked: Choices) -> str:
 
 
 def _verify(output: Output, record: Record, asked: Choices) -> None:
-    from imgforge import verify
+    from imgforge.oci.whole import verify_blobs
 
     for name, digest in record.evidence.items():
         if sha256((output.path / "evidence" / name).read_bytes()) != digest:
             raise InvalidInputError(f"{name} was changed")
     layout = output.layout()
-    verify.verify_blobs(layout, record.descriptor)
+    verify_blobs(layout, record.descriptor)
     if asked.sign is None or not asked.sign.anything:
         return
     from imgforge.signing import choice

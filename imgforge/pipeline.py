@@ -347,10 +347,10 @@ def _provenance(  # noqa: PLR0917 - all that goes into it
 
 def _verify_blobs(layout: Layout, image: Descriptor) -> None:
     """Hash every blob: layers come from caches, and what was found in them is kept by digest."""
-    from imgforge import verify
+    from imgforge.oci.whole import verify_blobs
 
     try:
-        verify.verify_blobs(layout, image)
+        verify_blobs(layout, image)
     except EvidenceError as error:
         raise EvidenceError(
             f"{error.message}; the cache it came from is spoiled",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import bases, cache, checks, evidence, provenance, publish, verify
+from imgforge import bases, cache, checks, evidence, provenance, publish
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
 from imgforge.checks import CHECKS, Check
@@ -19,6 +19,7 @@ from imgforge.checks.image import entrypoint, labels
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
+from imgforge.oci.whole import verify_blobs
 from imgforge.report import subject
 from imgforge.shipment import Shipment, Terms
 
@@ -125,7 +126,7 @@ def send(
     try:
         layout = Layout.create(staging)
         layout.import_image(image.layout, image.top)
-        verify.verify_blobs(layout, image.top)
+        verify_blobs(layout, image.top)
         say(f"signing {base.digest}")
         referrers = evidence.sign(
             layout,

@@ -20,7 +20,6 @@ from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import canonical_json, sha256
-from imgforge.verify.demand import SignedBy
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy, Trust
@@ -132,6 +131,7 @@ def _exempted(base: LockedBase, entry: Trust, policy: Policy) -> str:
 def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str], None]) -> str:
     from imgforge import verify
     from imgforge.verify import signatories
+    from imgforge.verify.demand import SignedBy
 
     digest = base.upstream or base.digest
     by = SignedBy(

@@ -81,7 +81,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             tags=_tags(given.tag),
             epoch=given.epoch,
             no_cache=given.no_cache,
-            sign=options.sign_with(given),
+            sign=options.may_sign_with(given),
             attest=options.attested(given.attest),
             secrets=_secrets(given.secret),
             policy=given.policy,

@@ -345,6 +345,12 @@ def signing(parser: argparse.ArgumentParser, *, attest: bool = False) -> None:
         )
 
 
+def may_sign_with(given: argparse.Namespace) -> SignWith | None:
+    """Return what :func:`sign_with` does; None, and nothing is loaded, if no flag is about it."""
+    flags = (given.key, given.keyless, given.identity_token, given.log, given.timestamp)
+    return sign_with(given) if any(flags) else None
+
+
 def sign_with(given: argparse.Namespace) -> SignWith:
     """Return who signs, as the flags of :func:`signing` say; InvalidInputError if they clash."""
     from imgforge.signing import choice

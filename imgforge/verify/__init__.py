@@ -20,12 +20,12 @@ from imgforge.oci.layout import Blobs, CorruptLayoutError, Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
+from imgforge.oci.whole import hash_blobs
 from imgforge.signing.statement import SIGNATURE, TYPES
 from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry
 from imgforge.verify.demand import OURS, Attested, Demand, SignedBy, by_key
 from imgforge.verify.proven import Attestation, Verified
 from imgforge.verify.signed import signature
-from imgforge.verify.whole import hash_blobs, verify_blobs
 
 if TYPE_CHECKING:
     from imgforge.signing.signatory import Signatory
@@ -41,7 +41,6 @@ __all__ = [
     "Verified",
     "by_key",
     "signature",
-    "verify_blobs",
     "verify_layout",
     "verify_registry",
 ]
