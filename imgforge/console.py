@@ -64,7 +64,7 @@ class Console:
             self._clear()
             if not self.quiet:
                 mark = self.paint("    ok", "32") if done else self.paint("failed", "31")
-                self._line(f"{mark} {title} ({time.monotonic() - start:.1f}s)")
+                self._line(f" {title} ({time.monotonic() - start:.1f}s)", mark)
 
     def note(self, text: str) -> None:
         """Say something worth knowing."""
@@ -73,18 +73,18 @@ class Console:
 
     def warn(self, text: str) -> None:
         """Say something worth acting on, even when quiet."""
-        self._line(f"{self.paint('warning', '33')}: {text}")
+        self._line(f": {text}", self.paint("warning", "33"))
 
     def error(self, error: ImgforgeError) -> None:
         """Print an error: what, the details, what to do next."""
         self._clear()
-        self._line(f"{self.paint('error', '31')}: {error.message}")
+        self._line(f": {error.message}", self.paint("error", "31"))
         for detail in error.details:
             for line in detail.splitlines():
                 self._line(f"  {line}")
         head, *more = (error.hint or "").splitlines() or [""]
         if head:
-            self._line(f"{self.paint('hint', '36')}: {head}")
+            self._line(f": {head}", self.paint("hint", "36"))
         for line in more:
             self._line(line)
 
@@ -107,15 +107,20 @@ class Console:
     def _status(self, text: str) -> None:
         if self.live:
             width = shutil.get_terminal_size().columns - 1
-            self._stream.write(f"\r\x1b[K  ...  {text}"[: width + 4])
+            self._stream.write(f"\r\x1b[K  ...  {harmless(text)}"[: width + 4])
             self._stream.flush()
 
     def _clear(self) -> None:
         if self.live:
             self._stream.write("\r\x1b[K")
 
-    def _line(self, text: str) -> None:
+    def _line(self, text: str, mark: str = "") -> None:
+        """Write a line; only ``mark`` may hold what a terminal obeys."""
         self._clear()
-        printable = "".join(c if c.isprintable() or c in "\x1b\t" else "\ufffd" for c in text)
-        self._stream.write(printable + "\n")
+        self._stream.write(f"{mark}{harmless(text)}\n")
         self._stream.flush()
+
+
+def harmless(text: str) -> str:
+    """Return ``text`` without what moves a terminal's cursor or hides other text."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)

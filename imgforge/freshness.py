@@ -2,7 +2,8 @@
 
 The key covers spec, lock, policy, stack, context, options, the day, what is known of malware, and
 imgforge's own code. When it holds, the stored evidence and every blob are verified again, so an
-answer from here proves as much as a build does.
+answer from here proves as much as a build does. A record that was not written here, but came with a
+checkout, proves nothing: its writer knew all that the key covers.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def unchanged(
     Beside it, the fingerprint of the context as far as it was taken, so that it is taken once.
     """
     record = output.record()
-    if record is None or spec != record.spec:
+    if record is None or spec != record.spec or not output.made_here():
         return None, None
     content = None
     try:
@@ -115,6 +116,9 @@ def _verify(output: Output, record: Record, asked: Choices) -> None:
             raise InvalidInputError(f"{name} was changed")
     layout = output.layout()
     verify_blobs(layout, record.descriptor)
+    listed = {each.digest for each in layout.index()}
+    if not {referrer.digest for referrer in record.referrer_list} <= listed:
+        raise InvalidInputError(f"{layout.place} does not list all evidence")
     if asked.sign is None or not asked.sign.anything:
         return
     from imgforge.signing import choice

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from imgforge import strictjson
 from imgforge.errors import InvalidInputError
+from imgforge.oci.manifest import MAX_IMAGES
 from imgforge.oci.types import (
     EMPTY,
     EMPTY_JSON,
@@ -116,6 +117,9 @@ class Blobs(ABC):
                     pending.append(child)
                 elif child.media_type in MANIFESTS:
                     found.append(child)
+        found = list({(child.digest, child.platform): child for child in found}.values())
+        if len(found) > MAX_IMAGES:
+            raise CorruptLayoutError(f"the index {top.digest} holds over {MAX_IMAGES} images")
         if not found:
             raise CorruptLayoutError(f"the index {top.digest} holds no image")
         return found
@@ -282,14 +286,21 @@ class Layout(Blobs):
                 self.adopt(file, descriptor.digest)
 
     def import_image(self, source: Layout, top: Descriptor) -> None:
-        """Take ``top`` (manifest or index) and everything under it from ``source``."""
-        if top.media_type in INDEXES:
-            for child in source.children(top):
-                self.import_image(source, child)
-        else:
-            for descriptor in references(source.read_json(top)):
-                self.import_blob(source, descriptor)
-        self.import_blob(source, top)
+        """Take ``top`` (manifest or index) and everything under it from ``source``, each once."""
+        found: dict[str, Descriptor] = {}
+        pending = [top]
+        while pending:
+            here = pending.pop()
+            if here.digest in found:
+                continue
+            found[here.digest] = here
+            if here.media_type in INDEXES:
+                pending += source.children(here)
+            else:
+                for descriptor in references(source.read_json(here)):
+                    self.import_blob(source, descriptor)
+        for here in found.values():
+            self.import_blob(source, here)
 
     def write_index(self, manifests: Iterable[Descriptor]) -> None:
         """Replace ``index.json`` in one step."""

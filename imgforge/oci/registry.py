@@ -283,14 +283,9 @@ class Registry:
     ) -> list[Descriptor]:
         """Bring ``top`` and the manifests under it; return those of images."""
         images: list[Descriptor] = []
-        pending, seen = [top], set[str]()
+        pending, known = [top], {top.digest}
         while pending:
             here = pending.pop(0)
-            if here.digest in seen:
-                continue
-            seen.add(here.digest)
-            if len(seen) > MAX_IMAGES:
-                raise RegistryError(f"{top.digest} has over {MAX_IMAGES} manifests")
             if here.media_type not in MANIFESTS | INDEXES:
                 raise RegistryError(f"{here.digest} in {top.digest} is no image or index")
             self.fetch_manifest(here, layout)
@@ -303,7 +298,12 @@ class Registry:
                     children = select(children, platforms)
                 except ValueError as error:
                     raise RegistryError(f"{self.reference.name}@{top.digest}: {error}") from error
-            pending += children
+            # What many list many times must not fill the memory.
+            fresh = {child.digest: child for child in children if child.digest not in known}
+            known.update(fresh)
+            if len(known) > MAX_IMAGES:
+                raise RegistryError(f"{top.digest} has over {MAX_IMAGES} manifests")
+            pending += fresh.values()
         return images
 
 

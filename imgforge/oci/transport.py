@@ -8,6 +8,7 @@ them than the caller named.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import threading
@@ -108,7 +109,8 @@ class StoppedError(Exception):
 class Transport:
     """Connections to the registry of one reference; close it (or use ``with``).
 
-    Setting ``stopped`` ends exchanges of other threads at their next piece.
+    Setting ``stopped`` ends exchanges of other threads at their next piece. ``until`` is the moment
+    (:func:`time.monotonic`) after which nothing is asked or read any more: TransientError.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Transport:
 
         self.reference = reference
         self.stopped = threading.Event()
+        self.until = math.inf
         self._pause = pause
         host = _HUB_HOST if reference.registry == DOCKER else reference.registry
         self.plain = may_be_plain(host) and not speaks_tls(host)
@@ -163,7 +166,19 @@ class Transport:
                         hint="run the same command again later, if that is the registry you mean",
                     ) from again
                 wait = _FIRST_WAIT * 2 ** (failed - 1) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-                self.pause(min(wait if again.after is None else again.after, MAX_WAIT))
+                wait = min(wait if again.after is None else again.after, MAX_WAIT)
+                self.pause(min(wait, max(self._left(), 0.0)))
+
+    def _left(self) -> float:
+        return self.until - time.monotonic()
+
+    def _in_time(self) -> None:
+        if self._left() <= 0:
+            raise TransientError(
+                f"{self.reference.registry} is too slow: the time for all that is asked of it "
+                "has run out",
+                hint="run the same command again later",
+            )
 
     def call(
         self,
@@ -307,6 +322,8 @@ class Transport:
     ) -> tuple[Answer, list[str]]:
         import httpx
 
+        self._in_time()
+        patience = min(asked.patience, max(self._left(), 0.001))
         sent = dict(asked.headers)
         if authorization is not None:
             sent["Authorization"] = authorization
@@ -318,7 +335,7 @@ class Transport:
                 target,
                 headers=sent,
                 content=self._sent(asked.body),
-                timeout=httpx.Timeout(_READ, connect=_CONNECT, read=asked.patience),
+                timeout=httpx.Timeout(_READ, connect=min(_CONNECT, patience), read=patience),
             )
             response = client.send(request, stream=True)
             try:
@@ -353,6 +370,7 @@ class Transport:
         for chunk in response.iter_raw():
             if self.stopped.is_set():
                 raise StoppedError(place)
+            self._in_time()
             count += len(chunk)
             if count > asked.limit:
                 raise RegistryError(

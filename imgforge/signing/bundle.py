@@ -26,6 +26,8 @@ MAX_SIZE = 64 << 20
 """Bytes; a bundle holds an SBOM, and those of large images reach tens of megabytes."""
 MAX_WITNESSES = 8
 """The most log entries, and the most timestamps, that are looked at; one of each is usual."""
+MAX_VALUES = 8192
+"""The most values in a bundle's JSON, whose bulk is one text; eight log entries have a thousand."""
 _MAX_CERTIFICATE = 64 << 10
 _MAX_TOKEN = 64 << 10
 
@@ -75,6 +77,7 @@ class Bundle:
         """Read a bundle of a DSSE envelope with one signature; ValueError saying what is wrong."""
         if len(data) > MAX_SIZE:
             raise ValueError(f"the bundle is over {MAX_SIZE} bytes")
+        strictjson.slim(data, MAX_VALUES)
         value = strictjson.load_object(data)
         kind = value.get("mediaType")
         if kind not in (*MEDIA_TYPES, V01, V02):

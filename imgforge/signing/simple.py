@@ -23,6 +23,8 @@ MAX_PAYLOAD = 64 << 10
 """Bytes; a payload names an image and maybe a few annotations."""
 MAX_ENVELOPE = 64 << 20
 """Bytes; an attestation holds an SBOM, and those of large images reach tens of megabytes."""
+_MAX_VALUES = 64
+"""The most values in an envelope's JSON, whose bulk is one text."""
 MAX_ANNOTATION = 2 * MAX_BODY
 
 _SIGNATURE = "dev.cosignproject.cosign/signature"
@@ -89,6 +91,7 @@ class OlderAttestation:
             raise ValueError(f"its media type is {layer.media_type!a}")
         if len(data) > MAX_ENVELOPE:
             raise ValueError(f"it is over {MAX_ENVELOPE} bytes")
+        strictjson.slim(data, _MAX_VALUES)
         notes = _notes(layer)
         return cls(
             Envelope.from_json(strictjson.load_object(data)),

@@ -22,7 +22,7 @@ from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
 from imgforge.oci.whole import hash_blobs
 from imgforge.signing.statement import SIGNATURE, TYPES
-from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry
+from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry, hasten
 from imgforge.verify.demand import OURS, Attested, Demand, SignedBy, by_key
 from imgforge.verify.proven import Attestation, Verified
 from imgforge.verify.signed import signature
@@ -103,6 +103,7 @@ def verify_registry(
     with ExitStack() as stack:
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgforge-verify-"))
         registry = stack.enter_context(Registry(named))
+        hasten(registry)
         layout = Layout.create(Path(scratch) / "layout")
         top, data = registry.resolve()
         if named.digest is None:

@@ -54,6 +54,8 @@ _OLDER_PREDICATE: Final = "predicateType"
 _HELD: Final = 64 << 20
 """Bytes of all manifests that a layout lists."""
 _WORKERS: Final = 8
+_GRACE: Final = 60.0
+"""Seconds beyond MAX_SECONDS, after which even what is on its way is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,7 @@ class InRegistry:
         self.blobs: Blobs = layout
         self._layout = layout
         self._registry = registry
+        hasten(registry)
         self._purse = _Purse()
         self._known: dict[tuple[str, frozenset[str]], Found] = {}
 
@@ -265,6 +268,12 @@ class InRegistry:
         self._purse.spend(piece.layer.size)
         self._registry.fetch_blob(piece.layer, self._layout)
         return piece
+
+
+def hasten(registry: Registry) -> None:
+    """Give a registry an end by which it must have answered all: its lists and tags count, too."""
+    end = time.monotonic() + MAX_SECONDS + _GRACE
+    registry.http.until = min(registry.http.until, end)
 
 
 class _SpentError(Exception):

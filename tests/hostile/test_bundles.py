@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
@@ -19,7 +20,7 @@ from imgforge import signing, verify
 from imgforge.errors import EvidenceError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import EMPTY, EMPTY_JSON, MANIFEST, Descriptor, Platform
-from imgforge.signing import bundle, dsse, key, statement
+from imgforge.signing import bundle, dsse, key, simple, statement
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 from imgforge.verify import judge
@@ -401,3 +402,16 @@ def test_no_changed_byte_of_a_bundle_proves_anything_else(data: st.DataObject) -
     except ValueError:
         return
     assert proven == expected
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b'"",', b"1.5,"], ids=ascii)
+def test_a_bundle_of_millions_of_values_is_refused_before_they_are_made(unit: bytes) -> None:
+    """64 MiB of empty lists make one and a half gigabytes of objects, in twenty seconds."""
+    data = b'{"mediaType":"x","y":[' + unit * ((60 << 20) // len(unit)) + b"0]}"
+    begun = time.monotonic()
+    with pytest.raises(ValueError, match="values"):
+        bundle.Bundle.from_bytes(data)
+    layer = Descriptor(simple.ATTESTATION, "sha256:" + "0" * 64, len(data))
+    with pytest.raises(ValueError, match="values"):
+        simple.OlderAttestation.from_layer(layer, data)
+    assert time.monotonic() - begun < 2

@@ -630,7 +630,7 @@ def test_json_has_one_meaning(signed: tuple[Signatory, Json]) -> None:
         with pytest.raises(ValueError, match="repeats a key"):
             who.statement(good.replace(old, new))
     with pytest.raises(ValueError, match="too deeply"):
-        who.statement(good.replace(b'"1005"', b"[" * 200_000))
+        who.statement(good.replace(b'"1005"', b"[" * 8_000))
 
 
 def test_work_is_capped() -> None:

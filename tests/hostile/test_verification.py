@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +21,10 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 from signedbase import put
 
 from imgforge import signing, verify
-from imgforge.errors import EvidenceError, RegistryError
+from imgforge.errors import EvidenceError, RegistryError, TransientError
 from imgforge.oci.layout import Layout
+from imgforge.oci.reference import Reference
+from imgforge.oci.registry import Registry
 from imgforge.oci.types import CONFIG, EMPTY, EMPTY_JSON, INDEX, MANIFEST, Descriptor, sha256
 from imgforge.signing import bundle, simple, statement
 from imgforge.signing.signer import KeySigner
@@ -458,3 +464,52 @@ def test_an_sbom_that_must_be_true_is_held_against_the_layers(
         # The SBOM of these tests lists a package that no layer has.
         verify.verify_registry(name, Demand((by,), (Attested(statement.SPDX, true=True),)))
     assert registry.calls("GET", layer)
+
+
+def test_a_registry_that_drips_its_lists_is_given_up(
+    registry: FakeRegistry, layout: Layout, signer: KeySigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only what is fetched takes time: lists, tags and manifests of an index do so, too."""
+    image = tiny.image(layout)
+    name = pushed(registry, layout, image)
+    monkeypatch.setattr(attached, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(attached, "_GRACE", 0.5)
+    before = registry.fault
+
+    def slow(seen: Seen) -> Reply | None:
+        if "/referrers/" in seen.path or "/manifests/sha256-" in seen.path:
+            return Reply(503, {"Retry-After": "30"})
+        return before(seen)
+
+    registry.fault = slow
+    begun = time.monotonic()
+    with pytest.raises(TransientError, match="too slow"):
+        verify.verify_registry(name, demanded.by(signer))
+    assert time.monotonic() - begun < 5
+
+
+def test_an_answer_that_never_ends_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def drip() -> None:
+            peer, _ = server.accept()
+            with peer, contextlib.suppress(OSError):
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not stop.wait(0.05):
+                    peer.sendall(b" ")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        place = f"127.0.0.1:{server.getsockname()[1]}/acme/web"
+        try:
+            with Registry(Reference.parse(place)) as registry:
+                registry.http.until = time.monotonic() + 0.5
+                begun = time.monotonic()
+                with pytest.raises(TransientError, match="too slow"):
+                    registry.find("1")
+                assert time.monotonic() - begun < 5
+        finally:
+            stop.set()
+            thread.join()

@@ -69,6 +69,17 @@ def test_what_comes_from_outside_cannot_move_the_cursor() -> None:
     assert stream.getvalue() == "       name\ufffd\ufffd2J\ufffd\ufffdevil\n"
 
 
+def test_what_comes_from_outside_brings_no_colour() -> None:
+    for stream in (io.StringIO(), Terminal()):
+        console = Console(stream)
+        console.note("note \x1b[2Kevil")
+        console.warn("warning \x1b[2Kevil")
+        console.error(InvalidInputError("m\x1b[2K", details=["d\x1b[2K"], hint="h\x1b[2K"))
+        with console.step("step \x1b[2Kevil") as say:
+            say("detail \x1b[2Kevil")
+        assert "\x1b[2K" not in stream.getvalue()
+
+
 def test_a_hint_of_several_lines_stays_readable() -> None:
     stream = io.StringIO()
     Console(stream).error(InvalidInputError("no", hint="add:\n  [[bases.trust]]\n  key = 1"))

@@ -11,6 +11,21 @@ def test_ordinary_json_is_read() -> None:
     }
 
 
+def test_whole_characters_are_read_however_they_are_written() -> None:
+    assert strictjson.loads(b'["\\ud83d\\ude00", "\\\\ud800", 1e300]') == [
+        "\U0001f600",
+        "\\ud800",
+        1e300,
+    ]
+
+
+def test_values_are_counted_before_they_are_made() -> None:
+    strictjson.slim(b'{"a": [1, 2, 3]}', 3)
+    for data in (b"[1,1,1,1,1]", b"[[[[[[]]]]]]", b'{"a":{"a":{"a":{"a":{}}}}}'):
+        with pytest.raises(ValueError, match="over 3 values"):
+            strictjson.slim(data, 3)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -26,6 +41,11 @@ def test_ordinary_json_is_read() -> None:
         b"{} {}",
         b"",
         b"1" * 5000,
+        b"1e999",
+        b"[-1E400]",
+        b'"\\ud800"',
+        b'{"\\uDfff": 1}',
+        b'"\\ud83dx\\ude00"',
     ],
     ids=lambda d: repr(d[:20]),
 )

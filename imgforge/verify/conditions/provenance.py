@@ -14,7 +14,16 @@ from typing import Final
 
 from imgforge import lock, repository
 from imgforge.signing.statement import PROVENANCE, PROVENANCES
-from imgforge.verify.conditions.shown import Unreadable, at, fits, items, shown, text, word
+from imgforge.verify.conditions.shown import (
+    Unreadable,
+    at,
+    fits,
+    fits_uri,
+    items,
+    shown,
+    text,
+    word,
+)
 from imgforge.verify.demand import Attested
 
 IMGFORGE: Final = "https://imgforge.dev/build/v1"
@@ -87,7 +96,7 @@ def reasons(attested: Attested, predicate: object) -> Iterator[str]:
 
 def _fitting(predicate: object, path: Sequence[str], glob: str) -> Iterator[str]:
     found = text(predicate, *path)
-    if not fits(found, glob):
+    if not fits_uri(found, glob):
         yield f"{'.'.join(path)} is {shown(found)}, not {shown(glob)}"
 
 
@@ -119,7 +128,7 @@ def _against(attested: Attested, claim: _Claim) -> Iterator[str]:
         return
     if claim.pinned is False:
         yield f"{claim.place}: no commit stands beside {shown(claim.uri)}"
-    if attested.source and not fits(found.repository, repository.folded(attested.source)):
+    if attested.source and not fits_uri(found.repository, repository.folded(attested.source)):
         said = f"the source is {shown(found.repository)}, not {shown(attested.source)}"
         yield f"{claim.place}: {said}"
     if attested.ref:

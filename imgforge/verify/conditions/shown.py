@@ -64,3 +64,15 @@ def items(value: object, *path: str) -> Sequence[object]:
 def fits(value: str, glob: str) -> bool:
     """Whether a glob matches the whole of ``value`` (``*`` crosses ``/``, case counts)."""
     return len(value) <= MAX_TEXT and fnmatchcase(value, glob)
+
+
+def fits_uri(value: str, glob: str) -> bool:
+    """Match a URI: where the glob has a scheme, no wildcard leaves the scheme, host or path.
+
+    So ``https://*.example.com/*`` is no ``https://evil.org/.example.com/x``.
+    """
+    from imgforge.signing import claims
+
+    if "://" not in glob:
+        return fits(value, glob)
+    return len(value) <= MAX_TEXT and claims.fits(value, glob)

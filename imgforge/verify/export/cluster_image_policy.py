@@ -24,7 +24,7 @@ from imgforge.errors import EvidenceError
 from imgforge.signing.statement import SIGNATURE
 from imgforge.verify.demand import Demand, SignedBy
 from imgforge.verify.export import rego
-from imgforge.verify.export.pattern import Unsupported, is_literal, regex
+from imgforge.verify.export.pattern import Unsupported, holder, is_literal
 from imgforge.verify.export.shared import (
     Condition,
     Yaml,
@@ -165,7 +165,7 @@ def _authority(
 
 
 def _matched(name: str, glob: str) -> dict[str, str]:
-    return {name: glob} if is_literal(glob) else {f"{name}RegExp": regex(glob)}
+    return {name: glob} if is_literal(glob) else {f"{name}RegExp": holder(glob)}
 
 
 def _authority_url(data: bytes, path: Path) -> str:

@@ -22,7 +22,7 @@ from typing import Final
 
 from imgforge.signing.statement import FINDINGS, SIGNATURE
 from imgforge.verify.demand import Demand, SignedBy
-from imgforge.verify.export.pattern import Unsupported, is_literal, regex
+from imgforge.verify.export.pattern import Unsupported, holder, is_literal, regex, uri
 from imgforge.verify.export.shared import (
     Below,
     Condition,
@@ -160,7 +160,7 @@ def _attestor(signatory: SignedBy, files: Mapping[Path, bytes], lost: list[str])
 
 def _matched(name: str, glob: str) -> dict[str, str]:
     literal = is_literal(glob)
-    said = glob if literal else regex(glob)
+    said = glob if literal else holder(glob)
     if _VARIABLE.search(said):
         raise Unsupported(f"{glob!a} would be read as one of Kyverno's variables")
     return {name: said} if literal else {f"{name}RegExp": said}
@@ -173,7 +173,7 @@ def _told(kind: str, condition: Condition, lost: list[str]) -> list[Yaml]:
 def _conditions(condition: Condition) -> list[Yaml]:
     """Return what must all hold, each of any of its alternatives."""
     if isinstance(condition, Field):
-        return [{"all": _text(_path(condition.path), condition.glob)}]
+        return [{"all": _text(_path(condition.path), uri(condition.glob))}]
     if isinstance(condition, Value):
         return [{"all": _value(_path(condition.tokens), condition.glob)}]
     if isinstance(condition, Below):
@@ -181,18 +181,18 @@ def _conditions(condition: Condition) -> list[Yaml]:
     return [{"all": _fresh(condition)}]
 
 
-def _text(place: str, glob: str) -> list[Yaml]:
-    """Hold a text against a glob; a number passes for none, whatever regex_match makes of it."""
+def _text(place: str, pattern: str) -> list[Yaml]:
+    """Hold a text against an expression; a number passes for none, whatever it is made into."""
     return [
         _holds(f"type({place})", "string"),
-        _holds(f"regex_match('{_raw(regex(glob))}', {place})", value=True),
+        _holds(f"regex_match('{_raw(pattern)}', {place})", value=True),
     ]
 
 
 def _value(place: str, glob: str) -> list[Yaml]:
     literal = glob in {"true", "false"} or _NUMBER.fullmatch(glob)
     if not literal:
-        return _text(place, glob)
+        return _text(place, regex(glob))
     return [
         _holds(f"contains(['string', 'number', 'boolean'], type({place}))", value=True),
         _holds(f"regex_match('{_raw(regex(glob))}', to_string({place}))", value=True),

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from imgforge.severity import LEVELS
-from imgforge.verify.export.pattern import is_literal, regex
+from imgforge.verify.export.pattern import is_literal, regex, uri
 from imgforge.verify.export.shared import Below, Condition, Field, Fresh, Value
 
 _DAY: Final = 86_400_000_000_000
@@ -48,7 +48,7 @@ def module(predicate_type: str, asked: Sequence[Condition]) -> str:
 
 def _lines(condition: Condition, helpers: list[str]) -> Iterator[str]:
     if isinstance(condition, Field):
-        yield from _fits(_at(condition.path), condition.glob)
+        yield from _fits(_at(condition.path), condition.glob, uri)
     elif isinstance(condition, Value):
         yield from _value(condition, helpers)
     elif isinstance(condition, Below):
@@ -103,15 +103,15 @@ def _value(condition: Value, helpers: list[str]) -> Iterator[str]:
     if is_literal(condition.glob):
         yield f"{found} in [{', '.join(accepted)}]"
     else:
-        yield from _fits(found, condition.glob)
+        yield from _fits(found, condition.glob, regex)
 
 
-def _fits(place: str, glob: str) -> Iterator[str]:
+def _fits(place: str, glob: str, expression: Callable[[str], str]) -> Iterator[str]:
     if is_literal(glob):
         yield f"{place} == {json.dumps(glob)}"
     else:
         yield f"is_string({place})"
-        yield f"regex.match({json.dumps(regex(glob))}, {place})"
+        yield f"regex.match({json.dumps(expression(glob))}, {place})"
 
 
 def _at(path: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ def test_a_projects_image_is_called_as_its_record_says_but_no_layout_names_itsel
     values: dict[str, object] = dict.fromkeys((f.name for f in dataclasses.fields(Record)), "")
     values |= {"name": "acme/trusted", "schema": SCHEMA}
     values |= {name: [] for name in ("inputs", "exclude", "tags", "referrers")}
+    values |= {"evidence": {}, "signer": {}}
+    values["image"] = {"mediaType": "x", "digest": "sha256:" + "0" * 64, "size": 1}
     text = json.dumps(values)
     project, foreign = tmp_path / "project", tmp_path / "foreign"
     (project / ".imgforge").mkdir(parents=True)

@@ -18,6 +18,7 @@ from imgforge.errors import InvalidInputError
 from imgforge.plan import BuildPlan
 from imgforge.signing.statement import PROVENANCE, PROVENANCES
 from imgforge.source import Source
+from imgforge.verify.conditions.shown import fits_uri
 
 V02 = PROVENANCES[1]
 COMMIT = "c" * 40
@@ -348,3 +349,12 @@ def test_a_flood_of_materials_is_not_read(pinned: Path) -> None:
     assert "over 20000" in reason
     predicate["buildDefinition"]["resolvedDependencies"] = [{"uri": "git+x"}] * 20_000
     assert against(predicate, source=SOURCE)[-1] == "and more"
+
+
+def test_no_wildcard_leaves_the_host_of_a_source_or_builder() -> None:
+    glob = "https://*.example.com/*"
+    evil = "https://evil.org/.example.com/x"
+    assert fits_uri("https://git.example.com/acme/web", glob)
+    assert not fits_uri(evil, glob)
+    predicate = {"runDetails": {"builder": {"id": evil}}}
+    assert against(predicate, builder=glob)
