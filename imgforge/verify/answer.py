@@ -106,8 +106,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def _about(what: str, proven: Verified) -> Iterator[str]:
+    """Yield a line for each signatory, or for each statement if their witnesses differ."""
+    told: dict[str, list[str]] = {}
     for each in proven.attestations:
-        yield f"  {what}: {_type(each)} by {each.proof.signer}{_when(each)}"
+        told.setdefault(f"{each.proof.signer}{_when(each)}", []).append(_type(each))
+    for signer, types in told.items():
+        yield f"  {what}: {', '.join(types)} by {signer}"
 
 
 def _type(each: Attestation) -> str:
