@@ -1,8 +1,9 @@
 """An image that was built before, on its way to registries, from a layout or from a registry.
 
-What it must prove is asked first, as ``imgforge verify`` asks it. A tag is resolved once; from then
-on all goes by digest. What a registry lists as attached is a claim: it counts only if the artifact
-itself says so, and it is judged again before it goes out.
+What it must prove is asked first, as ``imgforge verify`` asks it, where it lies and by the names of
+the repositories it goes to. A tag is resolved once; from then on all goes by digest. What a
+registry lists as attached is a claim: it counts only if the artifact itself says so, and it is
+judged again before it goes out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -139,8 +141,9 @@ def promote(
             f"{what} can be pushed from a layout only",
             hint="unpack an OCI archive: mkdir layout && tar -xf image.tar -C layout",
         )
-    targets(texts, ())
-    terms = _terms(asked.flags.on(asked.policy.demands(sources.title(name))))
+    # A policy may ask more of what production gets than of what staging has.
+    asked = replace(asked, goals=[goal.repository.name for goal in targets(texts, ())])
+    terms = _terms(asked.demands(sources.title(name)))
     if name.kind == names.REGISTRY:
         proven = _proven(what, asked, say)
         source = Reference.parse(name.place)

@@ -100,7 +100,8 @@ class Descriptor:
         strictjson.exact(value, _DESCRIPTOR)
         media, digest, size = value.get("mediaType"), value.get("digest"), value.get("size")
         if not isinstance(media, str) or not is_digest(digest):
-            raise ValueError(f"descriptor has mediaType {media!r} and digest {digest!r}")
+            said = f"{media!a}"[:100], f"{digest!a}"[:100]
+            raise ValueError("descriptor has mediaType {} and digest {}".format(*said))
         if not isinstance(size, int) or isinstance(size, bool) or size < 0:
             raise ValueError(f"descriptor {digest} has size {size!r}")
         notes = value.get("annotations") or {}

@@ -217,6 +217,14 @@ class Policy:
             raise _unspoken(image, " or ".join(images.file for images in self.images))
         return tuple(found)
 
+    def matching(self, image: str) -> tuple[Demand, ...]:
+        """Return the same as far as something is said of that name; nothing is no error."""
+        found = (
+            next((d for d in images.demands if fnmatchcase(image, d.match)), None)
+            for images in self.images
+        )
+        return tuple(each for each in found if each is not None)
+
     def severity(self, check: str, found: Level) -> Level:
         """Return the severity of a finding of ``check`` that the check itself calls ``found``."""
         own = self.severities.get(check, found)

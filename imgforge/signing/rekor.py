@@ -27,7 +27,7 @@ from imgforge import strictjson
 from imgforge.signing.dsse import Envelope
 from imgforge.signing.entry import SIZE, Entry, Inclusion
 from imgforge.signing.key import decode64
-from imgforge.signing.root import Log
+from imgforge.signing.root import Log, Span
 
 _TILES = ("hashedrekord", "0.0.2")
 """The one kind of entry that logs of version 2 hold, and no log of version 1."""
@@ -52,11 +52,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """That the log at ``url`` holds the entry ``index``, and since when (None: it does not say)."""
+    """That the log at ``url`` holds the entry ``index``, and since when (None: it does not say).
+
+    ``span`` is the time in which the log's key counts.
+    """
 
     url: str
     index: int
     time: int | None
+    span: Span
 
 
 def prove(entry: Entry, record: Record, logs: Sequence[Log], *, promised: bool) -> Held:
@@ -80,7 +84,8 @@ def prove(entry: Entry, record: Record, logs: Sequence[Log], *, promised: bool) 
         raise ValueError("its log entry has no proof of inclusion")
     elif entry.promise is None:
         raise ValueError("its log entry has neither a proof of inclusion nor a promise")
-    return Held(log.url, entry.index, entry.time if entry.promise is not None else None)
+    time = entry.time if entry.promise is not None else None
+    return Held(log.url, entry.index, time, log.span)
 
 
 def about(entry: Entry, record: Record) -> None:

@@ -29,12 +29,22 @@ _USUAL: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """What is asked of each image: what the policy demands, what the flags add, and how."""
+    """What is asked of each image: what the policy demands, what the flags add, and how.
+
+    ``goals`` are repositories that the image goes to: what the policy says of them holds, too.
+    """
 
     policy: Policy
     flags: Flags
     platforms: Collection[Platform] | None = None
     offline: bool = False
+    goals: Collection[str] = ()
+
+    def demands(self, title: str) -> tuple[Demand, ...]:
+        """Return all that is demanded of an image that is called so; errors as the policy's."""
+        own = self.policy.demands(title)
+        further = (demand for goal in self.goals for demand in self.policy.matching(goal))
+        return self.flags.on((*own, *(demand for demand in further if demand not in own)))
 
 
 def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
@@ -53,7 +63,7 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
             hint="verify the image where it was published, or an OCI layout or archive of it",
         )
     held = asked.policy.demands(sources.title(name))
-    demands = asked.flags.on(held)
+    demands = asked.demands(sources.title(name))
     try:
         return _proven(name, demands, asked, say)
     except EvidenceError as error:

@@ -64,3 +64,10 @@ def test_a_registry_cannot_have_more_listed_than_is_fetched(layout: Layout, tmp_
         ):
             registry.fetch_manifests(top, Layout.create(tmp_path / "other"), None)
         assert sum("/manifests/" in seen.path for seen in served.seen) == 1
+
+
+def test_a_descriptor_of_megabytes_is_told_in_a_line() -> None:
+    for value in ({"mediaType": ["x" * 1_000_000]}, {"mediaType": "x", "digest": "y" * 1_000_000}):
+        with pytest.raises(ValueError, match="descriptor has mediaType") as caught:
+            Descriptor.from_json(value)
+        assert len(str(caught.value)) < 300

@@ -295,3 +295,29 @@ def test_a_digest_has_no_tag_and_archives_are_unpacked_first(
         (tmp_path / "image.tar").write_bytes(b"")
         assert promoted(signed, "image.tar", f"{target.place}/production") == 2
     assert promoted(signed, what, f"{target.place}/production@{signed.top.digest}") == 2
+
+
+def test_what_the_policy_asks_of_the_place_it_goes_to_is_asked_too(
+    signed: Signed,
+    source: FakeRegistry,
+    target: FakeRegistry,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever may sign for staging must not get an image into production by its way there."""
+    release = KeySigner(ec.generate_private_key(ec.SECP256R1()))
+    (tmp_path / "release.pub").write_bytes(release.public_key.to_pem())
+    (tmp_path / "staging.pub").write_bytes(signed.public.read_bytes())
+    policy = tmp_path / "policy.toml"
+    policy.write_text(
+        "".join(
+            f'[[images]]\nmatch = "*/{name}"\n[[images.signed-by]]\nkey = "{key}.pub"\n'
+            for name, key in (("staging", "staging"), ("web", "release"))
+        )
+    )
+    push = ("push", "--policy", str(policy), f"{source.place}/staging:1")
+    assert main([*push, f"{target.place}/web:2"]) == 5
+    assert release.public_key.fingerprint in capsys.readouterr().err
+    assert target.tags == {}
+    assert main([*push, f"{target.place}/elsewhere:2"]) == 0
+    assert main([*push, f"{target.place}/more:2", f"{target.place}/web:2"]) == 5

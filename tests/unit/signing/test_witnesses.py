@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -311,3 +312,22 @@ def test_verifying_never_imports_the_signing_stack(witnesses: str, imported: set
     )
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert set(found.stdout.split()) == imported
+
+
+def test_a_log_without_a_clock_counts_only_where_a_timestamp_lies_in_its_time() -> None:
+    """Of version 2: whoever has the key of a log that ended long ago may still sign with it."""
+    made = MADE.bundle(PAYLOAD, log=MADE.tiles, time=None, stamped=NOW)
+    data = json.dumps(made).encode()
+    day = dt.timedelta(days=1)
+    for span, counts in (
+        (madesigstore.valid(NOW - day, NOW + day), True),
+        (madesigstore.valid(NOW - day, NOW), False),
+        (madesigstore.valid(NOW + day), False),
+    ):
+        root = MADE.root(tlogs=[MADE.tiles.instance(span)])
+        who = ByIdentity("https://github.com/acme/*", "*", root)
+        if counts:
+            assert who.statement(data)[1].log == "https://tiles.test"
+            continue
+        with pytest.raises(ValueError, match="at which the log's key does not count"):
+            who.statement(data)
