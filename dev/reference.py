@@ -127,7 +127,8 @@ def spec() -> str:
 
 def policy() -> str:
     """Return the page of every key of a policy."""
-    from imgforge.policy import LEVELS, keys
+    from imgforge.policy import keys
+    from imgforge.severity import LEVELS
 
     out = f"# policy.toml\n\n{NOTE}"
     out += (

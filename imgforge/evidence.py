@@ -106,7 +106,7 @@ def sign(
 
 def file_of(kind: str) -> str:
     """Return what the file of a predicate that was given from outside is called here."""
-    from imgforge.signing.predicate import TYPES
+    from imgforge.signing.statement import TYPES
 
     short = next((name for name, uri in TYPES.items() if uri == kind), None)
     return f"{short or 'attested-' + sha256(kind.encode())[7:19]}.json"

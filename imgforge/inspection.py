@@ -13,8 +13,9 @@ from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
 from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
-from imgforge.policy import Level, Policy, asked_for
+from imgforge.policy import Policy, asked_for
 from imgforge.report import subject
+from imgforge.severity import Level
 from imgforge.sources.name import DOCKERFILE
 
 if TYPE_CHECKING:

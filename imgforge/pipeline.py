@@ -403,13 +403,14 @@ def _check_targets(options: Options) -> None:
 
 def _push(layout: Layout, record: Record, options: Options, console: Console) -> tuple[Pushed, ...]:
     from imgforge import publish
+    from imgforge.shipment import Shipment, Terms
 
     goals = publish.targets(options.push, record.tags)
-    shipment = publish.Shipment(layout, record.descriptor, tuple(record.referrer_list))
+    shipment = Shipment(layout, record.descriptor, tuple(record.referrer_list))
+    # Who else signed it since (imgforge sign) proves nothing here, and is in nobody's way.
+    terms = Terms((_signatory(options, record),), others=True)
     with console.step("push") as say:
-        return publish.publish(
-            shipment, goals, publish.Terms((_signatory(options, record),)), say=say
-        )
+        return publish.publish(shipment, goals, terms, say=say)
 
 
 def _signatory(options: Options, record: Record) -> Signatory:

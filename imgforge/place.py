@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
+from imgforge import sole
+from imgforge.errors import EvidenceError, InvalidInputError, TransientError
 from imgforge.oci.layout import CorruptLayoutError, Layout, references
-from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
+from imgforge.oci.types import INDEXES, Descriptor, Platform
 from imgforge.output import DEFAULT, RECORD, Output
 from imgforge.signing.bundle import MAX_SIZE, MEDIA_TYPES
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_ATTACHED = 256
 """The most things attached to one digest that are looked at."""
-_ROUNDS = 3
 
 Say = Callable[[str], None]
 
@@ -154,7 +154,7 @@ def _built(output: Output, called: str | None) -> Iterator[Place]:
 def _layout(path: Path, called: str | None) -> Iterator[Place]:
     layout = Layout.open(path)
     with _alone(path):
-        image = sole_image(layout)
+        image = sole.image(layout, layout.index())
         name = called or image.annotations.get("org.opencontainers.image.ref.name") or path.name
 
         def add(referrers: Sequence[Descriptor], gone: Collection[str]) -> None:
@@ -187,6 +187,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _registry(name: str, called: str | None) -> Iterator[Place]:
+    from imgforge.oci import referrers as evidence
     from imgforge.oci.reference import Reference
     from imgforge.oci.registry import Registry
 
@@ -206,21 +207,8 @@ def _registry(name: str, called: str | None) -> Iterator[Place]:
             top,
             tuple(images),
             lambda digest: _fetched(registry, layout, digest),
-            lambda referrers, _: _put(registry, layout, referrers),
+            lambda referrers, _: evidence.attach(registry, layout, referrers),
         )
-
-
-def sole_image(layout: Layout) -> Descriptor:
-    """Return the one image that a layout lists; InvalidInputError if there is another number."""
-    images = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None
-        and not (d.media_type in MANIFESTS and "subject" in layout.read_json(d))
-    }
-    if len(images) != 1:
-        raise InvalidInputError(f"{layout.path} holds {len(images)} images where one is expected")
-    return next(iter(images.values()))
 
 
 def _stored(layout: Layout, digest: str) -> list[Attached]:
@@ -234,24 +222,19 @@ def _stored(layout: Layout, digest: str) -> list[Attached]:
 
 
 def _fetched(registry: Registry, layout: Layout, digest: str) -> list[Attached]:
-    from imgforge.oci.referrers import listed
+    from imgforge.oci.referrers import listed, read
 
     claimed = listed(registry, digest)
     _few(len(claimed), digest)
     found = []
     for claim in claimed:
-        answer = registry.find(claim.digest)
-        if answer is None or answer[0].media_type not in MANIFESTS:
-            continue
-        referrer = layout.add(answer[1], answer[0].media_type)
         try:
+            there, data, _ = read(registry, claim, digest)
+            referrer = layout.add(data, there.media_type)
             bundle = _bundle_of(layout, referrer)
-            subject = layout.read_json(referrer).get("subject")
-        except CorruptLayoutError:
+        except (ValueError, CorruptLayoutError):
             continue  # what others attached wrongly is no evidence
         if bundle is None or bundle.size > MAX_SIZE:
-            continue
-        if not isinstance(subject, dict) or subject.get("digest") != digest:
             continue
         registry.fetch_blob(bundle, layout)
         found.append(Attached(referrer, layout.read(bundle, limit=MAX_SIZE)))
@@ -261,29 +244,6 @@ def _fetched(registry: Registry, layout: Layout, digest: str) -> list[Attached]:
 def _bundle_of(layout: Layout, referrer: Descriptor) -> Descriptor | None:
     layers = references(layout.read_json(referrer))[1:]
     return layers[0] if len(layers) == 1 and layers[0].media_type in MEDIA_TYPES else None
-
-
-def _put(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) -> None:
-    """Put referrers one after another, and again those that others' writes made vanish."""
-    from imgforge.oci import referrers as evidence
-
-    about = {r.digest: str(layout.read_json(r)["subject"]["digest"]) for r in referrers}
-    missing = list(referrers)
-    for _ in range(_ROUNDS):
-        for referrer in missing:
-            evidence.put(registry, layout, referrer)
-        present = {
-            d.digest
-            for subject in sorted(set(about.values()))
-            for d in evidence.listed(registry, subject)
-        }
-        missing = [r for r in referrers if r.digest not in present]
-        if not missing:
-            return
-    raise RegistryError(
-        f"{registry.reference.name} does not list {missing[0].digest} as a referrer "
-        f"of {about[missing[0].digest]}"
-    )
 
 
 def _few(count: int, digest: str) -> None:

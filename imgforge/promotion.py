@@ -22,17 +22,9 @@ from imgforge.oci import referrers as evidence
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
-from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor
-from imgforge.publish import (
-    Pushed,
-    Shipment,
-    Terms,
-    manifests,
-    of_layout,
-    publish,
-    targets,
-    together,
-)
+from imgforge.oci.types import INDEXES, Descriptor
+from imgforge.publish import Pushed, publish, targets, together
+from imgforge.shipment import Shipment, Terms, manifests, of_layout
 from imgforge.sources import name as names
 
 if TYPE_CHECKING:
@@ -101,20 +93,16 @@ def _referrer(
     registry: Registry, layout: Layout, claim: Descriptor, subject: str
 ) -> Descriptor | str:
     """Return an artifact that is listed for ``subject``, or why it is none."""
-    here = registry.find(claim.digest)
-    if here is None:
-        return "which is listed and not there"
-    descriptor, data = here
-    if descriptor.media_type not in MANIFESTS:
+    if claim.media_type in INDEXES:
         raise RegistryError(
             f"{registry.reference.name}: {claim.digest} is attached to {subject} and is an index",
             hint="only artifacts of one manifest can be carried along",
         )
-    referrer = layout.add(data, descriptor.media_type)
-    said = layout.read_json(referrer).get("subject")
-    if not isinstance(said, dict) or said.get("digest") != subject:
-        return "which is about something else"
-    return referrer
+    try:
+        found, data, _ = evidence.read(registry, claim, subject)
+    except ValueError as error:
+        return f"which {error}"
+    return layout.add(data, found.media_type)
 
 
 def _older(

@@ -19,7 +19,6 @@ from imgforge.oci.layer import ENCODER
 from imgforge.plan import Base, BuildPlan
 from imgforge.source import Source
 
-PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD_TYPE = "https://imgforge.dev/build/v1"
 BASE_BUILD_TYPE = "https://imgforge.dev/base/v1"
 BUILDER = "https://imgforge.dev/builder/local/v1"

@@ -160,12 +160,7 @@ def plain(platform: Platform) -> Platform:
 
 
 def _opened(name: str, path: Path) -> Named:
+    from imgforge import sole
+
     layout = Layout.open(path)
-    tops = {
-        d.digest: d
-        for d in layout.index()
-        if d.artifact_type is None and "subject" not in layout.read_json(d)
-    }
-    if len(tops) != 1:
-        raise InvalidInputError(f"{path} holds {len(tops)} images where one is expected")
-    return Named(name, layout, next(iter(tops.values())))
+    return Named(name, layout, sole.image(layout, layout.index()))

@@ -21,6 +21,7 @@ from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
 from imgforge.oci.whole import verify_blobs
 from imgforge.report import subject
+from imgforge.shipment import Shipment, Terms
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
@@ -135,7 +136,7 @@ def send(
             name=base.reference,
             created=base.epoch,
         )
-        shipment = publish.Shipment(layout, image.top, tuple(referrers))
-        return publish.publish(shipment, goals, publish.Terms((sealer.signatory(),)), say=say)
+        shipment = Shipment(layout, image.top, tuple(referrers))
+        return publish.publish(shipment, goals, Terms((sealer.signatory(),)), say=say)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

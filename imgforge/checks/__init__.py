@@ -14,7 +14,8 @@ from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image import CHECKS, Check
 from imgforge.checks.rule import Rule
 from imgforge.errors import ImgforgeError
-from imgforge.policy.bounds import LEVELS, Policy
+from imgforge.policy.bounds import Policy
+from imgforge.severity import LEVELS
 
 __all__ = [
     "CHECKS",

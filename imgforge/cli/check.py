@@ -21,7 +21,7 @@ EXAMPLES = """\
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
-    from imgforge.policy.bounds import Level
+    from imgforge.severity import Level
 
     out = options.parser("check", COMMANDS["check"], EXAMPLES)
     out.add_argument(

@@ -52,7 +52,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.errors import InvalidInputError
     from imgforge.place import open_place
     from imgforge.signing import choice
-    from imgforge.signing.key import public_of
+    from imgforge.signing.named import public_of
 
     if given.no_log and not given.timestamp:
         raise InvalidInputError("--no-log without --timestamp leaves nothing to do")

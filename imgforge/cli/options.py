@@ -177,8 +177,8 @@ def platforms(given: list[str]) -> tuple[Platform, ...]:
 
 def verification(parser: argparse.ArgumentParser) -> None:
     """Add what demands evidence of images; :func:`asked` reads it."""
-    from imgforge.policy.bounds import LEVELS
     from imgforge.policy.keys import TYPES
+    from imgforge.severity import LEVELS
 
     flag(
         parser,

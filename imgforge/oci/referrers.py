@@ -23,6 +23,7 @@ from imgforge.oci.types import (
     INDEX,
     INDEXES,
     MANIFEST,
+    MANIFESTS,
     MAX_MANIFEST,
     Descriptor,
     canonical_json,
@@ -31,6 +32,8 @@ from imgforge.oci.types import (
 
 MAX_LISTED = 512
 _PAGES = 64
+_TRIES = 3
+"""How often what was put and is not listed is put."""
 _ROUNDS, _LONGEST = 64, 120.0
 """How often, and for how many seconds, one tries to add to a fallback tag."""
 _SETTLE, _MARGIN, _CONTENDED = 0.05, 5, 4
@@ -60,6 +63,24 @@ def listed(registry: Registry, digest: str, *, most: int = 0) -> list[Descriptor
     if found is not None:
         return found
     return _of_index(registry, _fallback(registry, digest, most), digest, most)
+
+
+def read(
+    registry: Registry, claim: Descriptor, subject: str
+) -> tuple[Descriptor, bytes, dict[str, Any]]:
+    """Return an artifact that is listed for ``subject``: what it is, its bytes, its manifest.
+
+    The listing is a claim, so that the artifact itself must refer to ``subject``. ValueError with
+    the reason if it is none.
+    """
+    found = registry.find(claim.digest)
+    if found is None or found[0].media_type not in MANIFESTS:
+        raise ValueError("is listed, and is no manifest or is gone")
+    manifest = strictjson.load_object(found[1])
+    said = manifest.get("subject")
+    if not isinstance(said, dict) or said.get("digest") != subject:
+        raise ValueError("is listed, and refers to something else")
+    return (*found, manifest)
 
 
 def _by_api(registry: Registry, digest: str, most: int = 0) -> list[Descriptor] | None:
@@ -111,30 +132,49 @@ def _next(registry: Registry, link: str, page: str) -> str:
     return str(following)
 
 
-def put(registry: Registry, layout: Layout, referrer: Descriptor) -> None:
-    """Put one referrer and see to it that it is listed; see :func:`attach`."""
-    attach(registry, layout, [referrer])
-
-
 def attach(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) -> None:
-    """Put referrers (their blobs, their manifests), then see to it that all are listed.
+    """Put referrers one after another, and again those that vanished, until all are listed.
 
     Where the registry does not list them by itself, they are added to the index under the fallback
-    tag of each subject in one write. RegistryError if one has no subject or there is no room;
-    TransientError if other writers keep overwriting us.
+    tag of each subject in one write. RegistryError if one has no subject, there is no room, or the
+    registry takes them and does not list them; TransientError if others keep overwriting us.
     """
+    about = {r.digest: _subject(layout, r).digest for r in referrers}
+    missing = list(referrers)
+    for _ in range(_TRIES):
+        _put(registry, layout, missing)
+        present = {
+            found.digest
+            for subject in sorted(set(about.values()))
+            for found in listed(registry, subject)
+        }
+        missing = [r for r in referrers if r.digest not in present]
+        if not missing:
+            return
+    raise RegistryError(
+        f"{registry.reference.name} does not list {missing[0].digest} as a referrer "
+        f"of {about[missing[0].digest]}"
+    )
+
+
+def _subject(layout: Layout, referrer: Descriptor) -> Descriptor:
+    try:
+        return Descriptor.from_json(layout.read_json(referrer).get("subject"))
+    except ValueError as error:
+        raise RegistryError(f"{referrer.digest} refers to nothing: {error}") from error
+
+
+def _put(registry: Registry, layout: Layout, referrers: Sequence[Descriptor]) -> None:
+    """Put referrers (their blobs, their manifests), and list those that the registry did not."""
     subjects: dict[str, list[dict[str, Any]]] = {}
     for referrer in referrers:
-        manifest = layout.read_json(referrer)
-        try:
-            subject = Descriptor.from_json(manifest.get("subject"))
-        except ValueError as error:
-            raise RegistryError(f"{referrer.digest} refers to nothing: {error}") from error
+        subject = _subject(layout, referrer).digest
         registry.put_blobs(layout, referrer)
         # Put even if it is there: only the answer says whether the registry lists it by itself.
         answer = registry.put_manifest(referrer.digest, layout.read(referrer), referrer.media_type)
-        if answer.headers.get("oci-subject") != subject.digest:
-            subjects.setdefault(subject.digest, []).append(_entry(referrer, manifest))
+        if answer.headers.get("oci-subject") != subject:
+            entry = _entry(referrer, layout.read_json(referrer))
+            subjects.setdefault(subject, []).append(entry)
     for digest, entries in subjects.items():
         # Some have the API and do not say so.
         known = {found.digest for found in _by_api(registry, digest) or ()}

@@ -13,6 +13,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from types import TracebackType
 from typing import IO, Any, Self
+from urllib.parse import urlencode
 
 from imgforge.errors import RegistryError
 from imgforge.oci.download import Download
@@ -23,7 +24,7 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.transport import Answer, MissingError, Transport
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform, is_digest, sha256
-from imgforge.oci.upload import Upload
+from imgforge.oci.upload import NO_MOUNT, Upload
 
 ACCEPT = ", ".join(sorted(MANIFESTS | INDEXES))
 MAX_BLOB = 32 << 30
@@ -171,6 +172,13 @@ class Registry:
         if not sent:
             progress(descriptor.size)
         return sent
+
+    def mount(self, descriptor: Descriptor, source: str) -> bool:
+        """Whether the registry takes a blob out of its repository ``source`` (end-11)."""
+        self.http.also(f"repository:{source}:pull")
+        query = urlencode({"mount": descriptor.digest, "from": source})
+        path = f"{self.path}/blobs/uploads/?{query}"
+        return self.http.call("POST", path, accept=(_CREATED, 202, *NO_MOUNT)).status == _CREATED
 
     def put_manifest(self, name: str, data: bytes, media: str) -> Answer:
         """Put a manifest under a tag or its digest, and make sure of the digest it has there.

@@ -26,7 +26,8 @@ _READ = 60.0
 _CREATED, _ACCEPTED, _NO_CONTENT, _NOT_FOUND, _OUT_OF_RANGE = 201, 202, 204, 404, 416
 _GONE = (400, 404, 405, 410, _OUT_OF_RANGE)
 _TOO_LARGE = (405, 413)
-_NO_MOUNT = (400, 401, 403, 404, 405)
+NO_MOUNT = (400, 401, 403, 404, 405)
+"""What registries answer that do not mount, or not this blob: it is to be sent."""
 _TAKEN = re.compile(r"(?:bytes=)?0-([0-9]{1,15})")
 _OCTETS = "application/octet-stream"
 
@@ -93,7 +94,7 @@ class Upload:
         if mount is not None:
             query = urlencode({"mount": self._blob.digest, "from": mount})
             begun = self._http.once(
-                "POST", f"{path}?{query}", accept=(_CREATED, _ACCEPTED, *_NO_MOUNT)
+                "POST", f"{path}?{query}", accept=(_CREATED, _ACCEPTED, *NO_MOUNT)
             )
             if begun.status == _CREATED:
                 return None

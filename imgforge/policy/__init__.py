@@ -15,12 +15,10 @@ from imgforge.files import pinning
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
-    LEVELS,
     Bases,
     Budget,
     Delegate,
     Ignore,
-    Level,
     Policy,
     Trust,
 )
@@ -29,12 +27,10 @@ from imgforge.policy.tools import asked_for
 __all__ = [
     "FIRM",
     "FLAGS",
-    "LEVELS",
     "Bases",
     "Budget",
     "Delegate",
     "Ignore",
-    "Level",
     "Policy",
     "Trust",
     "asked_for",

@@ -8,18 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import EvidenceError
+from imgforge.severity import LEVELS, Level
 
 if TYPE_CHECKING:
     from imgforge.checks.finding import Finding
     from imgforge.verify.demand import Demand
-
-Level = Literal["info", "low", "medium", "high", "critical"]
-
-LEVELS: Final[tuple[Level, ...]] = ("info", "low", "medium", "high", "critical")
-"""From the least to the worst."""
 
 FIRM: Final = ("IF04", "IF09")
 """Groups of checks that no policy excuses or lowers: an image that is not what it says, and what

@@ -10,15 +10,14 @@ from typing import Final
 from imgforge.errors import InvalidInputError
 from imgforge.policy.bounds import (
     FLAGS,
-    LEVELS,
     Bases,
     Budget,
     Delegate,
     Ignore,
-    Level,
     Policy,
     Trust,
 )
+from imgforge.severity import LEVELS, Level
 
 BUDGETS: Final = tuple(each.name for each in dataclasses.fields(Budget))
 _NOT_TRUST: Final = "who is trusted is not delegated"

@@ -15,13 +15,11 @@ from imgforge.policy import reading
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
-    LEVELS,
     Bases,
     Budget,
     Delegate,
     Ignore,
     Images,
-    Level,
     Policy,
     Trust,
 )
@@ -37,6 +35,7 @@ from imgforge.policy.keys import (
     TRUST,
     Key,
 )
+from imgforge.severity import LEVELS, Level
 from imgforge.tomlfile import Location, Problem
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from imgforge.policy import keys, reading
 from imgforge.policy.bounds import Images
 from imgforge.signing.proof import Witnesses
+from imgforge.signing.statement import TYPES
 from imgforge.tomlfile import Location, Problem
-from imgforge.verify.demand import TYPES, Attested, Demand, SignedBy
+from imgforge.verify.demand import Attested, Demand, SignedBy
 
 
 def read(

@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from imgforge.policy.bounds import LEVELS, Level
+from imgforge.severity import LEVELS, Level
 
 NAME: Final = "policy.toml"
 
 TYPES: Final = ("spdx", "cyclonedx", "provenance", "findings", "vuln")
-"""Types of attestations that have a name here; :data:`imgforge.verify.demand.TYPES` has what for.
-"""
+"""Types of attestations that have a name; :data:`imgforge.signing.statement.TYPES` has theirs."""
 
 _UNITS: Final = {"": 1, "B": 1} | {
     f"{prefix}{unit}": base ** (power + 1)

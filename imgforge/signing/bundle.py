@@ -15,8 +15,8 @@ from typing import Any
 from imgforge import strictjson
 from imgforge.oci.types import canonical_json
 from imgforge.signing.dsse import Envelope
+from imgforge.signing.entry import Entry, shape
 from imgforge.signing.key import decode64
-from imgforge.signing.rekor import Entry, shape
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 MEDIA_TYPES = (MEDIA_TYPE, "application/vnd.dev.sigstore.bundle+json;version=0.3")

@@ -222,7 +222,8 @@ def public_key(asked: SignWith, key: str) -> PublicKey:
 
 def _begin_key(asked: SignWith, key: str) -> Callable[[], Sealer]:
     from imgforge.signing import remote
-    from imgforge.signing.signer import KeySigner, open_signer
+    from imgforge.signing.named import open_signer
+    from imgforge.signing.signer import KeySigner
 
     password = asked.password
     if remote.scheme(key) is None:

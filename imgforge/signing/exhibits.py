@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from imgforge.signing.bundle import Bundle
 from imgforge.signing.dsse import pae
-from imgforge.signing.rekor import Entry, Record
+from imgforge.signing.entry import Entry
+from imgforge.signing.rekor import Record
 from imgforge.signing.simple import OlderAttestation, SimpleSignature
 
 

@@ -35,7 +35,6 @@ _WORK = (32768, 65536)
 _SALT, _NONCE = 32, 24
 _SCRYPT_MEMORY = 256 << 20
 _RSA_BITS = range(2048, 8193)
-_P256_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,22 +213,6 @@ def load_public(path: Path) -> PublicKey:
 def is_public(path: Path) -> bool:
     """Whether a file looks like a public key's PEM; InvalidInputError if it can't be read."""
     return b"-----BEGIN PUBLIC KEY-----" in _read(path)
-
-
-def public_of(key: str) -> PublicKey:
-    """Return the public key that ``key`` names: the path of its PEM, or a key's URI.
-
-    A token or a key service is asked for the public half of the key it holds; ``env://NAME`` is
-    the PEM itself. Errors as :func:`load_public` and :func:`.remote.open_key`.
-    """
-    from imgforge.signing import password, remote, variable
-
-    scheme = remote.scheme(key)
-    if scheme is None:
-        return load_public(Path(key))
-    if scheme == "env":
-        return PublicKey.from_pem(*variable.content(key))
-    return remote.open_key(key, password.read).public_key
 
 
 def load_private(path: Path, password: bytes) -> PrivateKey:

@@ -17,7 +17,6 @@ from imgforge.signing import certificates, claims, exhibits
 from imgforge.signing.bundle import Bundle
 from imgforge.signing.key import PublicKey
 from imgforge.signing.proof import Proof, Witnesses
-from imgforge.signing.root import MAX_SIZE as MAX_ROOT
 from imgforge.signing.root import TrustedRoot, trusted
 from imgforge.signing.signatory import stated
 from imgforge.signing.simple import OlderAttestation, SimpleSignature
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from imgforge.signing.exhibits import Exhibits
-
-__all__ = ["MAX_ROOT", "ByIdentity", "check_root"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,8 @@ from imgforge import strictjson
 from imgforge.errors import InvalidInputError
 from imgforge.signing import statement
 from imgforge.signing.bundle import MAX_SIZE
+from imgforge.signing.statement import TYPES
 
-TYPES = {
-    "spdx": statement.SPDX,
-    "cyclonedx": statement.CYCLONEDX,
-    "provenance": statement.PROVENANCE,
-    "findings": statement.FINDINGS,
-    "vuln": statement.VULNERABILITIES,
-}
-"""Short name -> the predicate type's URI."""
 _COSIGN = {
     "custom": "a URI of your own; cosign's is https://cosign.sigstore.dev/attestation/v1",
     "link": "https://in-toto.io/Link/v1",

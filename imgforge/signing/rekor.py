@@ -1,4 +1,4 @@
-"""Entries of Rekor transparency logs, versions 1 and 2, and the proof that a log holds them.
+"""The proof that a Rekor transparency log, of version 1 or 2, holds an entry of a signature.
 
 An entry proves something only if three things hold: a log of the trusted root answers for it (by a
 proof of inclusion under a signed checkpoint, or by its promise), its parts agree with each other,
@@ -8,7 +8,7 @@ something else, however well proven, is no witness).
 Sources: RFC 6962 and RFC 9162, section 2.1.3 (proofs of inclusion); github.com/transparency-dev/
 formats, ``log`` (checkpoints) and c2sp.org/signed-note; github.com/sigstore/rekor, ``pkg/types``
 (entries of version 1) and ``openapi.yaml`` (the promise, "SET"); github.com/sigstore/rekor-tiles,
-``api/proto`` (version 2); protobuf-specs, sigstore_rekor.proto (entries in bundles).
+``api/proto`` (version 2).
 """
 
 from __future__ import annotations
@@ -18,28 +18,20 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from imgforge import strictjson
 from imgforge.signing.dsse import Envelope
+from imgforge.signing.entry import SIZE, Entry, Inclusion
 from imgforge.signing.key import decode64
 from imgforge.signing.root import Log, Span
 
-MAX_BODY = 1 << 20
-"""Bytes; entries hold hashes, a signature and a certificate, never what was signed."""
-_MAX_CHECKPOINT = 64 << 10
-_HASH = 32
-_HEIGHT = 64
-_MOST = 1 << 63
-_LATEST = 253402300799
-"""The last second of the year 9999."""
 _TILES = ("hashedrekord", "0.0.2")
 """The one kind of entry that logs of version 2 hold, and no log of version 1."""
 _SIGNATURE = re.compile("\N{EM DASH} ([^ +\n]+) ([A-Za-z0-9+/=]+)")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,118 +48,6 @@ class Record:
     verifier: bytes
     envelope: Envelope | None = None
     text: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """That the tree of ``size`` entries under ``root`` has the entry at ``index`` of it."""
-
-    index: int
-    size: int
-    root: bytes
-    hashes: tuple[bytes, ...]
-    checkpoint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A log's entry: a claim, until :func:`prove` was asked.
-
-    ``index`` counts over all trees of the log, ``time`` is in seconds since 1970 (0: the log does
-    not say) and vouched for by ``promise`` alone.
-    """
-
-    log: bytes
-    index: int
-    kind: str
-    version: str
-    time: int
-    body: bytes
-    promise: bytes | None
-    proof: Proof | None
-
-    @classmethod
-    def from_json(cls, value: object) -> Entry:
-        """Read one of a bundle's ``tlogEntries``; ValueError saying what is wrong."""
-        given = shape(
-            value,
-            {"logId", "canonicalizedBody"},
-            "a log entry",
-            {"logIndex", "kindVersion", "integratedTime", "inclusionPromise", "inclusionProof"},
-        )
-        kind = shape(given.get("kindVersion"), {"kind", "version"}, "a kindVersion")
-        if not isinstance(kind["kind"], str) or not isinstance(kind["version"], str):
-            raise ValueError("a kindVersion is no strings")  # noqa: TRY004 - one error
-        promise, proof = given.get("inclusionPromise"), given.get("inclusionProof")
-        return cls(
-            decode64(shape(given["logId"], {"keyId"}, "a logId")["keyId"]),
-            _number(given.get("logIndex", 0)),
-            kind["kind"],
-            kind["version"],
-            _number(given.get("integratedTime") or 0, _LATEST),
-            _body(given["canonicalizedBody"]),
-            None
-            if promise is None
-            else decode64(
-                shape(promise, {"signedEntryTimestamp"}, "a promise")["signedEntryTimestamp"]
-            ),
-            None if proof is None else _proof(proof),
-        )
-
-    @classmethod
-    def from_kept(cls, data: bytes) -> Entry:
-        """Read what cosign keeps beside an older signature; ValueError saying what is wrong.
-
-        That is ``{"SignedEntryTimestamp", "Payload": {"body", "integratedTime", "logIndex",
-        "logID"}}`` (cosign, ``pkg/cosign/bundle``): a promise, and no proof.
-        """
-        if len(data) > 2 * MAX_BODY:
-            raise ValueError(f"its log entry is over {2 * MAX_BODY} bytes")
-        value = shape(
-            strictjson.load_object(data), {"SignedEntryTimestamp", "Payload"}, "its log entry"
-        )
-        given = shape(
-            value["Payload"], {"body", "integratedTime", "logIndex", "logID"}, "its entry's Payload"
-        )
-        if not isinstance(given["logID"], str):
-            raise ValueError("its log entry names no log")  # noqa: TRY004 - one error
-        body = _body(given["body"])
-        said = strictjson.load_object(body)
-        kind, version = said.get("kind"), said.get("apiVersion")
-        if not isinstance(kind, str) or not isinstance(version, str):
-            raise ValueError("its log entry is of no kind")  # noqa: TRY004 - one error
-        return cls(
-            bytes.fromhex(given["logID"]),
-            _number(given["logIndex"]),
-            kind,
-            version,
-            _number(given["integratedTime"], _LATEST),
-            body,
-            decode64(value["SignedEntryTimestamp"]),
-            None,
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON object as a bundle holds it."""
-        value: dict[str, Any] = {
-            "logIndex": str(self.index),
-            "logId": {"keyId": _b64(self.log)},
-            "kindVersion": {"kind": self.kind, "version": self.version},
-            "canonicalizedBody": _b64(self.body),
-        }
-        if self.time:
-            value["integratedTime"] = str(self.time)
-        if self.promise is not None:
-            value["inclusionPromise"] = {"signedEntryTimestamp": _b64(self.promise)}
-        if self.proof is not None:
-            value["inclusionProof"] = {
-                "logIndex": str(self.proof.index),
-                "treeSize": str(self.proof.size),
-                "rootHash": _b64(self.proof.root),
-                "hashes": [_b64(each) for each in self.proof.hashes],
-                "checkpoint": {"envelope": self.proof.checkpoint},
-            }
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +189,7 @@ def _promise(entry: Entry, log: Log) -> None:
         raise ValueError("its log entry is of a time at which the log's key does not count")
 
 
-def _inclusion(body: bytes, proof: Proof) -> None:
+def _inclusion(body: bytes, proof: Inclusion) -> None:
     """Climb from the leaf to the root (RFC 9162, section 2.1.3.2)."""
     if proof.index >= proof.size:
         raise ValueError("its log entry lies outside the log")
@@ -329,7 +209,7 @@ def _inclusion(body: bytes, proof: Proof) -> None:
         raise ValueError("its proof of inclusion does not lead to the log's root")
 
 
-def _checkpoint(proof: Proof, log: Log, *, named: bool) -> None:
+def _checkpoint(proof: Inclusion, log: Log, *, named: bool) -> None:
     """Demand the log's signature over the tree's size and root.
 
     ``named``: the log is called by its host there, as those of version 2 are. Those of version 1
@@ -340,7 +220,7 @@ def _checkpoint(proof: Proof, log: Log, *, named: bool) -> None:
     if not found or "" in lines or len(lines) < 3 or signatures.pop() != "":  # noqa: PLR2004
         raise ValueError("its checkpoint is malformed")
     origin, size, root, *_ = lines
-    if not _SIZE.fullmatch(size) or int(size) != proof.size or decode64(root) != proof.root:
+    if not SIZE.fullmatch(size) or int(size) != proof.size or decode64(root) != proof.root:
         raise ValueError("its checkpoint is of another tree than its proof of inclusion")
     for line in signatures:
         mark = _SIGNATURE.fullmatch(line)
@@ -353,55 +233,6 @@ def _checkpoint(proof: Proof, log: Log, *, named: bool) -> None:
         if known and origin.startswith(name) and log.verify(value[4:], f"{text}\n".encode()):
             return
     raise ValueError("its checkpoint is not signed by the log")
-
-
-def shape(
-    value: object, needed: Collection[str], what: str, allowed: Collection[str] = ()
-) -> dict[str, Any]:
-    """Return ``value`` if it is an object with these fields; ValueError naming ``what``."""
-    if not isinstance(value, dict) or not set(needed) <= set(value) <= {*needed, *allowed}:
-        raise ValueError(f"{what} has {', '.join(sorted(needed))} and nothing unknown")
-    return value
-
-
-def _proof(value: object) -> Proof | None:
-    """Read a proof of inclusion; one without a checkpoint (bundles of version 0.1) is none."""
-    optional = {"logIndex", "hashes", "checkpoint"}
-    given = shape(value, {"rootHash", "treeSize"}, "a proof of inclusion", optional)
-    if given.get("checkpoint") is None:
-        return None
-    hashes = given.get("hashes") or []
-    checkpoint = shape(given["checkpoint"], {"envelope"}, "a checkpoint")["envelope"]
-    if not isinstance(hashes, list) or len(hashes) > _HEIGHT:
-        raise ValueError(f"a proof of inclusion has at most {_HEIGHT} hashes")
-    if not isinstance(checkpoint, str) or len(checkpoint) > _MAX_CHECKPOINT:
-        raise ValueError("a checkpoint is no text, or too long")
-    found = Proof(
-        _number(given.get("logIndex", 0)),
-        _number(given["treeSize"]),
-        decode64(given["rootHash"]),
-        tuple(decode64(each) for each in hashes),
-        checkpoint,
-    )
-    if any(len(each) != _HASH for each in (found.root, *found.hashes)):
-        raise ValueError("a proof of inclusion holds no SHA-256")
-    return found
-
-
-def _body(value: object) -> bytes:
-    body = decode64(value)
-    if len(body) > MAX_BODY:
-        raise ValueError(f"a log entry is over {MAX_BODY} bytes")
-    return body
-
-
-def _number(value: object, most: int = _MOST) -> int:
-    """Read a number, which protobuf's JSON writes as a string."""
-    if isinstance(value, str) and _SIZE.fullmatch(value):
-        value = int(value)
-    if type(value) is not int or not 0 <= value <= most:
-        raise ValueError("a number in a log entry is none")
-    return value
 
 
 def _der(pem: bytes) -> bytes:

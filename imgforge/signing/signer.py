@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from imgforge.signing import key as keys
-from imgforge.signing import remote
 
 if TYPE_CHECKING:
     from imgforge.signing.key import PrivateKey, PublicKey
@@ -69,19 +67,3 @@ class KeySigner:
         except UnsupportedAlgorithm:  # a distribution's OpenSSL before 3.2
             scheme = ECDSA(hashes.SHA256())
         return self.private.sign(data, scheme)
-
-
-def open_signer(key: str, password: Callable[[], bytes]) -> Signer:
-    """Open what ``key`` names: the path of cosign's key file, or the URI of a key elsewhere.
-
-    A file must lie beside its public half (:mod:`.pair`); ``pkcs11:...``, ``awskms://...``,
-    ``gcpkms://...``, ``azurekms://...``, ``hashivault://...``, ``env://NAME`` and those of
-    Sigstore's plugins are opened by :mod:`.remote`. ``password`` is called only where one is
-    wanted: for a file, or as a token's PIN. Errors as :func:`.pair.open_pair` and
-    :func:`.remote.open_key`.
-    """
-    if remote.scheme(key) is not None:
-        return remote.open_key(key, password)
-    from imgforge.signing.pair import open_pair
-
-    return open_pair(Path(key), password())

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from imgforge import strictjson
 from imgforge.oci.types import Descriptor
 from imgforge.signing.dsse import Envelope
+from imgforge.signing.entry import MAX_BODY
 from imgforge.signing.key import decode64
-from imgforge.signing.rekor import MAX_BODY
 
 MEDIA_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 ATTESTATION = "application/vnd.dsse.envelope.v1+json"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from imgforge import strictjson
 from imgforge.oci.types import canonical_json, is_digest
@@ -25,6 +25,15 @@ VULNERABILITIES = "https://cosign.sigstore.dev/attestation/vuln/v1"
 """Cosign's: a scanner's report as it is, and when the scan was."""
 VULNS = ("https://in-toto.io/attestation/vulns/v0.1", "https://in-toto.io/attestation/vulns/v0.2")
 """In-toto's (spec/predicates/vuln.md): vulnerabilities by id and severity."""
+
+TYPES: Final[Mapping[str, str]] = {
+    "spdx": SPDX,
+    "cyclonedx": CYCLONEDX,
+    "provenance": PROVENANCE,
+    "findings": FINDINGS,
+    "vuln": VULNERABILITIES,
+}
+"""What policies and flags call the predicate types of attestations; any other is named whole."""
 
 MAX_SUBJECTS = 4096
 """The most subjects of one statement; an index with its platforms has some dozens."""

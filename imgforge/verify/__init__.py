@@ -21,9 +21,9 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.selection import select
 from imgforge.oci.types import INDEXES, MANIFESTS, Descriptor, Platform
 from imgforge.oci.whole import hash_blobs
-from imgforge.signing.statement import SIGNATURE
+from imgforge.signing.statement import SIGNATURE, TYPES
 from imgforge.verify.attached import MAX_BUNDLES, Attached, InLayout, InRegistry, hasten
-from imgforge.verify.demand import OURS, TYPES, Attested, Demand, SignedBy, by_key
+from imgforge.verify.demand import OURS, Attested, Demand, SignedBy, by_key
 from imgforge.verify.proven import Attestation, Verified
 from imgforge.verify.signed import signature
 

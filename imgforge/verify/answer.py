@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from imgforge.oci.types import Platform, sha256
-from imgforge.signing.statement import SIGNATURE
-from imgforge.verify.demand import TYPES
+from imgforge.signing.statement import SIGNATURE, TYPES
 from imgforge.verify.proven import Attestation, Verified
 from imgforge.verify.signatories import read
 

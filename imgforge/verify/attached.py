@@ -252,16 +252,13 @@ class InRegistry:
 
     def _fetch(self, claim: Descriptor, digest: str, kinds: Collection[str]) -> Piece | str | None:
         """Return what one listed referrer holds, or a word on why it is nothing."""
-        found = self._registry.find(claim.digest)
-        if found is None or found[0].media_type not in MANIFESTS:
-            return f"{claim.digest}: is listed, and is no manifest or is gone"
+        from imgforge.oci.referrers import read
+
         notes = Found()
         try:
-            manifest = strictjson.load_object(found[1])
+            _, _, manifest = read(self._registry, claim, digest)
         except ValueError as error:
             return f"{claim.digest}: {error}"
-        if _subject(manifest) != digest:
-            return f"{claim.digest}: is listed, and refers to something else"
         piece = _piece(claim.digest, manifest, kinds, notes)
         if piece is None:
             return notes.passed_over[0] if notes.passed_over else None
@@ -377,11 +374,3 @@ def _older(
             continue
         found.append(Piece(kind, layer))
     return found
-
-
-def is_evidence(listed: Descriptor, manifest: Mapping[str, Any]) -> bool:
-    """Whether a manifest that a layout lists is no image, but was attached to one."""
-    if listed.artifact_type or "artifactType" in manifest or "subject" in manifest:
-        return True
-    layers = references(dict(manifest))[1:]
-    return bool(layers) and all(layer.media_type in _OLDER for layer in layers)

@@ -8,20 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import EvidenceError
-from imgforge.signing import statement
 from imgforge.signing.proof import Witnesses
 
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Level
-
-TYPES: Final[Mapping[str, str]] = {
-    "spdx": statement.SPDX,
-    "cyclonedx": statement.CYCLONEDX,
-    "provenance": statement.PROVENANCE,
-    "findings": statement.FINDINGS,
-    "vuln": statement.VULNERABILITIES,
-}
-"""What policies and flags call the predicate types of attestations; any other is named whole."""
+    from imgforge.severity import Level
 
 
 class UnattestedError(EvidenceError):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import InvalidInputError
 from imgforge.signing.proof import Witnesses
-from imgforge.verify.demand import OURS, TYPES, Attested, Demand, SignedBy
+from imgforge.signing.statement import TYPES
+from imgforge.verify.demand import OURS, Attested, Demand, SignedBy
 
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Level
+    from imgforge.severity import Level
 
 SIGNATURE: Final = "signature"
 """What is always demanded; named alone, it says that nothing else is."""

@@ -6,15 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from imgforge import verify
+from imgforge import sole, verify
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.oci.types import INDEXES, Descriptor, Platform
-from imgforge.verify.attached import is_evidence
+from imgforge.oci.types import Platform
 from imgforge.verify.demand import UnattestedError
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
-    from imgforge.sources import Source
     from imgforge.sources.name import Name
     from imgforge.verify.demand import Demand
     from imgforge.verify.flags import Flags
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
+_ONE = "name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG"
 _USUAL: Final = (
     "--key alone demands all that a build attests (both SBOMs, provenance, findings); "
     "--require names what else is enough, --require signature the signature alone"
@@ -102,30 +101,9 @@ def _proven(name: Name, demands: Sequence[Demand], asked: Inquiry, say: Say) -> 
     with sources.open_source(name, say=say, offline=True) as source:
         return verify.verify_layout(
             source.blobs,
-            _image(source),
+            sole.image(source.blobs, source.tops, _ONE),
             *demands,
             platforms=asked.platforms,
             deep=True,
             offline=asked.offline,
         )
-
-
-def _image(source: Source) -> Descriptor:
-    """Return the one image or index that a layout holds beside evidence.
-
-    What is listed beside an index that has it (oras lists all it copied) is not another one.
-    """
-    indexes = [top for top in source.tops if top.media_type in INDEXES]
-    under = {each.digest for top in indexes for each in source.blobs.images(top)}
-    found = [
-        top
-        for top in source.tops
-        if top.media_type in INDEXES or not is_evidence(top, source.blobs.read_json(top))
-    ]
-    found = [top for top in found if top.digest not in under]
-    if len(found) != 1:
-        raise InvalidInputError(
-            f"{source.blobs.place} holds {len(found)} images where one is expected",
-            hint="name one of several: oci:PATH:TAG, or oci-archive:PATH:TAG",
-        )
-    return found[0]

@@ -16,10 +16,11 @@ from imgforge.errors import EvidenceError, RegistryError, TransientError
 from imgforge.oci.layout import Blobs, CorruptLayoutError
 from imgforge.signing import simple
 from imgforge.signing.bundle import MAX_SIZE
-from imgforge.signing.statement import FINDINGS, SIGNATURE
+from imgforge.signing.statement import SIGNATURE
 from imgforge.verify import attached, conditions
 from imgforge.verify.attached import Attached, Found, Piece
-from imgforge.verify.conditions import Judged
+from imgforge.verify.conditions import Judged, scans
+from imgforge.verify.conditions.shown import Unreadable
 from imgforge.verify.demand import Attested, Demand, UnattestedError
 from imgforge.verify.proven import Attestation
 
@@ -179,12 +180,8 @@ def _failing(attested: Attested, candidates: Sequence[Attestation], subject: Jud
 
 
 def _scanned(scan: Attestation) -> dt.date:
-    from imgforge.verify.conditions import findings, vulnerabilities
-    from imgforge.verify.conditions.shown import Unreadable
-
-    day = findings.own_day if scan.predicate_type == FINDINGS else vulnerabilities.day
     try:
-        return day(scan.predicate)
+        return scans.day(scan.predicate_type, scan.predicate)
     except Unreadable:
         return dt.date.min
 

@@ -21,6 +21,7 @@ from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, Descriptor, sha256
 from imgforge.publish import Target
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing import simple
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
@@ -140,8 +141,8 @@ def test_the_unsigned_and_what_others_signed_stays(
     other = KeySigner(ec.generate_private_key(ec.SECP256R1()))
     theirs = signedimage.sign(signed.layout, image, other)
     goal = Target(Reference.parse(f"{source.place}/staging"), ("2",))
-    shipment = publish.Shipment(signed.layout, image, tuple(theirs))
-    terms = publish.Terms((ByKey(other.public_key),))
+    shipment = Shipment(signed.layout, image, tuple(theirs))
+    terms = Terms((ByKey(other.public_key),))
     publish.publish(shipment, [goal], terms, say=lambda _: None)
     assert promoted(signed, f"{source.place}/staging:2", f"{target.place}/production") == 5
     assert target.seen == []
@@ -157,8 +158,8 @@ def test_what_is_listed_and_is_not_about_the_image_stays(
     attach(source, signed.top.digest, foreign, gone)
     assert promoted(signed, f"{source.place}/staging:1", f"{target.place}/production") == 0
     said = capsys.readouterr().err
-    assert f"{foreign.digest}, which is about something else" in said
-    assert f"{gone.digest}, which is listed and not there" in said
+    assert f"{foreign.digest}, which is listed, and refers to something else" in said
+    assert f"{gone.digest}, which is listed, and is no manifest or is gone" in said
     assert foreign.digest not in target.manifests
 
 
@@ -259,6 +260,28 @@ def test_in_one_registry_blobs_are_mounted_and_not_fetched(
         for layer in signed.layout.read_json(image)["layers"]
     }
     assert not layers & {s.path.rpartition("/")[2] for s in source.calls("GET", "/blobs/")}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405])
+def test_what_may_not_be_mounted_is_fetched_and_sent(
+    signed: Signed, source: FakeRegistry, status: int
+) -> None:
+    lacking = set(source.blobs)
+
+    def fault(seen: Seen) -> Reply | None:
+        digest = seen.path.rpartition("/")[2]
+        if "mount=" in seen.path:
+            return Reply(status)
+        if seen.method == "PUT" and "digest=" in seen.path:
+            lacking.discard(seen.path.partition("digest=")[2].replace("%3A", ":"))
+        if seen.method == "HEAD" and "/production/blobs/" in seen.path and digest in lacking:
+            return Reply(404)
+        return None
+
+    source.fault = fault
+    assert promoted(signed, f"{source.place}/staging:1", f"{source.place}/production:2") == 0
+    assert source.tags["2"] == signed.top.digest
+    assert lacking == set()
 
 
 def test_a_digest_has_no_tag_and_archives_are_unpacked_first(

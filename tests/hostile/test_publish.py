@@ -25,7 +25,8 @@ from imgforge.oci import referrers
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, Descriptor, sha256
-from imgforge.publish import Pushed, Shipment, Target, Terms
+from imgforge.publish import Pushed, Target
+from imgforge.shipment import Shipment, Terms, of_layout
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 
@@ -358,7 +359,7 @@ def test_targets_are_read_before_anything_else() -> None:
 
 
 def test_a_layouts_image_comes_with_what_is_attached_to_it(signed: Signed) -> None:
-    found = publish.of_layout(signed.layout, signed.top)
+    found = of_layout(signed.layout, signed.top)
     assert {r.digest for r in found.referrers} == {r.digest for r in signed.referrers}
     assert promotion.tagged(signed.layout, signed.top) == ("1", "latest")
     note = {"org.opencontainers.image.ref.name": "docker.io/library/alpine:3"}

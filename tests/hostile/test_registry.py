@@ -29,6 +29,7 @@ from imgforge.oci import referrers, registry, transport, upload
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.types import INDEX, MANIFEST, MAX_MANIFEST, Descriptor, Platform, sha256
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 
@@ -740,9 +741,9 @@ def sent(  # noqa: PLR0917 - what is published
 ) -> str:
     """Publish without waiting anywhere; return the reference."""
     (pushed,) = publish.publish(
-        publish.Shipment(layout, image, tuple(found)),
+        Shipment(layout, image, tuple(found)),
         [publish.Target(target(fake), tags)],
-        publish.Terms((ByKey(signer.public_key),)),
+        Terms((ByKey(signer.public_key),)),
         say=lambda _: None,
         pause=lambda _: None,
     )

@@ -27,10 +27,10 @@ from madesigstore import IDENTITY, NOW, Authority, Log, Sigstore, b64, valid
 
 from imgforge.oci.types import Descriptor
 from imgforge.signing import simple, statement
+from imgforge.signing.entry import Inclusion
 from imgforge.signing.key import PublicKey, load_public
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.proof import Witnesses
-from imgforge.signing.rekor import Proof as Inclusion
 from imgforge.signing.rekor import _inclusion
 from imgforge.signing.signatory import ByKey, Signatory
 from imgforge.signing.simple import OlderAttestation, SimpleSignature

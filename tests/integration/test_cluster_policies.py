@@ -21,6 +21,7 @@ from running import run, tool
 from imgforge import publish, signing
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import sha256
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing.proof import Witnesses
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
@@ -98,9 +99,9 @@ def image(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         created=1_700_000_000,
     )
     publish.publish(
-        publish.Shipment(layout, made, tuple(found)),
+        Shipment(layout, made, tuple(found)),
         publish.targets([repository], ["1"]),
-        publish.Terms((ByKey(signer.public_key),)),
+        Terms((ByKey(signer.public_key),)),
         say=lambda _: None,
     )
     return f"{repository}:1"

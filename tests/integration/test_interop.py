@@ -408,4 +408,4 @@ def move(source: Layout, referrer: Descriptor, registry: Registry, subject: str)
         for blob in references(manifest):
             layout.import_blob(source, blob)
         top = layout.add_json(manifest, MANIFEST)
-        referrers.put(registry, layout, top)
+        referrers.attach(registry, layout, [top])

@@ -23,9 +23,10 @@ from imgforge import publish
 from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import sha256
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing import KeySealer, blob, load_public, sign_image, statement
+from imgforge.signing.named import open_signer
 from imgforge.signing.signatory import ByKey
-from imgforge.signing.signer import open_signer
 
 PIN = b"1234"
 DATA = b"what is signed\n" * 1000
@@ -103,9 +104,9 @@ def test_cosign_accepts_an_image_that_a_token_signed(
     )
     repository = f"{place}/keys/{sha256(str(tmp_path).encode())[7:19]}"
     publish.publish(
-        publish.Shipment(layout, image, tuple(found)),
+        Shipment(layout, image, tuple(found)),
         publish.targets([repository], ["1"]),
-        publish.Terms((ByKey(signer.public_key),)),
+        Terms((ByKey(signer.public_key),)),
         say=lambda _: None,
     )
     (tmp_path / "k.pub").write_bytes(signer.public_key.to_pem())

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from imgforge import signing
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor
-from imgforge.publish import Shipment, Terms
+from imgforge.shipment import Shipment, Terms
 from imgforge.signing.signatory import ByKey
 from imgforge.signing.signer import KeySigner
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,18 @@ from fakeregistry import FakeRegistry, serve
 from madeservices import MadeServices
 from madesigstore import new_key
 
-from imgforge import endorsement, place
+from imgforge import endorsement, pipeline, place
+from imgforge.cli.main import main
+from imgforge.console import Console
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
 from imgforge.oci.layout import Layout
 from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
-from imgforge.oci.types import Descriptor, sha256
+from imgforge.oci.types import MANIFEST, Descriptor, sha256
 from imgforge.output import Output, Record
-from imgforge.signing import KeySealer, KeySigner, statement
+from imgforge.pipeline import Options
+from imgforge.signing import KeySealer, KeySigner, generate, statement
+from imgforge.signing.choice import SignWith
 from imgforge.signing.sealer import Witnessed, Witnessing
 
 CREATED = 1_700_000_000
@@ -168,6 +173,26 @@ def test_a_projects_output_changes_in_one_step(output: Output, sealer: KeySealer
         assert (again.added, again.referrer) == (False, done.referrer)
 
 
+def test_a_build_goes_out_with_what_another_signer_said_of_it(
+    output: Output, tmp_path: Path
+) -> None:
+    private, _ = generate(tmp_path / "ours", b"")
+    ours = KeySigner.open(private, b"")
+    for signer in (ours, KeySigner(new_key())):
+        signed(str(output.path), KeySealer(signer))
+    record = output.record()
+    assert record is not None
+    record = replace(record, signer={"key": ours.public_key.fingerprint})
+    with serve(FakeRegistry()) as fake:
+        asked = Options(push=(f"{fake.place}/team/app:1",), sign=SignWith(key=str(private)))
+        (pushed,) = pipeline._push(output.layout(), record, asked, Console())
+        assert len(pushed.evidence) == 2
+        assert fake.tags["1"] == record.descriptor.digest
+        alone = replace(record, referrers=record.referrers[1:])
+        with pytest.raises(EvidenceError, match="is not signed by the key"):
+            pipeline._push(output.layout(), alone, asked, Console())
+
+
 def test_nothing_changes_if_it_is_killed_before_the_step(
     output: Output, sealer: KeySealer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,9 +258,9 @@ def test_what_others_attached_wrongly_is_passed_over(
             there_too = layout.attach(
                 top, data, "application/vnd.dev.sigstore.bundle.v0.3+json", {}
             )
-            referrers.put(there, layout, there_too)
+            referrers.attach(there, layout, [there_too])
         other = layout.attach(top, b"x", "text/plain", {})
-        referrers.put(there, layout, other)
+        referrers.attach(there, layout, [other])
     assert all(e.added for e in signed(f"{registry.place}/a/web:1", sealer))
 
 
@@ -343,6 +368,29 @@ def test_what_cannot_be_written_is_said(
     monkeypatch.setattr(Layout, "write_index", full)
     with pytest.raises(InvalidInputError, match="No space left on device"):
         signed(str(layout.path), sealer)
+
+
+def test_what_a_layout_lists_beside_its_image_is_no_other(
+    layout: Layout, sealer: KeySealer
+) -> None:
+    """As oras copies it: the platforms by themselves, and cosign's older signature."""
+    (top,) = layout.index()
+    kept = layout.add(b"{}", "application/vnd.dev.cosign.simplesigning.v1+json")
+    older = layout.add_json(
+        {"schemaVersion": 2, "config": kept.to_json(), "layers": [kept.to_json()]}, MANIFEST
+    )
+    layout.write_index([*layout.images(top), top, older])
+    assert {done.digest for done in signed(str(layout.path), sealer)} == {
+        top.digest,
+        *(image.digest for image in layout.images(top)),
+    }
+    assert main(["verify", "-q", str(layout.path), *_by(sealer, layout.path.parent)]) == 0
+
+
+def _by(sealer: KeySealer, folder: Path) -> list[str]:
+    public = folder / "signer.pub"
+    public.write_bytes(sealer.signer.public_key.to_pem())
+    return ["--key", str(public), "--require", "signature"]
 
 
 def test_a_layout_of_two_images_is_refused(layout: Layout, sealer: KeySealer) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from imgforge.verify.conditions import findings, provenance, sbom
+from imgforge.verify.conditions import provenance, sbom, scans
 from imgforge.verify.conditions import where as pointed
 from imgforge.verify.conditions.shown import Unreadable
 
@@ -65,6 +65,6 @@ def _asked(attested: Attested, predicate: object, subject: Judged) -> Iterator[I
     if attested.true or sbom.is_sbom(attested.type):
         yield sbom.reasons(attested, predicate, subject)
     if attested.below is not None or attested.max_age is not None:
-        yield findings.reasons(attested, predicate, subject.day)
+        yield scans.reasons(attested, predicate, subject.day)
     if attested.where:
         yield pointed.reasons(attested.where, predicate)

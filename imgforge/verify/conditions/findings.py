@@ -1,27 +1,21 @@
-"""Conditions on what was found: how bad the worst is, and how old the scan.
+"""imgforge's own findings that are attested, and what all that is found has in common.
 
-What nobody rated counts as the worst. What a policy accepted counts again from the day on which
-its acceptance ends, and always if it has no end.
+What a policy accepted counts again from the day on which its acceptance ends, and always if it has
+no end.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from imgforge.policy.bounds import LEVELS
-from imgforge.signing.statement import FINDINGS, VULNERABILITIES, VULNS
+from imgforge.severity import LEVELS
 from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text
-from imgforge.verify.demand import Attested
 
 MAX_FOUND: Final = 1_000_000
 WORST: Final = len(LEVELS) - 1
-_NAMED: Final = 5
-_SKEW: Final = 1
-"""Days that clocks may differ by."""
-
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,12})?"
@@ -46,29 +40,7 @@ class Found(NamedTuple):
         return " in ".join(parts) or "one without a name"
 
 
-def reasons(attested: Attested, predicate: object, day: dt.date) -> Iterator[str]:
-    """Yield why the findings are too bad, or their scan too old, on ``day`` (UTC)."""
-    from imgforge.verify.conditions import vulnerabilities
-
-    if attested.type not in {FINDINGS, VULNERABILITIES, *VULNS}:
-        yield f"{shown(attested.type)} is no type of findings that is read here"
-        return
-    own = attested.type == FINDINGS
-    try:
-        scan = own_day(predicate) if own else vulnerabilities.day(predicate)
-        # Also where no age is demanded: the newest scan counts, and none is newer than this one.
-        yield from _aged(scan, attested.max_age, day)
-    except Unreadable as error:
-        if attested.max_age is not None:
-            yield str(error)
-    if attested.below is not None:
-        read = (
-            found(predicate, day) if own else vulnerabilities.found(attested.type, predicate, day)
-        )
-        yield from _rated(read, LEVELS.index(attested.below))
-
-
-def own_day(predicate: object) -> dt.date:
+def day(predicate: object) -> dt.date:
     """Return the day on which imgforge looked; Unreadable if it does not say."""
     said = text(predicate, "day")
     found = _date(said)
@@ -90,8 +62,8 @@ def day_of(said: str, place: str) -> dt.date:
     raise Unreadable(f"{place}: {shown(said)} is no time with its zone (RFC 3339)")
 
 
-def found(predicate: object, day: dt.date) -> Sequence[Found]:
-    """Return imgforge's own findings that count on ``day``; Unreadable if they are not such."""
+def found(predicate: object, today: dt.date) -> Sequence[Found]:
+    """Return imgforge's own findings that count on ``today``; Unreadable if they are not such."""
     if not text(predicate, "scanner").startswith("imgforge "):
         raise Unreadable("scanner: it is not imgforge that wrote these findings")
     out = []
@@ -99,7 +71,7 @@ def found(predicate: object, day: dt.date) -> Sequence[Found]:
         severity = at(one, "severity")
         if not isinstance(severity, str) or severity not in LEVELS:
             raise Unreadable(f"findings[{index}].severity: {shown(severity)} is no severity")
-        if not _accepted(one, day):
+        if not _accepted(one, today):
             out.append(Found(LEVELS.index(severity), at(one, "check"), at(one, "path")))
     return out
 
@@ -111,11 +83,11 @@ def capped(values: Sequence[object], place: str) -> Sequence[object]:
     return values
 
 
-def _accepted(finding: object, day: dt.date) -> bool:
+def _accepted(finding: object, today: dt.date) -> bool:
     if not at(finding, "ignored"):
         return False
     until = _date(at(finding, "ignoredUntil"))
-    return until is not None and until >= day
+    return until is not None and until >= today
 
 
 def _date(said: object) -> dt.date | None:
@@ -125,20 +97,3 @@ def _date(said: object) -> dt.date | None:
     except ValueError:
         pass
     return None
-
-
-def _aged(scan: dt.date, most: int | None, day: dt.date) -> Iterator[str]:
-    age = (day - scan).days
-    if most is not None and age > most:
-        yield f"the scan is of {scan} and {age} days old, over {most}"
-    elif age < -_SKEW:
-        yield f"the scan is of {scan}, which is still to come"
-
-
-def _rated(found: Sequence[Found], bound: int) -> Iterator[str]:
-    bad = sorted((one for one in found if one.level >= bound), key=lambda one: -one.level)
-    if not bad:
-        return
-    named = [f"{shown(one.name)} ({LEVELS[one.level]})" for one in bad[:_NAMED]]
-    named += [f"and {len(bad) - _NAMED} more"] if len(bad) > _NAMED else []
-    yield f"{len(bad)} found at {LEVELS[bound]} or above: {', '.join(named)}"

@@ -200,7 +200,7 @@ def _value(place: str, glob: str) -> list[Yaml]:
 
 
 def _below(condition: Below) -> list[Yaml]:
-    from imgforge.policy.bounds import LEVELS
+    from imgforge.severity import LEVELS
 
     good = [level for level in LEVELS if level not in condition.levels]
     names = ", ".join(f"'{level}'" for level in good)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from imgforge.policy.bounds import LEVELS
+from imgforge.severity import LEVELS
 from imgforge.verify.export.pattern import is_literal, regex, uri
 from imgforge.verify.export.shared import Below, Condition, Field, Fresh, Value
 

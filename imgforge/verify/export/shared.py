@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.types import sha256
-from imgforge.policy.bounds import LEVELS
+from imgforge.severity import LEVELS
 from imgforge.signing.key import PublicKey
 from imgforge.signing.statement import FINDINGS, PROVENANCE, PROVENANCES, SPDX, VULNERABILITIES
 from imgforge.verify.conditions import sbom

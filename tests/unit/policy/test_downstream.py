@@ -17,16 +17,15 @@ from imgforge.checks import Finding, Severity, gate_holds, judged
 from imgforge.errors import InvalidInputError
 from imgforge.policy import (
     FLAGS,
-    LEVELS,
     Bases,
     Budget,
     Delegate,
     Ignore,
-    Level,
     Policy,
     Trust,
     downstream,
 )
+from imgforge.severity import LEVELS, Level
 
 DAY = dt.date(2026, 6, 1)
 CHECKS = ("IF010", "IF012", "IF030", "IF040", "IF090")

@@ -15,7 +15,8 @@ from imgforge.policy import Policy, downstream, file, keys
 from imgforge.signing import statement
 from imgforge.signing.claims import CLAIMS
 from imgforge.signing.proof import Witnesses
-from imgforge.verify.demand import TYPES, Attested, Demand, SignedBy
+from imgforge.signing.statement import TYPES
+from imgforge.verify.demand import Attested, Demand, SignedBy
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 WHOLE = f"""\

@@ -19,7 +19,7 @@ from keyservices import Service
 
 from imgforge.errors import EvidenceError, ImgforgeError, InvalidInputError, TransientError
 from imgforge.signing.key import public
-from imgforge.signing.signer import open_signer
+from imgforge.signing.named import open_signer
 
 KINDS = ("EC", "RSA")
 GOOGLE = "gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/k"

@@ -10,8 +10,9 @@ import pytest
 from imgforge.errors import EvidenceError, InvalidInputError, ToolMissingError
 from imgforge.signing import key as keys
 from imgforge.signing import remote
+from imgforge.signing.named import open_signer, public_of
 from imgforge.signing.remote import RemoteSigner
-from imgforge.signing.signer import KeySigner, open_signer
+from imgforge.signing.signer import KeySigner
 
 DATA = Path(__file__).parent / "data"
 PUBLIC = keys.load_public(DATA / "cosign.pub")
@@ -64,7 +65,7 @@ def test_a_path_is_a_pair_of_files() -> None:
     signer = open_signer(str(DATA / "cosign.key"), secret)
     assert isinstance(signer, KeySigner)
     assert signer.public_key == PUBLIC
-    assert keys.public_of(str(DATA / "cosign.pub")) == PUBLIC
+    assert public_of(str(DATA / "cosign.pub")) == PUBLIC
 
 
 def test_a_pair_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -79,9 +80,9 @@ def test_a_variable_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNING", (DATA / "cosign.key").read_text())
     assert open_signer("env://SIGNING", secret).public_key == PUBLIC
     with pytest.raises(EvidenceError, match=r"\$SIGNING is a private key"):
-        keys.public_of("env://SIGNING")
+        public_of("env://SIGNING")
     monkeypatch.setenv("SIGNING", (DATA / "cosign.pub").read_text())
-    assert keys.public_of("env://SIGNING") == PUBLIC
+    assert public_of("env://SIGNING") == PUBLIC
     with pytest.raises(EvidenceError, match=r"\$SIGNING is a PEM PUBLIC KEY"):
         open_signer("env://SIGNING", secret)
 

@@ -17,10 +17,10 @@ from madesigstore import NOW, Sigstore
 from imgforge.oci.types import Descriptor
 from imgforge.signing import simple, statement
 from imgforge.signing.bundle import V01, V02, Bundle
+from imgforge.signing.entry import Inclusion
 from imgforge.signing.key import PublicKey, load_public
 from imgforge.signing.keyless import ByIdentity
 from imgforge.signing.proof import Proof, Witnesses
-from imgforge.signing.rekor import Proof as Inclusion
 from imgforge.signing.rekor import _checkpoint
 from imgforge.signing.root import trusted
 from imgforge.signing.signatory import ByKey
