@@ -31,6 +31,8 @@ def loads(data: bytes) -> Any:  # noqa: ANN401 - decoded JSON of unknown shape
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("JSON is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("JSON has half of a character in it") from error
     return value
 
 

@@ -364,17 +364,10 @@ def test_we_accept_what_cosign_attests_in_the_older_format(
 ) -> None:
     cosign_signs(cosign, older, unsigned)
     cosign_attests(cosign, older, unsigned, predicate)
-    if older.name == "key":
-        accepted(older, unsigned.names, *TYPES_HERE)
-    else:  # cosign stamps another time than it verifies: it takes these for unproven itself
+    accepted(older, unsigned.names, *TYPES_HERE)
+    if older.name != "key":  # cosign stamps the signature and looks for a stamp of the whole layer
         flags = (*older.cosign_verify, "--type", "spdxjson")
         cosign.refuses("verify-attestation", *flags, unsigned.each[0])
-        done = imgforge(
-            *("verify", *older.verify, "--require", "spdx", unsigned.tag),
-            cwd=older.folder,
-            code=5,
-        )
-        assert "no valid attestation" in done.stderr
 
 
 def test_evidence_of_both_lives_side_by_side(

@@ -315,7 +315,6 @@ def test_a_wrong_diff_id_or_count_is_critical(tmp_path: Path) -> None:
         {"history": [{"Created_by": "x"}]},
         {"config": {"Entrypoint": {"a": 1}}},
         {"config": {"Cmd": [["sh"]]}},
-        {"config": {"User": "\ud800"}},
         {"history": {"a": 1}},
         {"history": ["x"]},
         {"history": [{"created_by": 1}]},
@@ -334,6 +333,16 @@ def test_a_malformed_configuration_is_refused(fields: dict[str, object], tmp_pat
     with pytest.raises(InvalidInputError) as error:
         analyse(layout, image)
     assert error.value.details
+
+
+def test_half_of_a_character_is_no_configuration(tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    data = b'{"architecture":"amd64","os":"linux","config":{"User":"\\ud800"}}'
+    blob = layout.add(data, "application/vnd.oci.image.config.v1+json")
+    manifest = {"schemaVersion": 2, "config": blob.to_json(), "layers": []}
+    image = layout.add_json(manifest, "application/vnd.oci.image.manifest.v1+json")
+    with pytest.raises(InvalidInputError, match="half of a character"):
+        analyse(layout, image)
 
 
 @settings(
