@@ -13,8 +13,8 @@ from imgforge.oci.types import INDEXES, Descriptor, canonical_json, sha256
 from imgforge.plan import BuildPlan
 
 if TYPE_CHECKING:
-    from imgforge.analysis import ImageFacts
     from imgforge.checks.finding import Finding
+    from imgforge.inventory import Inventory
     from imgforge.signing.sealer import Sealer
 
 PROVENANCE, FINDINGS = "provenance.json", "findings.json"
@@ -23,7 +23,7 @@ PROVENANCE, FINDINGS = "provenance.json", "findings.json"
 def files(
     plan: BuildPlan,
     dockerfile: str,
-    images: Sequence[tuple[Descriptor, ImageFacts]],
+    images: Sequence[tuple[Descriptor, Inventory]],
     findings: Sequence[Finding],
     provenance: Mapping[str, object],
 ) -> dict[str, bytes]:
@@ -36,7 +36,7 @@ def files(
 
 
 def documents(
-    images: Sequence[tuple[Descriptor, ImageFacts]],
+    images: Sequence[tuple[Descriptor, Inventory]],
     findings: Sequence[Finding],
     provenance: Mapping[str, object],
     *,
@@ -47,10 +47,10 @@ def documents(
     from imgforge.sbom import cyclonedx, spdx
 
     out = {PROVENANCE: canonical_json(provenance), FINDINGS: findings_json(findings)}
-    for image, facts in images:
+    for image, inventory in images:
         suffix = _suffix(image, len(images))
-        out[f"sbom{suffix}.spdx.json"] = spdx.render(facts, name=name, created=created)
-        out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(facts, name=name, created=created)
+        out[f"sbom{suffix}.spdx.json"] = spdx.render(inventory, name=name, created=created)
+        out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(inventory, name=name, created=created)
     return out
 
 

@@ -120,7 +120,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     chosen: freshness.Choices,
     console: Console,
 ) -> Record:
-    from imgforge import checks, compiled
+    from imgforge import checks, compiled, inventory
     from imgforge import evidence as beside
     from imgforge import policy as policies
     from imgforge.report import subject
@@ -140,13 +140,14 @@ def _build(  # noqa: PLR0917 - what a build is made of
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
         judged = [(facts, checks.run(facts, policy)) for _, facts in images]
+        inventories = [(image, inventory.of(facts)) for image, facts in images]
         report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
-    packages = sum(len(facts.packages) for _, facts in images)
+    packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
     _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
         provenance = _provenance(source, plan, content, built, engine, origin())
-        files = beside.files(plan, source.dockerfile, images, report.findings, provenance)
+        files = beside.files(plan, source.dockerfile, inventories, report.findings, provenance)
         files |= {beside.file_of(kind): data for kind, data in chosen.attested}
     with output.staging() as folder:
         layout = Layout.create(folder / "image")

@@ -124,12 +124,23 @@ class MalwareHit(NamedTuple):
 
 
 class Package(NamedTuple):
-    """An installed package, found in a layer's own metadata.
+    """An installed package, found in a layer's own metadata or in a program.
 
-    ``ecosystem`` is the package-url type (``deb``, ``pypi``); ``paths`` are the metadata files
-    that say so (the first) and the licence texts beside them; ``licence`` is as the metadata has
-    it, an SPDX expression or not; ``supplier`` a maintainer or author. ``layer`` is the digest of
-    the layer that first brought this very package, empty inside LayerFacts.
+    ``ecosystem`` is the package-url type (``deb``, ``pypi``), ``namespace`` what the purl has
+    before the name, decoded (npm's scope with its ``@``, Maven's group, composer's vendor); empty
+    for ``deb``, whose distribution is the image's. ``paths`` are the files that say so (the first)
+    and the licence texts beside them; ``inside`` is the path in the archive ``paths[0]``, as in
+    SecretHit. ``licence`` is as the metadata has it, an SPDX expression or not; ``supplier`` a
+    maintainer or author. ``layer`` is the digest of the layer that first brought this very
+    package, empty inside LayerFacts.
+
+    ``hashes`` (``sha256:<hex>``, ``sha512:<hex>``, ``sha1:<hex>``) are of the package's own file
+    as it was installed or is recorded. ``cpes`` are CPE 2.3 names that are certain. ``depends``
+    are the names (as the ecosystem spells them, normalised like ``name``; with the namespace
+    before a ``/``) of the packages it says it needs, ``source`` and ``source_version`` those that
+    advisories of a distribution speak of. ``found`` is how it is known: ``record`` (its package
+    manager's), ``manifest`` (the package's own), ``lock`` (a list beside it) or ``binary`` (what a
+    compiler wrote into a program).
     """
 
     ecosystem: str
@@ -142,6 +153,46 @@ class Package(NamedTuple):
     architecture: str = ""
     source: str = ""
     layer: str = ""
+    namespace: str = ""
+    inside: str = ""
+    hashes: tuple[str, ...] = ()
+    cpes: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    source_version: str = ""
+    found: str = "record"
+    dev: bool = False
+    """Whether it is there for development only, as far as its installer says."""
+
+    @property
+    def place(self) -> str:
+        """The path of the file that says so, and of what is inside it as ``path!/inside``."""
+        return f"{self.paths[0]}!/{self.inside}" if self.inside else self.paths[0]
+
+
+class Claim(NamedTuple):
+    """The files that a package's record says are its own.
+
+    ``path`` is the record, ``owner`` the package's ecosystem and name (``deb:libc6``), ``files``
+    the paths relative to the root, joined by newlines: there may be tens of thousands.
+    """
+
+    path: str
+    owner: str
+    files: str
+
+
+class Binary(NamedTuple):
+    """A program or shared library (ELF): ``sha256`` (hex) of its bytes, its GNU build id or empty.
+
+    ``name`` and ``version`` are what it is known as by its content (``node`` ``22.1.0``), else
+    empty.
+    """
+
+    path: str
+    sha256: str
+    build_id: str = ""
+    name: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +218,8 @@ class LayerFacts:
     secrets: tuple[SecretHit, ...] = ()
     malware: tuple[MalwareHit, ...] = ()
     packages: tuple[Package, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    binaries: tuple[Binary, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import bases, cache, checks, evidence, provenance, publish
+from imgforge import bases, cache, checks, evidence, inventory, provenance, publish
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
 from imgforge.checks import CHECKS, Check
@@ -76,8 +76,9 @@ def judge(
     first = images[0][1]
     release = distribution(first.text("etc/os-release") or first.text("usr/lib/os-release") or "")
     predicate = provenance.base_predicate(base, release)
+    inventories = [(descriptor, inventory.of(facts)) for descriptor, facts in images]
     documents = evidence.documents(
-        images, found.findings, predicate, name=base.reference, created=base.epoch
+        inventories, found.findings, predicate, name=base.reference, created=base.epoch
     )
     return Judged(base, image, found.findings, documents)
 

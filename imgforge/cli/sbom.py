@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print one SBOM of what is in the layers."""
-    from imgforge import cache, sources
+    from imgforge import cache, inventory, sources
     from imgforge.analysis import analyse
     from imgforge.sbom import cyclonedx, spdx
 
@@ -46,5 +46,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
         facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"), whole=True)
     render = spdx.render if given.format == "spdx" else cyclonedx.render
     called, created = sources.title(name), options.created(facts.config)
-    sys.stdout.buffer.write(render(facts, name=called, created=created))
+    sys.stdout.buffer.write(render(inventory.of(facts), name=called, created=created))
     return 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
-from imgforge.analysis.facts import ImageFacts, Package
+from imgforge.analysis.facts import Package
+from imgforge.inventory import Inventory
 from imgforge.oci.types import canonical_json
 from imgforge.sbom.parts import (
     LAYER,
@@ -14,7 +15,6 @@ from imgforge.sbom.parts import (
     document_uuid,
     expression,
     image_purl,
-    operating_system,
     supplier,
     text,
     timestamp,
@@ -23,13 +23,15 @@ from imgforge.sbom.parts import (
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 
 
-def render(image: ImageFacts, *, name: str, created: int) -> bytes:
+def render(image: Inventory, *, name: str, created: int) -> bytes:
     """Return the document for ``image`` called ``name``; ``created`` is in seconds since 1970."""
-    components = [_component(package) for package in image.packages]
-    system = operating_system(image)
+    components = [_component(component.package) for component in image.components]
+    system = image.system
     if system is not None:
         distribution = {"type": "operating-system", "bom-ref": "operating-system"}
-        components.insert(0, {**distribution, "name": system[0], "version": system[1]})
+        components.insert(
+            0, {**distribution, "name": text(system.id), "version": text(system.version)}
+        )
     references = [str(component["bom-ref"]) for component in components]
     return canonical_json(
         {
@@ -55,14 +57,15 @@ def render(image: ImageFacts, *, name: str, created: int) -> bytes:
     )
 
 
-def _root(image: ImageFacts, name: str) -> dict[str, Any]:
-    layers = [{"name": LAYER, "value": layer.digest} for layer in image.layers]
+def _root(image: Inventory, name: str) -> dict[str, Any]:
+    layers = [{"name": LAYER, "value": layer} for layer in image.layers]
+    platform = [{"name": "imgforge:platform", "value": str(image.platform)}]
     return {
         **_named("container", text(name), image.digest),
         "bom-ref": image.digest,
         "purl": image_purl(image, name),
         "hashes": [{"alg": "SHA-256", "content": image.digest.partition(":")[2]}],
-        "properties": [{"name": "imgforge:platform", "value": str(image.platform)}, *layers],
+        "properties": [*(platform if image.platform else ()), *layers],
     }
 
 

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from imgforge import __version__
-from imgforge.analysis.facts import ImageFacts, Package
-from imgforge.analysis.purl import distribution
+from imgforge.analysis.facts import Package
+from imgforge.inventory import Inventory
 
 TOOL: Final = "imgforge"
 VERSION: Final = __version__
@@ -64,7 +64,7 @@ def text(value: str) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-def document_uuid(kind: str, image: ImageFacts, name: str, created: int) -> uuid.UUID:
+def document_uuid(kind: str, image: Inventory, name: str, created: int) -> uuid.UUID:
     """Return the identifier of the one document of this kind, image, name and time."""
     return uuid.uuid5(_NAMESPACE, f"{kind}\n{VERSION}\n{image.digest}\n{name}\n{created}")
 
@@ -74,10 +74,11 @@ def timestamp(created: int) -> str:
     return dt.datetime.fromtimestamp(created, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def image_purl(image: ImageFacts, name: str) -> str:
+def image_purl(image: Inventory, name: str) -> str:
     """Return the image's package URL (purl-spec, type ``oci``)."""
     last = name.rstrip("/").rpartition("/")[2].lower() or "image"
-    return f"pkg:oci/{quote(last)}@{quote(image.digest)}?arch={quote(image.platform.architecture)}"
+    arch = f"?arch={quote(image.platform.architecture)}" if image.platform else ""
+    return f"pkg:oci/{quote(last)}@{quote(image.digest)}{arch}"
 
 
 def expression(licence: str) -> str | None:
@@ -100,10 +101,3 @@ def supplier(package: Package) -> Supplier | None:
         name, mail = "", said.split(",")[0].strip()
     name = name or mail
     return Supplier(name, mail, _GROUP.search(name) is not None) if name else None
-
-
-def operating_system(image: ImageFacts) -> tuple[str, str] | None:
-    """Return the distribution's id and version from ``etc/os-release``, or None."""
-    release = image.text("etc/os-release") or image.text("usr/lib/os-release")
-    said = distribution(release) if release else {}
-    return (text(said["ID"]), text(said.get("VERSION_ID", ""))) if said.get("ID") else None

@@ -6,7 +6,8 @@ import hashlib
 from typing import Any, Final
 from urllib.parse import quote
 
-from imgforge.analysis.facts import ImageFacts, Package
+from imgforge.analysis.facts import Package
+from imgforge.inventory import Inventory
 from imgforge.oci.types import canonical_json
 from imgforge.sbom.parts import (
     LAYER,
@@ -16,7 +17,6 @@ from imgforge.sbom.parts import (
     document_uuid,
     expression,
     image_purl,
-    operating_system,
     supplier,
     text,
     timestamp,
@@ -29,13 +29,14 @@ _IMAGE: Final = "SPDXRef-Image"
 _SYSTEM: Final = "SPDXRef-OperatingSystem"
 
 
-def render(image: ImageFacts, *, name: str, created: int) -> bytes:
+def render(image: Inventory, *, name: str, created: int) -> bytes:
     """Return the document for ``image`` called ``name``; ``created`` is in seconds since 1970."""
-    packages = [_package(package, created) for package in image.packages]
+    packages = [_package(component.package, created) for component in image.components]
     contained = [str(package["SPDXID"]) for package in packages]
-    system = operating_system(image)
+    system = image.system
     if system is not None:
-        packages.insert(0, _described(_SYSTEM, system[0], system[1], "OPERATING-SYSTEM"))
+        described = _described(_SYSTEM, text(system.id), text(system.version), "OPERATING-SYSTEM")
+        packages.insert(0, described)
         contained.insert(0, _SYSTEM)
     identifier = document_uuid("spdx", image, name, created)
     return canonical_json(
@@ -58,7 +59,7 @@ def render(image: ImageFacts, *, name: str, created: int) -> bytes:
     )
 
 
-def _root(image: ImageFacts, name: str) -> dict[str, Any]:
+def _root(image: Inventory, name: str) -> dict[str, Any]:
     algorithm, _, value = image.digest.partition(":")
     return {
         **_described(_IMAGE, text(name), image.digest, "CONTAINER"),

@@ -257,6 +257,7 @@ def test_files_below_files_are_problems(tmp_path: Path) -> None:
 
 
 def test_invalid_utf8_names_reach_every_report(tmp_path: Path) -> None:
+    from imgforge import inventory
     from imgforge.report import FORMATS, subject
     from imgforge.sbom import cyclonedx, spdx
 
@@ -270,7 +271,7 @@ def test_invalid_utf8_names_reach_every_report(tmp_path: Path) -> None:
         assert text.isascii()
         assert "\x1b" not in text
     for document in (spdx.render, cyclonedx.render):
-        json.loads(document(image, name="x", created=0))
+        json.loads(document(inventory.of(image), name="x", created=0))
 
 
 def test_a_blob_that_is_not_its_digest_is_critical_and_not_kept(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import madeimage as made
 import pytest
 
-from imgforge.analysis import ImageFacts
+from imgforge import inventory
+from imgforge.inventory import Inventory
 from imgforge.sbom import cyclonedx, spdx
 from imgforge.sbom.parts import expression, supplier
 
@@ -19,7 +20,7 @@ Render = Callable[..., bytes]
 
 
 @pytest.fixture
-def image(tmp_path: Path) -> ImageFacts:
+def image(tmp_path: Path) -> Inventory:
     control = b"""Package: libc6
 Status: install ok installed
 Version: 2.41-12
@@ -35,7 +36,7 @@ Package: nobody
 Version: 0
 """
     licences = (b"License-Expression: MIT OR Apache-2.0", b"License: Our own terms", b"X: y")
-    return made.facts(
+    facts = made.facts(
         tmp_path,
         [
             made.file("etc/os-release", b"ID=debian\nVERSION_ID=13\n"),
@@ -51,10 +52,11 @@ Version: 0
             for place in ("lib", "vendored\udcff/lib")
         ],
     )
+    return inventory.of(facts)
 
 
 @pytest.mark.parametrize("render", [spdx.render, cyclonedx.render])
-def test_documents_repeat_bit_for_bit(render: Render, image: ImageFacts) -> None:
+def test_documents_repeat_bit_for_bit(render: Render, image: Inventory) -> None:
     once = render(image, name=NAME, created=CREATED)
     assert once == render(image, name=NAME, created=CREATED)
     assert once != render(image, name=NAME, created=CREATED + 1)
@@ -63,7 +65,7 @@ def test_documents_repeat_bit_for_bit(render: Render, image: ImageFacts) -> None
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
-def test_spdx_is_valid_by_the_reference_library(image: ImageFacts, tmp_path: Path) -> None:
+def test_spdx_is_valid_by_the_reference_library(image: Inventory, tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from spdx_tools.spdx.parser.parse_anything import parse_file
@@ -73,11 +75,11 @@ def test_spdx_is_valid_by_the_reference_library(image: ImageFacts, tmp_path: Pat
         path.write_bytes(spdx.render(image, name=NAME, created=CREATED))
         document = parse_file(str(path))
         assert validate_full_spdx_document(document) == []
-        assert len(document.packages) == 2 + len(image.packages)
+        assert len(document.packages) == 2 + len(image.components)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_cyclonedx_is_valid_by_the_official_schema(image: ImageFacts) -> None:
+def test_cyclonedx_is_valid_by_the_official_schema(image: Inventory) -> None:
     from cyclonedx.schema import SchemaVersion
     from cyclonedx.validation.json import JsonStrictValidator
 
@@ -85,7 +87,7 @@ def test_cyclonedx_is_valid_by_the_official_schema(image: ImageFacts) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(document) is None
 
 
-def test_spdx_has_the_minimum_elements(image: ImageFacts) -> None:
+def test_spdx_has_the_minimum_elements(image: Inventory) -> None:
     document = json.loads(spdx.render(image, name=NAME, created=CREATED))
     packages = {package["SPDXID"]: package for package in document["packages"]}
     root = packages["SPDXRef-Image"]
@@ -101,23 +103,23 @@ def test_spdx_has_the_minimum_elements(image: ImageFacts) -> None:
     maintainers = "Organization: GNU Libc Maintainers (debian-glibc@lists.debian.org)"
     assert libc["supplier"] == maintainers
     assert libc["versionInfo"] == "2.41-12"
-    assert libc["annotations"][0]["comment"] == f"imgforge:layer={image.layers[0].digest}"
+    assert libc["annotations"][0]["comment"] == f"imgforge:layer={image.layers[0]}"
     assert all(package["supplier"] for package in packages.values())
 
 
-def test_cyclonedx_has_the_minimum_elements(image: ImageFacts) -> None:
+def test_cyclonedx_has_the_minimum_elements(image: Inventory) -> None:
     document: dict[str, Any] = json.loads(cyclonedx.render(image, name=NAME, created=CREATED))
     root = document["metadata"]["component"]
     assert root["hashes"][0]["content"] == image.digest.removeprefix("sha256:")
     references = [component["bom-ref"] for component in document["components"]]
-    assert len(set(references)) == len(references) == 1 + len(image.packages)
+    assert len(set(references)) == len(references) == 1 + len(image.components)
     assert document["dependencies"][0] == {"ref": image.digest, "dependsOn": sorted(references)}
     libc = next(c for c in document["components"] if c["name"] == "libc6")
     assert libc["purl"].startswith("pkg:deb/debian/libc6@2.41-12?")
-    assert {"name": "imgforge:layer", "value": image.layers[0].digest} in libc["properties"]
+    assert {"name": "imgforge:layer", "value": image.layers[0]} in libc["properties"]
 
 
-def test_licences_are_expressions_only_where_they_are_valid(image: ImageFacts) -> None:
+def test_licences_are_expressions_only_where_they_are_valid(image: Inventory) -> None:
     document = json.loads(spdx.render(image, name=NAME, created=CREATED))
     said = {
         p["name"]: (p["licenseDeclared"], p.get("licenseComments")) for p in document["packages"]
@@ -148,8 +150,8 @@ def test_expressions(said: str, expected: str | None) -> None:
     assert expression(said) == expected
 
 
-def test_suppliers(image: ImageFacts) -> None:
-    found = {package.name: supplier(package) for package in image.packages}
+def test_suppliers(image: Inventory) -> None:
+    found = {c.package.name: supplier(c.package) for c in image.components}
     assert found["nobody"] is None
     assert found["odd"] == ("J. (Joe) Random", "", False)
     assert found["p0"] == ("A. Person", "a@b.test", False)
@@ -158,6 +160,6 @@ def test_suppliers(image: ImageFacts) -> None:
 
 
 def test_an_image_without_packages(tmp_path: Path) -> None:
-    image = made.facts(tmp_path, [made.file("a")])
+    image = inventory.of(made.facts(tmp_path, [made.file("a")]))
     assert json.loads(cyclonedx.render(image, name="x", created=0))["components"] == []
     assert len(json.loads(spdx.render(image, name="x", created=0))["packages"]) == 1

@@ -12,6 +12,7 @@ import madeimage as made
 import pytest
 from packageurl import PackageURL
 
+from imgforge import inventory
 from imgforge.analysis import analyse
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor
@@ -57,7 +58,7 @@ class Image:
 
     def own(self, kind: str) -> dict[str, Any]:
         write = spdx.render if kind == SPDX else cyclonedx.render
-        return dict(json.loads(write(self.facts, name="acme/web", created=0)))
+        return dict(json.loads(write(inventory.of(self.facts), name="acme/web", created=0)))
 
     def theirs(self, name: str) -> dict[str, Any]:
         text = (DATA / name).read_text().replace(HASH, self.image.digest.removeprefix("sha256:"))
