@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imgforge import cache, sources
+from imgforge import cache, inventory, sources
 from imgforge.analysis import analyse
-from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
+from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, licences, run
 from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
@@ -101,7 +101,7 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
                 whole=True,
                 progress=meter.add,
             )
-            ran = _checks(facts, asked, expected)
+            ran = (*_checks(facts, asked, expected), *licences.bound(inventory.of(facts), policy))
             images.append((facts, run(facts, policy, ran)))
         return subject.of(
             what,

@@ -123,6 +123,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import checks, compiled, inventory
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.checks import licences
     from imgforge.report import subject
 
     sealer = _open_sealer(chosen, console)
@@ -139,9 +140,15 @@ def _build(  # noqa: PLR0917 - what a build is made of
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
-        judged = [(facts, checks.run(facts, policy)) for _, facts in images]
         inventories = [(image, inventory.of(facts)) for image, facts in images]
-        report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
+        ran = [(*checks.CHECKS, *licences.bound(found, policy)) for _, found in inventories]
+        judged = [
+            (facts, checks.run(facts, policy, each))
+            for (_, facts), each in zip(images, ran, strict=True)
+        ]
+        report = subject.of(
+            plan.name, policy, images=judged, asked=ran[0], digest=built.image.digest
+        )
     packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
     _gate(report, source.dockerfile, output, console)

@@ -1,1 +1,1 @@
-"""Licences of components: what a policy allows, and the notices that must go along."""
+"""Licences: what a policy says of them (:mod:`.judged`), and their texts as notices."""

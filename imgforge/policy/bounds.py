@@ -15,6 +15,7 @@ from imgforge.severity import LEVELS, Level
 
 if TYPE_CHECKING:
     from imgforge.checks.finding import Finding
+    from imgforge.policy.licences import Licences
     from imgforge.verify.demand import Demand
 
 FIRM: Final = ("IF04", "IF09")
@@ -194,6 +195,8 @@ class Policy:
     inherited: tuple[Ignore, ...] = ()
     delegate: Delegate = Delegate()
     images: tuple[Images, ...] = ()
+    licences: tuple[Licences, ...] = ()
+    """What each policy that says something of licences allows, all of which must be met."""
 
     @property
     def exceptions(self) -> tuple[Ignore, ...]:

@@ -78,6 +78,7 @@ def tighten(outer: Policy, inner: Policy) -> Policy:
             _least(outer.delegate.max_days, inner.delegate.max_days),
         ),
         images=outer.images + inner.images,
+        licences=outer.licences + inner.licences,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgforge import tomlfile
 from imgforge.policy import reading
@@ -38,6 +38,9 @@ from imgforge.policy.keys import (
 from imgforge.severity import LEVELS, Level
 from imgforge.tomlfile import Location, Problem
 
+if TYPE_CHECKING:
+    from imgforge.policy.licences import Licences
+
 
 def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool = False) -> Policy:
     """Read the bytes of the file at ``path``, to whose folder the files it names are relative.
@@ -47,7 +50,8 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
     """
     problems: list[Problem] = []
     value = tomlfile.parse(data, str(path))
-    tables = {name: value.pop(name, None) for name in ("severity", "budget", "delegate", "bases")}
+    names = ("severity", "budget", "delegate", "bases", "licences")
+    tables = {name: value.pop(name, None) for name in names}
     images = reading.tables(value.pop("images", []), ("images",), problems)
     ignores = reading.tables(value.pop("ignore", []), ("ignore",), problems)
     top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, "ignore", "images"))
@@ -71,6 +75,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
             delegate.get("max-days"),
         ),
         images=_images(images, path, problems, delegated=delegate.get("trust", False)),
+        licences=_licences(tables["licences"], problems),
     )
     _check_ids(policy, problems)
     if problems:
@@ -140,6 +145,14 @@ def _images(
     from imgforge.policy import images
 
     return images.read(tables, path, problems, delegated=delegated)
+
+
+def _licences(value: object, problems: list[Problem]) -> tuple[Licences, ...]:
+    if value is None:
+        return ()
+    from imgforge.policy import licences
+
+    return licences.read(value, problems)
 
 
 def _bases(value: object, folder: Path, problems: list[Problem]) -> Bases:

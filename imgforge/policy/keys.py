@@ -136,6 +136,7 @@ DAYS = _whole(0, "days")
 COUNT = _whole(1, "layers")
 WITNESS = _matching("`required` or `waived`", "(?:required|waived)", "required or waived")
 SCOPE = _matching("`each` or `index`", "(?:each|index)", "each or index")
+PART = _matching("`all` or `app`", "(?:all|app)", "all or app")
 TYPE = Kind(
     f"{', '.join(TYPES)}, or a URI",
     _uri,
@@ -223,6 +224,14 @@ REASONS: Final = {
     "exempt": (frozenset({"exempt", "owner", "expires"}), frozenset[str]()),
 }
 """Why a base may be trusted: the keys that belong to each reason, and those that may."""
+
+LICENCES: Final[Mapping[str, Key]] = {
+    "allow": Key(TEXTS, "SPDX licences, or globs of them, that packages may have; absent: any."),
+    "deny": Key(TEXTS, "SPDX licences, or globs of them, that no package may have."),
+    "scope": Key(
+        PART, "Whether all packages are judged (the default), or only what is not the base's."
+    ),
+}
 
 IMAGES: Final[Mapping[str, Key]] = {
     "match": Key(
@@ -318,6 +327,7 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "[delegate]": ("What policies below this one may decide themselves.", DELEGATE),
     "[bases]": ("Which bases may be used.", BASES),
     "[[bases.trust]]": ("Why bases from registries are believed; the first match counts.", TRUST),
+    "[licences]": ("Which licences packages may have; without it nobody asks.", LICENCES),
     "[[images]]": ("What images must prove to `imgforge verify`; the first match counts.", IMAGES),
     "[[images.signed-by]]": (
         "Who may have signed: one of these, by a key or by an identity and its issuer.",
@@ -346,6 +356,8 @@ def json_schema() -> dict[str, Any]:
         "ignore": {"type": "array", "items": _object(IGNORE)},
         "delegate": _object(DELEGATE),
         "bases": bases,
+        "licences": _object(LICENCES)
+        | {"anyOf": [{"required": ["allow"]}, {"required": ["deny"]}]},
         "images": {"type": "array", "items": images},
     }
     for header, (about, _) in TABLES.items():

@@ -30,6 +30,11 @@ def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
     lines += [f"ignore {plain(str(i))}: {plain(i.said)}" + _ended(i, held) for i in held.exceptions]
     lines += [f"bases.allow = {json.dumps(globs)}" for globs in value["bases"]["allow"]]
     lines += [f"bases.trust {_reason(trust)}" for trust in value["bases"]["trust"]]
+    lines += [
+        f"licences.{key} = {json.dumps(each)}"
+        for table in value["licences"]
+        for key, each in table.items()
+    ]
     lines += [f"images {_proof(image)}" for images in value["images"] for image in images]
     lines += [f"delegate.{key} = {json.dumps(each)}" for key, each in value["delegate"].items()]
     return "\n".join(lines) + "\n"
@@ -70,6 +75,7 @@ def _value(held: Policy) -> dict[str, Any]:
             "allow": [list(globs) for globs in held.bases.allow],
             "trust": [_trust(each) for each in held.bases.trust],
         },
+        "licences": [each.to_json() for each in held.licences],
         "images": [[_image(each) for each in images.demands] for images in held.images],
     }
 

@@ -1,0 +1,92 @@
+"""Whether the licences of an image's components are those that a policy allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Final, NamedTuple
+
+from imgforge.inventory import Component, Inventory
+from imgforge.licences.expression import LATER, ONLY, Simple, canonical, refused
+from imgforge.policy.licences import Licences
+
+_SHOWN: Final = 80
+"""Characters of what metadata says that a message quotes."""
+
+
+class Verdict(NamedTuple):
+    """Why a component is not in order: ``refused`` licences, or none of them if it is ``unknown``.
+
+    ``strict``: a list of what is allowed was asked for, and nobody knows whether it is on it.
+    """
+
+    component: Component
+    message: str
+    refused: tuple[str, ...] = ()
+    strict: bool = False
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody knows its licence."""
+        return not self.refused
+
+
+def judge(inventory: Inventory, policies: Sequence[Licences]) -> Iterator[Verdict]:
+    """Yield what is wrong with each component, once, by the first of ``policies`` that minds.
+
+    Each policy is met by itself. What only built the image is not in it, and is nobody's licensee.
+    """
+    for component in inventory.components:
+        concerned = [p for p in policies if p.base or component.part != "base"]
+        verdicts = (found for policy in concerned if (found := _judged(component, policy)))
+        # A licence that is refused says more than one that is not known.
+        first = min(verdicts, key=lambda v: (v.unknown, not v.strict), default=None)
+        if first is not None:
+            yield first
+
+
+def permits(policy: Licences, licence: Simple) -> bool:
+    """Whether ``policy`` lets one licence pass.
+
+    What it says of a licence WITH its exception comes before what it says of the licence. A licence
+    that a later version may replace is also the version itself.
+    """
+    if licence.exception:
+        for globs, answer in ((policy.deny, False), (policy.allow, True)):
+            if _any(str(licence), [glob for glob in globs if " WITH " in glob]):
+                return answer
+    whole = str(licence._replace(exception=""))
+    if _any(whole, policy.deny):
+        return False
+    if not policy.allow or _any(whole, policy.allow):
+        return True
+    if not licence.later:
+        return False
+    gnu = licence.name.endswith(LATER)
+    itself = licence.name.removesuffix(LATER) + ONLY if gnu else licence.name
+    return not _any(itself, policy.deny) and _any(itself, policy.allow)
+
+
+def _judged(component: Component, policy: Licences) -> Verdict | None:
+    package = component.package
+    said = canonical(package.licence)
+    if said is None:
+        shown = package.licence.strip()
+        what = f"{shown[:_SHOWN]!a}, which is no SPDX expression" if shown else "nothing"
+        message = f"{_named(component)}: its metadata says {what}"
+        return Verdict(component, message, strict=bool(policy.allow))
+    bad = refused(said, lambda licence: not permits(policy, licence))
+    if not bad:
+        return None
+    message = f"{_named(component)} is under {said}, and {', '.join(bad)} is not allowed"
+    return Verdict(component, message, tuple(bad))
+
+
+def _any(name: str, globs: Sequence[str]) -> bool:
+    return any(fnmatchcase(name.lower(), glob.lower()) for glob in globs)
+
+
+def _named(component: Component) -> str:
+    package = component.package
+    whole = f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return f"the {package.ecosystem} package {whole} {package.version}".rstrip()
