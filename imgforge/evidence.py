@@ -44,14 +44,17 @@ def documents(
     created: int,
 ) -> dict[str, bytes]:
     """Return what is signed about the image ``name``; ``created`` is in seconds since 1970."""
+    from imgforge.provenance.build import with_byproducts
     from imgforge.sbom import cyclonedx, spdx
 
-    out = {PROVENANCE: canonical_json(provenance), FINDINGS: findings_json(findings)}
+    out: dict[str, bytes] = {}
     for image, inventory in images:
         suffix = _suffix(image, len(images))
         out[f"sbom{suffix}.spdx.json"] = spdx.render(inventory, name=name, created=created)
         out[f"sbom{suffix}.cdx.json"] = cyclonedx.render(inventory, name=name, created=created)
-    return out
+    # Findings are no byproduct there: they have the day, and provenance has none.
+    made = with_byproducts(provenance, {file: sha256(data) for file, data in out.items()})
+    return {**out, PROVENANCE: canonical_json(made), FINDINGS: findings_json(findings)}
 
 
 def findings_json(findings: Sequence[Finding], day: dt.date | None = None) -> bytes:

@@ -7,7 +7,6 @@ before every gate held.
 from __future__ import annotations
 
 import importlib
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING
 from imgforge import cache, context, freshness
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
-from imgforge.files import LOCK
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     from imgforge.signing.choice import SignWith
     from imgforge.signing.sealer import Sealer
     from imgforge.signing.signatory import Signatory
-    from imgforge.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +121,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import evidence as beside
     from imgforge import policy as policies
     from imgforge.checks import licences
+    from imgforge.provenance import gathered
     from imgforge.report import subject
 
     sealer = _open_sealer(chosen, console)
@@ -136,7 +134,15 @@ def _build(  # noqa: PLR0917 - what a build is made of
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, chosen)
-    origin = _origin(spec_path.resolve(), plan)
+    tell = gathered.begin(
+        spec_path,
+        source,
+        plan,
+        content,
+        policies.files(options.policy),
+        options.engine,
+        options.epoch,
+    )
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
@@ -153,7 +159,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     console.note(f"{packages} packages, {len(report.findings)} findings")
     _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
-        provenance = _provenance(source, plan, content, built, engine, origin())
+        provenance = tell(engine, built.tools)
         files = beside.files(plan, source.dockerfile, inventories, report.findings, provenance)
         files |= {beside.file_of(kind): data for kind, data in chosen.attested}
     with output.staging() as folder:
@@ -291,7 +297,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
 
 def _preload(options: Options) -> None:
     """Load what the steps after the engine need while the engine works: most of their time."""
-    names = ["imgforge.analysis.layer", "imgforge.checks", "imgforge.provenance"]
+    names = ["imgforge.analysis.layer", "imgforge.checks", "imgforge.provenance.build"]
     names += ["imgforge.sbom.spdx", "imgforge.sbom.cyclonedx", "imgforge.secrets.engine"]
     if options.sign is not None and options.sign.anything:
         names.append("imgforge.signing.bundle")
@@ -323,34 +329,6 @@ def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> 
             f"the image has findings at or above {report.fail_on} and was given no name",
             hint=f"mend them or let a policy accept them; all are in {folder}/findings.json",
         )
-
-
-def _origin(spec: Path, plan: BuildPlan) -> Callable[[], Source | None]:
-    """Begin asking git which commit the project is of; return how to wait for the answer."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from imgforge import source
-
-    asked = (spec.parent, plan.inputs, plan.exclude, os.environ)
-    pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(source.of, *asked, files=(spec.name, LOCK))
-    pool.shutdown(wait=False)
-    return future.result
-
-
-def _provenance(  # noqa: PLR0917 - all that goes into it
-    source: Compiled,
-    plan: BuildPlan,
-    content: str,
-    built: Built,
-    engine: str,
-    origin: Source | None,
-) -> dict[str, object]:
-    from imgforge import provenance
-
-    dockerfile = sha256(source.dockerfile.encode())
-    inputs = provenance.Inputs(source.spec, source.lock, content, dockerfile, origin)
-    return provenance.predicate(plan, inputs, engine=engine, tools=built.tools)
 
 
 def _verify_blobs(layout: Layout, image: Descriptor) -> None:

@@ -43,6 +43,8 @@ class Source:
     ref: str
     commit: str
     dirty: bool | None
+    folder: str = ""
+    """Where the project lies in the repository; empty if that is the top."""
 
 
 def of(
@@ -75,17 +77,18 @@ def of(
     paths = sorted({str(below / name) for name in (*inputs, *files)})
     kept = {str(below / name) for name in files}
     ignored = context.compile_patterns(exclude)
-    prefix = "" if str(below) == "." else f"{below}/"
+    place = "" if str(below) == "." else str(below)
+    prefix = f"{place}/" if place else ""
     try:
         tracked, changed = _compare(found, paths, _DEPTH)
     except (ToolMissingError, BuildFailedError):
-        return Source(uri, ref, found.commit, None)
+        return Source(uri, ref, found.commit, None, place)
     if not tracked:
         return None
     dirty = any(
         path in kept or not ignored.fullmatch(path.removeprefix(prefix)) for path in changed
     )
-    return Source(uri, ref, found.commit, dirty)
+    return Source(uri, ref, found.commit, dirty, place)
 
 
 def _settings(found: Checkout) -> dict[tuple[str, str, str], str]:

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import bases, cache, checks, evidence, inventory, provenance, publish
+from imgforge import bases, cache, checks, evidence, inventory, publish
 from imgforge.analysis.purl import distribution
 from imgforge.bases import definitions, named
-from imgforge.checks import CHECKS, Check
+from imgforge.checks import CHECKS, Check, licences
 from imgforge.checks.image import base as base_allowed
 from imgforge.checks.image import entrypoint, labels
 from imgforge.errors import GateError, InvalidInputError
 from imgforge.lock import LockedBase
 from imgforge.oci.layout import Layout
 from imgforge.oci.whole import verify_blobs
+from imgforge.provenance import base as provenance
 from imgforge.report import subject
 from imgforge.shipment import Shipment, Terms
 
@@ -65,7 +66,10 @@ def judge(
     images = [(d, facts[d.digest]) for d in image.layout.images(image.top)]
     bounds = permitted(policy, base.name).about(base.name)
     asked = _checks(facts.values())
-    judged = [(each, checks.run(each, bounds, asked)) for each in facts.values()]
+    judged = [
+        (each, checks.run(each, bounds, (*asked, *licences.bound(inventory.of(each), bounds))))
+        for each in facts.values()
+    ]
     found = subject.of(base.reference, bounds, images=judged, asked=asked, digest=base.digest)
     report(found)
     if not found.passed:
@@ -75,7 +79,7 @@ def judge(
         )
     first = images[0][1]
     release = distribution(first.text("etc/os-release") or first.text("usr/lib/os-release") or "")
-    predicate = provenance.base_predicate(base, release)
+    predicate = provenance.predicate(base, release)
     inventories = [(descriptor, inventory.of(facts)) for descriptor, facts in images]
     documents = evidence.documents(
         inventories, found.findings, predicate, name=base.reference, created=base.epoch

@@ -40,7 +40,16 @@ def build(request: BuildRequest) -> Built:
         raise ToolMissingError(f"the native engine cannot build this: {reason}")
     layout = Layout.create(request.scratch / "layout")
     images = [_image(request, layout, p) for p in request.plan.platform_list()]
-    return Built(layout, assembly.finish(layout, images), {"imgforge-native": __version__})
+    return Built(layout, assembly.finish(layout, images), _tools(request.plan))
+
+
+def _tools(plan: BuildPlan) -> dict[str, str]:
+    tools = {"imgforge-native": __version__}
+    if any(stage.fill and stage.fill.kind == "wheels" for stage in plan.stages):
+        from imgforge.engines import wheels
+
+        tools["uv"] = wheels.uv_version()
+    return tools
 
 
 class _Tree:

@@ -13,9 +13,10 @@ import condition
 import pytest
 
 from imgforge import lock as locks
-from imgforge import project, provenance
+from imgforge import project
 from imgforge.errors import InvalidInputError
 from imgforge.plan import BuildPlan
+from imgforge.provenance import build, shared
 from imgforge.signing.statement import PROVENANCE, PROVENANCES
 from imgforge.source import Source
 from imgforge.verify.conditions.shown import fits_uri
@@ -37,8 +38,8 @@ def against(
 
 def own(plan: BuildPlan, source: Source | None) -> dict[str, Any]:
     one, two, three, four = (f"sha256:{c * 64}" for c in "1234")
-    inputs = provenance.Inputs(one, two, three, four, source)
-    made = provenance.predicate(plan, inputs, engine="native", tools={})
+    inputs = build.Inputs(one, two, three, four, source)
+    made = build.predicate(plan, inputs, engine="native", tools={})
     return dict(json.loads(json.dumps(made)))
 
 
@@ -244,7 +245,7 @@ def test_workflow_and_dependency_may_not_name_two_refs() -> None:
 
 
 def test_builder_and_build_type_are_globs(plain: dict[str, Any]) -> None:
-    assert against(plain, builder=provenance.BUILDER, build_type=provenance.BUILD_TYPE) == []
+    assert against(plain, builder=shared.BUILDER, build_type=shared.BUILD_TYPE) == []
     assert against(GITHUB, builder="https://github.com/actions/runner/*") == []
     assert against(GENERATOR, V02, builder="*/generator_container_slsa3.yml@refs/tags/v*") == []
     assert against(GENERATOR, V02, build_type="*/container@v1") == []

@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping
 import pytest
 from packageurl import PackageURL
 
-from imgforge import lock, provenance
+from imgforge import lock
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
+from imgforge.provenance import base, build, shared
 from imgforge.source import Source
 
 SEAL = "sha512-" + "A" * 86 + "=="
 ONE, TWO, THREE, FOUR = (f"sha256:{c * 64}" for c in "1234")
-INPUTS = provenance.Inputs(ONE, TWO, THREE, FOUR)
+INPUTS = build.Inputs(ONE, TWO, THREE, FOUR)
 
 
 def predicate(plan: BuildPlan) -> dict[str, object]:
-    return provenance.predicate(plan, INPUTS, engine="native", tools={"imgforge-native": "1"})
+    return build.predicate(plan, INPUTS, engine="native", tools={"imgforge-native": "1"})
 
 
 def test_it_names_every_input_by_digest(make_plan: Callable[..., BuildPlan]) -> None:
@@ -33,15 +34,15 @@ def test_a_flattened_base_is_named_as_its_registry_has_it(
 ) -> None:
     plan = make_plan()
     upstream = "sha256:" + "9" * 64
-    base = dataclasses.replace(plan.runtime.base, upstream=upstream)
-    plan = dataclasses.replace(plan, runtime=dataclasses.replace(plan.runtime, base=base))
+    flat = dataclasses.replace(plan.runtime.base, upstream=upstream)
+    plan = dataclasses.replace(plan, runtime=dataclasses.replace(plan.runtime, base=flat))
     definition = json.loads(json.dumps(predicate(plan)))["buildDefinition"]
     (found,) = [d for d in definition["resolvedDependencies"] if d.get("annotations")]
     assert found == {
-        "uri": f"oci:{base.reference}@{upstream}",
+        "uri": f"oci:{flat.reference}@{upstream}",
         "digest": {"sha256": "9" * 64},
-        "name": base.name,
-        "annotations": {"flattened": base.digest},
+        "name": flat.name,
+        "annotations": {"flattened": flat.digest},
     }
 
 
@@ -68,7 +69,7 @@ def test_it_names_the_commit_and_whether_it_was_changed(
     make_plan: Callable[..., BuildPlan], source: Source, written: dict[str, object]
 ) -> None:
     inputs = dataclasses.replace(INPUTS, source=source)
-    value = provenance.predicate(make_plan(), inputs, engine="native", tools={})
+    value = build.predicate(make_plan(), inputs, engine="native", tools={})
     named = [d for d in dependencies(value) if d.get("name") == "source"]
     assert named == [{"name": "source", "digest": {"gitCommit": "c0"}, **written}]
     assert not [d for d in dependencies(predicate(make_plan())) if d.get("name") == "source"]
@@ -125,9 +126,9 @@ def made_base() -> lock.LockedBase:
 
 
 def test_a_base_depends_on_every_archive_and_file_once() -> None:
-    found = provenance.base_predicate(made_base(), {"ID": "debian", "VERSION_ID": "13"})
+    found = base.predicate(made_base(), {"ID": "debian", "VERSION_ID": "13"})
     definition = found["buildDefinition"]
-    assert definition["buildType"] == provenance.BASE_BUILD_TYPE
+    assert definition["buildType"] == shared.BASE_BUILD_TYPE
     assert definition["externalParameters"]["platforms"] == ["linux/amd64", "linux/arm64"]
     by_digest = {d["digest"]["sha256"][0]: d["uri"] for d in definition["resolvedDependencies"]}
     assert len(by_digest) == len(definition["resolvedDependencies"]) == 5
@@ -141,6 +142,6 @@ def test_a_base_depends_on_every_archive_and_file_once() -> None:
 
 
 def test_the_same_base_has_the_same_provenance() -> None:
-    one, two = (provenance.base_predicate(made_base(), {"ID": "debian"}) for _ in range(2))
+    one, two = (base.predicate(made_base(), {"ID": "debian"}) for _ in range(2))
     assert one == two
     assert one["runDetails"]["metadata"]["startedOn"] == "2023-11-14T22:13:20Z"
