@@ -129,7 +129,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     source = compiled.load(spec_path, epoch=options.epoch)
     plan = _chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
-    _check_secrets(plan, options.secrets)
+    check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
@@ -143,7 +143,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
         options.engine,
         options.epoch,
     )
-    built, engine, reason = _run_engine(source, plan, policy, output, options, console)
+    built, engine, reason = run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
         inventories = [(image, inventory.of(facts)) for image, facts in images]
@@ -261,7 +261,7 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
     return referrers, choice.said(sealer)
 
 
-def _run_engine(  # noqa: PLR0917 - what a build is made of
+def run_engine(  # noqa: PLR0917 - what a build is made of
     source: Compiled,
     plan: BuildPlan,
     policy: Policy,
@@ -269,6 +269,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     options: Options,
     console: Console,
 ) -> tuple[Built, str, str]:
+    """Bring the bases and build with the engine that was asked for; return its name and why it."""
     from imgforge import engines
     from imgforge.bases.needed import layouts_of
     from imgforge.engines.protocol import BuildRequest
@@ -353,7 +354,8 @@ def _plain(image: Descriptor) -> Descriptor:
     return Descriptor(image.media_type, image.digest, image.size, platform=image.platform)
 
 
-def _check_secrets(plan: BuildPlan, given: Mapping[str, BuildSecret]) -> None:
+def check_secrets(plan: BuildPlan, given: Mapping[str, BuildSecret]) -> None:
+    """InvalidInputError unless just the secrets that ``plan`` declares were given."""
     wanted = {name for stage in plan.stages for name in stage.secrets}
     details = [
         *(

@@ -83,7 +83,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
             no_cache=given.no_cache,
             sign=options.may_sign_with(given),
             attest=options.attested(given.attest),
-            secrets=_secrets(given.secret),
+            secrets=secrets(given.secret),
             policy=given.policy,
             output=given.output,
             push=tuple(given.push),
@@ -136,7 +136,7 @@ def _tags(given: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(given))
 
 
-def _secrets(given: list[str]) -> dict[str, BuildSecret]:
+def secrets(given: list[str]) -> dict[str, BuildSecret]:
     """Read ``id=…,src=…`` and ``id=…,env=…``."""
     if not given:
         return {}

@@ -63,6 +63,11 @@ class Flags:
         return tuple(replace(each, attested=each.attested + attested) for each in demands)
 
     @property
+    def demanding(self) -> bool:
+        """Whether anything was given at all."""
+        return replace(self, require=tuple(self.require)) != Flags()
+
+    @property
     def usual(self) -> bool:
         """Whether all that a build attests is demanded only for want of a word about it."""
         return self.key is not None and not self.require
