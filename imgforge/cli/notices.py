@@ -1,1 +1,67 @@
 """``imgforge notices``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from imgforge.cli import COMMANDS, options
+from imgforge.console import Console
+from imgforge.errors import InvalidInputError
+
+EXAMPLES = """\
+  imgforge notices > NOTICE.txt                 of the image that was built here
+  imgforge notices image.tar --format json --output notices.json
+  imgforge notices registry.example.com/acme/web:1.0 --platform linux/arm64
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    out = options.parser("notices", COMMANDS["notices"], EXAMPLES)
+    options.image(out, "project, layout, archive, docker-daemon:NAME or registry reference")
+    options.flag(out, "--platform", metavar="OS/ARCH", help="which image of an index")
+    options.flag(
+        out,
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_NOTICES_OUTPUT",
+        help="write there instead of to stdout",
+    )
+    options.offline(out)
+    options.common(out, "text", "json")
+    return out
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Print every package with its licence, and each licence text that lies in the image."""
+    from imgforge import cache, inventory, sources
+    from imgforge.analysis import analyse
+    from imgforge.console import Meter
+    from imgforge.licences import notices
+    from imgforge.report import notices as report
+
+    wanted = options.platforms([given.platform] if given.platform else [])
+    name = sources.parse(given.image)
+    with (
+        console.step("read the layers") as say,
+        sources.open_source(name, say=say, offline=given.offline) as source,
+    ):
+        images = source.images(wanted, say)
+        if len(images) != 1:
+            raise InvalidInputError(
+                f"{len(images)} images fit, notices are of one", hint="name it with --platform"
+            )
+        store, meter = cache.directory("analysis"), Meter(say, "reading layers")
+        facts = analyse(source.blobs, images[0], cache=store, whole=True, progress=meter.add)
+        listed = inventory.of(facts)
+        found = notices.collect(source.blobs, images[0], facts, listed, meter.add)
+    render = report.as_json if given.format == "json" else report.render
+    text = render(sources.title(name), found)
+    if given.output is None:
+        print(text, end="")
+    else:
+        options.write(given.output, text.encode())
+    return 0

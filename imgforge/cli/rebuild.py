@@ -103,7 +103,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         platforms=options.platforms(given.platform),
         secrets=building.secrets(given.secret),
         offline=given.offline,
-        cached=given.cached or given.offline,
+        cached=given.cached,
     )
     what = told.read(heard.kind, heard.predicate)
     with again.built(what, asked, console) as made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +58,9 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
             if of_base
             else "imgforge rebuild is for images that imgforge build made",
         )
-    with console.step("find the source") as say, origin.found(told, asked.place, say) as source:
+    with ExitStack() as stack:
+        with console.step("find the source") as say:
+            source = stack.enter_context(origin.found(told, asked.place, say))
         plan = planned(told, source)
         plan = _narrowed(plan, asked.platforms)
         pipeline.check_secrets(plan, asked.secrets)
@@ -68,11 +70,10 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
             secrets=asked.secrets,
             offline=asked.offline,
         )
-        with tempfile.TemporaryDirectory(prefix="imgforge-rebuild-") as scratch:
-            output = Output(Path(scratch))
-            policy = asked.policy.about(plan.name)
-            made, _, _ = pipeline.run_engine(source, plan, policy, output, options, console)
-            yield made
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgforge-rebuild-"))
+        output, policy = Output(Path(scratch)), asked.policy.about(plan.name)
+        made, _, _ = pipeline.run_engine(source, plan, policy, output, options, console)
+        yield made
 
 
 def planned(told: Told, source: Compiled) -> BuildPlan:
