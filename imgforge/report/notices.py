@@ -19,7 +19,7 @@ def render(name: str, found: Notices) -> str:
         f"Notices of {plain(name)}",
         f"({found.digest}{on})",
         "",
-        f"{len(found.packages)} packages, {len(found.texts)} texts; of {bare} packages none is here.",
+        f"{len(found.packages)} packages, {len(found.texts)} texts; of {bare} there is none here.",
         "",
     ]
     for notice in found.packages:
