@@ -30,8 +30,8 @@ def index(image: ImageFacts) -> dict[str, list[str]]:
         if fact.kind not in {FILE, SYMLINK}:
             continue
         folder, _, name = path.rpartition("/")
-        inside = folder.rpartition("/")[2].lower() in _FOLDERS or folder == COMMON
-        if inside or (_NAME.fullmatch(name) and not _CODE.fullmatch(name)):
+        inside = folder == COMMON or not _FOLDERS.isdisjoint(folder.lower().split("/"))
+        if (inside or _NAME.fullmatch(name)) and not _CODE.fullmatch(name):
             found.setdefault(folder, []).append(path)
     return found
 

@@ -35,7 +35,12 @@ entrypoint = ["/app/server"]
 [env]
 GREETING = "canary-in-the-environment"
 """
-COPYRIGHT = b"Format: x\nLicense: GPL-2\n see /usr/share/common-licenses/GPL-2.\n"
+COPYRIGHT = b"""Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+
+Files: *
+License: GPL-2
+ see /usr/share/common-licenses/GPL-2.
+"""
 STATUS = b"""Package: tool
 Status: install ok installed
 Maintainer: Acme <acme@example.com>

@@ -14,6 +14,7 @@ import pytest
 from imgforge import __version__, evidence
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
+from imgforge.oci.types import sha256
 from imgforge.output import Output
 
 SECRET = "canary-in-the-password"
@@ -112,15 +113,15 @@ def test_a_changed_checkout_is_no_commit(project: Path, capsys: pytest.CaptureFi
     assert "it was changed since" in printed.err
 
 
+@pytest.mark.usefixtures("project")
 def test_an_unsigned_image_is_shown_as_such_and_not_verified(
-    project: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     build()
     assert main(["provenance", "show"]) == 0
     assert "proven by   nobody" in capsys.readouterr().out
     assert main(["provenance", "verify"]) == 2
     assert main(["provenance", "verify", "--key", "imgforge.pub"]) == 5
-    assert project
 
 
 def test_evidence_that_was_changed_is_refused(project: Path) -> None:
@@ -161,11 +162,9 @@ def test_the_recorded_commit_is_taken_of_a_checkout_that_went_on(
     assert "not those that the image was made from" in capsys.readouterr().err
 
 
-def test_only_what_was_verified_is_fetched(
-    project: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("project")
+def test_only_what_was_verified_is_fetched(capsys: pytest.CaptureFixture[str]) -> None:
     build()
-    assert project
     assert main(["rebuild", "--fetch"]) == 2
     assert "only for provenance that was verified" in capsys.readouterr().err
 
@@ -212,7 +211,7 @@ def test_another_imgforge_says_so_before_it_builds(
     internal["encoder"], internal["plan"] = "zip", {"sha256": "0" * 64}
     value["runDetails"]["builder"]["version"]["imgforge"] = "9.9"
     path.write_text(json.dumps(value))
-    record["evidence"]["provenance.json"] = evidence.sha256(path.read_bytes())
+    record["evidence"]["provenance.json"] = sha256(path.read_bytes())
     (output / "build.json").write_text(json.dumps(record))
     assert main(["rebuild"]) == 2
     printed = capsys.readouterr().err
