@@ -10,6 +10,8 @@ from typing import Any
 
 import heldproject
 import pytest
+from fakeregistry import FakeRegistry, serve
+from signedbase import put
 
 from imgforge import __version__, evidence
 from imgforge.cli.main import main
@@ -236,3 +238,21 @@ def test_one_platform_of_several_is_made_again(
     assert capsys.readouterr().out == f"{arm.digest}\n"
     assert main(["rebuild"]) == 0
     assert main(["rebuild", "--platform", "linux/s390x"]) == 2
+
+
+def test_an_image_of_a_registry_is_shown_and_made_again(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build("--key", "imgforge.key")
+    layout = Layout.open(project / ".imgforge/image")
+    digest = predicate_digest(project)
+    with serve(FakeRegistry(referrers_api=True)) as registry:
+        for each in layout.index():
+            put(registry, layout, each, tag="1" if each.digest == digest else "")
+        name = f"{registry.place}/acme/held:1"
+        capsys.readouterr()
+        assert main(["provenance", "show", name]) == 0
+        assert "proven by   nobody" in capsys.readouterr().out
+        assert main(["rebuild", name, "--key", "imgforge.pub"]) == 0
+        assert capsys.readouterr().out == f"{digest}\n"
+        assert main(["provenance", "show", name, "--offline"]) == 2
