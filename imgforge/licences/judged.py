@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imgforge.inventory import Component, Inventory
 from imgforge.licences.expression import LATER, ONLY, Simple, canonical, refused
-from imgforge.policy.licences import Licences
+
+if TYPE_CHECKING:
+    from imgforge.policy.licences import Licences
 
 _SHOWN: Final = 80
 """Characters of what metadata says that a message quotes."""
