@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
+    from imgforge.inventory import Declared, Inventory
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.publish import Pushed
@@ -120,9 +121,10 @@ def _build(  # noqa: PLR0917 - what a build is made of
     chosen: freshness.Choices,
     console: Console,
 ) -> Record:
-    from imgforge import checks, compiled, inventory
+    from imgforge import checks, compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.checks.inventory import bound
     from imgforge.report import subject
 
     sealer = _open_sealer(chosen, console)
@@ -136,12 +138,20 @@ def _build(  # noqa: PLR0917 - what a build is made of
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
     key = freshness.key(source.spec, source.root, content, plan.stack, chosen)
     origin = _origin(spec_path.resolve(), plan)
-    built, engine, reason = _run_engine(source, plan, policy, output, options, console)
+    built, engine, reason, base = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
-        judged = [(facts, checks.run(facts, policy)) for _, facts in images]
-        inventories = [(image, inventory.of(facts)) for image, facts in images]
-        report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
+        listed = _listed(source.root, plan, images, base, engine, built.tools)
+        inventories = [
+            (image, found) for (image, _), (found, _) in zip(images, listed, strict=True)
+        ]
+        judged, asked = [], checks.CHECKS
+        for (_, facts), (found, declared) in zip(images, listed, strict=True):
+            asked = (*checks.CHECKS, *bound(found, declared))
+            judged.append((facts, checks.run(facts, policy, asked)))
+        report = subject.of(
+            plan.name, policy, images=judged, asked=asked, digest=built.image.digest
+        )
     packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
     _gate(report, source.dockerfile, output, console)
@@ -255,7 +265,8 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
     output: Output,
     options: Options,
     console: Console,
-) -> tuple[Built, str, str]:
+) -> tuple[Built, str, str, Path]:
+    """Build; return the image, the engine, why it was taken, and the runtime base's layout."""
     from imgforge import engines
     from imgforge.bases.needed import layouts_of
     from imgforge.engines.protocol import BuildRequest
@@ -279,7 +290,7 @@ def _run_engine(  # noqa: PLR0917 - what a build is made of
             say=say,
             offline=options.offline,
         )
-        return engine.build(request), name, reason
+        return engine.build(request), name, reason, layouts[plan.runtime.base.pin]
 
 
 def _preload(options: Options) -> None:
@@ -300,6 +311,32 @@ def _analyse(built: Built, progress: Callable[[int], None]) -> list[tuple[Descri
     return [
         (image, analyse(built.layout, image, cache=store, progress=progress)) for image in images
     ]
+
+
+def _listed(  # noqa: PLR0917 - what an inventory is joined from
+    root: Path,
+    plan: BuildPlan,
+    images: Sequence[tuple[Descriptor, ImageFacts]],
+    base: Path,
+    engine: str,
+    tools: Mapping[str, str],
+) -> list[tuple[Inventory, Declared]]:
+    """Return what is in each image, and what the project declares of it."""
+    from imgforge import inventory, lock
+    from imgforge.bases.needed import layers_of
+    from imgforge.inventory.declared import of_project
+
+    locked, found = lock.read(root / LOCK), []
+    for _, facts in images:
+        declared = of_project(
+            *(plan, locked, root, facts.platform),
+            layers=layers_of(base, facts.platform),
+            ecosystems={package.ecosystem for package in facts.packages},
+            tools=tools,
+            builder=engine != "native",
+        )
+        found.append((inventory.of(facts, declared), declared))
+    return found
 
 
 def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> None:

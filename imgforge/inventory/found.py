@@ -1,20 +1,47 @@
-"""The inventory of an image that was read."""
+"""The inventory of an image that was read, joined with what its project declares."""
 
 from __future__ import annotations
 
-from imgforge.analysis.facts import ImageFacts
+from collections.abc import Sequence
+
+from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.analysis.purl import distribution
-from imgforge.inventory.component import Component, Inventory, System
+from imgforge.inventory.component import Component, Inventory, Part, Scope, System
+from imgforge.inventory.declared import Declared
+from imgforge.inventory.edges import needs
+from imgforge.inventory.matching import Match, identity, matches
+from imgforge.inventory.tools import tools
 
 
-def of(image: ImageFacts) -> Inventory:
-    """Return what is in ``image``."""
+def of(image: ImageFacts, declared: Declared | None = None) -> Inventory:
+    """Return what is in ``image``; with ``declared`` also whose part it is and which lock has it.
+
+    Without it, nobody knows where the base ends: the parts are empty.
+    """
+    packages = image.packages
+    own = system(image)
+    parts: list[Part] = [""] * len(packages)
+    found: Sequence[Match] = [Match()] * len(packages)
+    if declared is not None:
+        parts = _parts(image, declared)
+        found = matches(packages, parts, declared)
+    bare = [
+        Component(
+            package,
+            part or _part(match),
+            _scope(package, match),
+            _line(match, declared),
+        )
+        for package, part, match in zip(packages, parts, found, strict=True)
+    ]
+    edges = needs(image, bare, found)
     return Inventory(
         digest=image.digest,
         platform=image.platform,
-        system=system(image),
+        system=own,
         layers=tuple(layer.digest for layer in image.layers),
-        components=tuple(Component(package) for package in image.packages),
+        components=tuple(c._replace(needs=n) for c, n in zip(bare, edges, strict=True)),
+        tools=tools(declared, own) if declared is not None else (),
     )
 
 
@@ -25,3 +52,44 @@ def system(image: ImageFacts) -> System | None:
     if not said.get("ID"):
         return None
     return System(said["ID"], said.get("VERSION_ID", ""), said.get("VERSION_CODENAME", ""))
+
+
+def below(image: ImageFacts, layers: Sequence[str]) -> int:
+    """Return how many layers of ``image`` are the base's: all of its ``layers``, or 0."""
+    own = [layer.diff_id for layer in image.layers[: len(layers)]]
+    return len(layers) if own == list(layers) else 0
+
+
+def _parts(image: ImageFacts, declared: Declared) -> list[Part]:
+    count = below(image, declared.layers)
+    base = {layer.digest for layer in image.layers[:count]}
+    # Where the base's layers are not the lowest (a squashed image), only what it is known to have
+    # is its part, and nobody knows of the rest.
+    other: Part = "app" if count else ""
+    return [
+        "base" if p.layer in base or identity(p) in declared.known else other
+        for p in image.packages
+    ]
+
+
+def _part(match: Match) -> Part:
+    if match.entry is None:
+        return ""
+    return "base" if match.role == "base" else "app"
+
+
+def _scope(package: Package, match: Match) -> Scope:
+    scope = match.entry.scope if match.entry is not None else "required"
+    if package.dev:
+        return "dev"
+    return "required" if scope == "build" else scope
+
+
+def _line(match: Match, declared: Declared | None) -> str:
+    """Name the line that lists a package, as ``requirements.txt:12``."""
+    if match.entry is None or match.locked is None or declared is None:
+        return ""
+    path, entry = match.locked.path, match.entry
+    if match.role == "base":
+        return f"{path} runtime {entry.title}"
+    return f"{path}:{entry.line}" if entry.line else path

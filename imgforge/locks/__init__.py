@@ -1,0 +1,117 @@
+"""Project lock files of every ecosystem: one module for each format.
+
+A module offers ``read(path, text)``, a pure function from a file's text to
+:class:`~imgforge.locks.locked.Locked`; ``path`` stands in its messages. What cannot be read is an
+InvalidInputError that names the file and, where it is known, the line. To add a format, write a
+module and name its files in ``FORMATS``.
+
+Maven has no lock: what ``mvn`` resolved is known from the jars themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+import posixpath
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from imgforge.errors import InvalidInputError
+from imgforge.locks.locked import Entry, Locked
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Reader(Protocol):
+        """What a module of this folder offers."""
+
+        def read(self, path: str, text: str) -> Locked:
+            """Return what the lock ``path``, whose text is given, lists."""
+
+
+__all__ = ["Entry", "Locked", "beside", "known", "load", "read"]
+
+LARGEST: Final = 16 << 20
+"""Bytes of a lock file; those of large projects have a few million."""
+
+_INCLUDES: Final = 100
+
+
+class _Format(NamedTuple):
+    module: str
+    ecosystem: str
+
+
+FORMATS: Final[dict[str, _Format]] = {
+    "requirements.txt": _Format("requirements", "pypi"),
+}
+"""By the name of the file."""
+
+
+def known(name: str) -> bool:
+    """Whether the file ``name`` is called like a lock of a format that is read here."""
+    return _format(posixpath.basename(name)) is not None
+
+
+def _format(name: str) -> _Format | None:
+    found = FORMATS.get(name)
+    if found is None and name.endswith(".txt") and "requirements" in name:
+        return FORMATS["requirements.txt"]
+    return found
+
+
+def read(path: str, text: str) -> Locked:
+    """Read the text of a lock; its format follows from the last component of ``path``.
+
+    A file of another name is read as requirements, which may be called anything.
+    """
+    form = _format(posixpath.basename(path)) or FORMATS["requirements.txt"]
+    reader: Reader = importlib.import_module(f"imgforge.locks.{form.module}")
+    return reader.read(path, text)
+
+
+def load(root: Path, name: str) -> Locked:
+    """Read the lock ``name`` of the project in ``root``, and what it includes, as one.
+
+    InvalidInputError if one of them cannot be read, is no such lock, or lies elsewhere.
+    """
+    seen: dict[str, None] = {}
+    entries: list[Entry] = []
+    pending, pinned = [name], True
+    while pending:
+        path = pending.pop(0)
+        if path in seen:
+            continue  # files may include each other
+        seen[path] = None
+        if len(seen) > _INCLUDES:
+            raise InvalidInputError(f"{name} includes over {_INCLUDES} files")
+        locked = read(path, _text(root, path))
+        entries += locked.entries
+        pinned = pinned and locked.pinned
+        folder = posixpath.dirname(path)
+        pending += [posixpath.normpath(posixpath.join(folder, i)) for i in locked.includes]
+    return Locked(name, tuple(entries), pinned=pinned)
+
+
+def beside(root: Path, ecosystems: Collection[str], taken: Collection[str]) -> Iterator[Locked]:
+    """Read the locks in the folder ``root`` that are of ``ecosystems``, except those ``taken``."""
+    for name, form in sorted(FORMATS.items()):
+        if form.ecosystem in ecosystems and name not in taken and (root / name).is_file():
+            yield load(root, name)
+
+
+def _text(root: Path, name: str) -> str:
+    if name.startswith(("/", "../")):
+        raise InvalidInputError(f"{name} is outside the project's folder")
+    try:
+        with (root / name).open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {name}: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise InvalidInputError(f"{name} is over {LARGEST >> 20} MiB: no lock is that large")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInputError(f"{name}:{line}: not UTF-8") from error
