@@ -43,7 +43,24 @@ class _Format(NamedTuple):
 
 
 FORMATS: Final[dict[str, _Format]] = {
+    "Cargo.lock": _Format("cargo", "cargo"),
+    "Gemfile.lock": _Format("bundler", "gem"),
+    "Pipfile.lock": _Format("pipfile", "pypi"),
+    "bun.lock": _Format("bun", "npm"),
+    "composer.lock": _Format("composer", "composer"),
+    "gems.locked": _Format("bundler", "gem"),
+    "go.mod": _Format("golang", "golang"),
+    "gradle.lockfile": _Format("gradle", "maven"),
+    "npm-shrinkwrap.json": _Format("npm", "npm"),
+    "package-lock.json": _Format("npm", "npm"),
+    "packages.lock.json": _Format("nuget", "nuget"),
+    "pdm.lock": _Format("poetry", "pypi"),
+    "pnpm-lock.yaml": _Format("pnpm", "npm"),
+    "poetry.lock": _Format("poetry", "pypi"),
+    "pylock.toml": _Format("pylock", "pypi"),
     "requirements.txt": _Format("requirements", "pypi"),
+    "uv.lock": _Format("uv", "pypi"),
+    "yarn.lock": _Format("yarn", "npm"),
 }
 """By the name of the file."""
 
@@ -90,7 +107,17 @@ def load(root: Path, name: str) -> Locked:
         pinned = pinned and locked.pinned
         folder = posixpath.dirname(path)
         pending += [posixpath.normpath(posixpath.join(folder, i)) for i in locked.includes]
-    return Locked(name, tuple(entries), pinned=pinned)
+    found = Locked(name, tuple(entries), pinned=pinned)
+    return _with_sums(root, found) if posixpath.basename(name) == "go.mod" else found
+
+
+def _with_sums(root: Path, locked: Locked) -> Locked:
+    from imgforge.locks import golang
+
+    name = posixpath.join(posixpath.dirname(locked.path), golang.SUMS)
+    if not (root / name).is_file():
+        return locked
+    return golang.with_sums(locked, golang.read(name, _text(root, name)))
 
 
 def beside(root: Path, ecosystems: Collection[str], taken: Collection[str]) -> Iterator[Locked]:

@@ -1,0 +1,87 @@
+"""``Gemfile.lock`` and ``gems.locked`` (bundler.io)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from imgforge.locks.locked import Entry, Locked
+from imgforge.locks.shape import Spot
+
+_SPEC: Final = re.compile(r" {4}(\S+) \(([^)]+)\)")
+_NEED: Final = re.compile(r" {6}(\S+?)!?(?: \(.*\))?")
+_SUM: Final = re.compile(r" {2}(\S+) \(([^)]+)\)(?: sha256=([0-9a-f]{64}))?")
+_PLATFORM: Final = re.compile(
+    r"-((?:x86_64|x86|aarch64|arm64|arm|i386|universal|java|jruby|mswin|mingw|x64|ppc\w*|s390x"
+    r"|riscv64).*)$"
+)
+_SPECS: Final = frozenset({"GEM", "GIT", "PATH", "PLUGIN SOURCE"})
+_CPUS: Final = {"x86_64": "x64", "aarch64": "arm64", "x86": "ia32", "i386": "ia32"}
+
+
+def read(path: str, text: str) -> Locked:
+    """Read the lock: gems of all sources; it does not say which group asks for one."""
+    rows, sums = _sections(path, text)
+    versions: dict[str, dict[str, None]] = {}
+    for _, name, said, _ in rows:
+        versions.setdefault(name, {})[f"{name}@{_version(said)[0]}"] = None
+    found = []
+    for number, name, said, needs in rows:
+        version, limit = _version(said)
+        known = sums.get((name, said), "")
+        found.append(
+            Entry(
+                *("gem", name, version, number),
+                hashes=(f"sha256:{known}",) if known else (),
+                needs=tuple(sorted({k for n in needs for k in versions.get(n, ())})),
+                **_limits(limit),
+            )
+        )
+    return Locked(path, tuple(found))
+
+
+Row = tuple[int, str, str, list[str]]
+
+
+def _sections(path: str, text: str) -> tuple[list[Row], dict[tuple[str, str], str]]:
+    rows: list[Row] = []
+    sums: dict[tuple[str, str], str] = {}
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+            raise Spot(path, number).error("a merge was not finished")
+        if line and not line.startswith(" "):
+            section = line.strip()
+        elif section in _SPECS:
+            spec, need = _SPEC.fullmatch(line), _NEED.fullmatch(line)
+            if spec is not None:
+                rows.append((number, spec[1], spec[2], []))
+            elif need is not None:
+                if not rows:
+                    raise Spot(path, number).error("a dependency before the first gem")
+                rows[-1][3].append(need[1])
+            elif line.startswith("    "):
+                raise Spot(path, number).error(f"{line.strip()[:60]!r} is no gem and version")
+        elif section == "CHECKSUMS":
+            known = _SUM.fullmatch(line)
+            if known is not None and known[3]:
+                sums[known[1], known[2]] = known[3]
+    if not section:
+        raise Spot(path, 1).error("it has no section")
+    return rows, sums
+
+
+def _version(said: str) -> tuple[str, str]:
+    """Split ``1.15.4-x86_64-linux`` into version and platform."""
+    found = _PLATFORM.search(said)
+    return (said[: found.start()], found[1]) if found is not None else (said, "")
+
+
+def _limits(platform: str) -> dict[str, tuple[str, ...]]:
+    if not platform:
+        return {}
+    cpu, _, system = platform.partition("-")
+    if not system:
+        return {"os": (cpu,)}
+    os = "linux" if system.startswith("linux") else system
+    return {"os": (os,), "cpu": (_CPUS.get(cpu, cpu),)}
