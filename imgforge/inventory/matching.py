@@ -10,7 +10,7 @@ from imgforge.analysis.facts import Package
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
 from imgforge.locks.locked import Entry, Locked
-from imgforge.locks.names import same_version
+from imgforge.locks.names import folded, same_version
 
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 _NODE: Final = {"amd64": "x64", "386": "ia32"}
@@ -84,19 +84,21 @@ def _of(locked: Locked) -> tuple[frozenset[str], Names]:
 def _names(entries: Iterable[Entry]) -> Names:
     found: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        found.setdefault((entry.ecosystem, entry.title), []).append(entry)
+        name = folded(entry.ecosystem, entry.title)
+        found.setdefault((entry.ecosystem, name), []).append(entry)
     return found
 
 
-def title(package: Package) -> str:
-    """Return a package's name with its namespace before it, as an entry's title."""
-    return f"{package.namespace}/{package.name}" if package.namespace else package.name
+def named(package: Package) -> tuple[str, str]:
+    """Return a package's ecosystem and, with the namespace before it, its name as that folds it."""
+    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return package.ecosystem, folded(package.ecosystem, name)
 
 
 def _match(package: Package, locked: Locked, role: Role, names: Names, target: Target) -> Match:
     here: list[Entry] = []
     elsewhere: list[Entry] = []
-    for entry in names.get((package.ecosystem, title(package)), ()):
+    for entry in names.get(named(package), ()):
         if entry.architecture and package.architecture not in {entry.architecture, "all", ""}:
             continue
         (here if applies(entry, target) else elsewhere).append(entry)

@@ -28,13 +28,15 @@ def read(path: str, text: str) -> Locked:
     found = []
     for number, name, said, needs in rows:
         version, limit = _version(said)
+        os, cpu = _limits(limit)
         known = sums.get((name, said), "")
         found.append(
             Entry(
                 *("gem", name, version, number),
                 hashes=(f"sha256:{known}",) if known else (),
                 needs=tuple(sorted({k for n in needs for k in versions.get(n, ())})),
-                **_limits(limit),
+                os=os,
+                cpu=cpu,
             )
         )
     return Locked(path, tuple(found))
@@ -53,22 +55,22 @@ def _sections(path: str, text: str) -> tuple[list[Row], dict[tuple[str, str], st
         if line and not line.startswith(" "):
             section = line.strip()
         elif section in _SPECS:
-            spec, need = _SPEC.fullmatch(line), _NEED.fullmatch(line)
-            if spec is not None:
-                rows.append((number, spec[1], spec[2], []))
-            elif need is not None:
-                if not rows:
-                    raise Spot(path, number).error("a dependency before the first gem")
-                rows[-1][3].append(need[1])
-            elif line.startswith("    "):
-                raise Spot(path, number).error(f"{line.strip()[:60]!r} is no gem and version")
-        elif section == "CHECKSUMS":
-            known = _SUM.fullmatch(line)
-            if known is not None and known[3]:
-                sums[known[1], known[2]] = known[3]
+            _add(rows, Spot(path, number), line)
+        elif section == "CHECKSUMS" and (known := _SUM.fullmatch(line)) is not None and known[3]:
+            sums[known[1], known[2]] = known[3]
     if not section:
         raise Spot(path, 1).error("it has no section")
     return rows, sums
+
+
+def _add(rows: list[Row], spot: Spot, line: str) -> None:
+    spec, need = _SPEC.fullmatch(line), _NEED.fullmatch(line)
+    if spec is not None:
+        rows.append((spot.line, spec[1], spec[2], []))
+    elif need is not None and rows:
+        rows[-1][3].append(need[1])
+    elif line.startswith("    "):
+        raise spot.error(f"{line.strip()[:60]!r} is no gem and version")
 
 
 def _version(said: str) -> tuple[str, str]:
@@ -77,11 +79,12 @@ def _version(said: str) -> tuple[str, str]:
     return (said[: found.start()], found[1]) if found is not None else (said, "")
 
 
-def _limits(platform: str) -> dict[str, tuple[str, ...]]:
+def _limits(platform: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return systems and processors in npm's words."""
     if not platform:
-        return {}
+        return (), ()
     cpu, _, system = platform.partition("-")
     if not system:
-        return {"os": (cpu,)}
+        return (cpu,), ()
     os = "linux" if system.startswith("linux") else system
-    return {"os": (os,), "cpu": (_CPUS.get(cpu, cpu),)}
+    return (os,), (_CPUS.get(cpu, cpu),)

@@ -13,6 +13,13 @@ def pypi(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()
 
 
+def folded(ecosystem: str, name: str) -> str:
+    """Return ``name`` as its ecosystem compares it: some registries ignore the case of letters."""
+    if ecosystem == "pypi":
+        return pypi(name)
+    return name.lower() if ecosystem in {"nuget", "composer", "golang"} else name
+
+
 def same_version(ecosystem: str, one: str, other: str) -> bool:
     """Whether two versions are one: PEP 440 has ``1.0`` and ``1.0.0``, Go a ``v`` before it.
 

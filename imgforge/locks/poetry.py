@@ -11,6 +11,7 @@ from imgforge.locks.names import pypi
 from imgforge.locks.shape import Spot, headers, toml_table
 
 _MAIN: Final = frozenset({"main", "default"})
+_EXTRA: Final = re.compile(r"\bextras?\b")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -39,6 +40,7 @@ def _entry(spot: Spot, row: Mapping[str, Any], old: Mapping[str, Any]) -> Entry:
     name = spot.name(row.get("name"), "name")
     files = spot.items(row.get("files") or old.get(name), "files")
     hashes = [spot.word(spot.table(f, "a file").get("hash"), "hash") for f in files]
+    marker = _marker(spot, row)
     return Entry(
         "pypi",
         pypi(name),
@@ -46,8 +48,9 @@ def _entry(spot: Spot, row: Mapping[str, Any], old: Mapping[str, Any]) -> Entry:
         spot.line,
         hashes=tuple(sorted(filter(None, hashes))),
         needs=tuple(dict.fromkeys(_needs(spot, row.get("dependencies")))),
-        scope=_scope(spot, row),
-        marker=_marker(spot, row),
+        scope=_scope(spot, row, marker),
+        # Whoever has an extra's package was asked for it.
+        marker="" if _EXTRA.search(marker) else marker,
     )
 
 
@@ -60,11 +63,11 @@ def _needs(spot: Spot, value: object) -> Iterator[str]:
             yield pypi(found[0])
 
 
-def _scope(spot: Spot, row: Mapping[str, Any]) -> Scope:
+def _scope(spot: Spot, row: Mapping[str, Any], marker: str) -> Scope:
     groups = frozenset(spot.words(row.get("groups"), "groups"))
     if row.get("category") == "dev":  # format 1
         return "dev"
-    if row.get("optional") is True:
+    if row.get("optional") is True or _EXTRA.search(marker):
         return "optional"
     if not groups or groups & _MAIN:
         return "required"

@@ -18,6 +18,8 @@ _BERRY: Final = re.compile(r"^__metadata:", re.MULTILINE)
 _FIELD: Final = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^\s":]+))\s+(?:"((?:[^"\\]|\\.)*)"|(\S.*))')
 _PATTERN: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,\s"]+)')
 _CONDITION: Final = re.compile(r"\b(os|cpu|libc)=([a-z0-9_]+)")
+_DEPTH: Final = 2
+"""Spaces before a field of an entry; what is indented further belongs to a list."""
 _LISTS: Final = ("dependencies:", "optionalDependencies:")
 
 
@@ -29,6 +31,21 @@ class _Block:
         self.patterns = patterns
         self.fields: dict[str, str] = {}
         self.needs: list[str] = []
+        self._listing = False
+
+    def add(self, spot: Spot, line: str, depth: int) -> None:
+        """Take a line in; ``depth`` is its indentation."""
+        field = _FIELD.fullmatch(line)
+        name, value = (field[1] or field[2], field[3] or field[4] or "") if field else (line, "")
+        if field is None and (depth > _DEPTH or not line.endswith(":")):
+            raise spot.error(f"{line[:60]!r} is no field")
+        if depth > _DEPTH:
+            if self._listing:
+                self.needs.append(f"{name}@{value}")
+            return
+        self._listing = line in _LISTS
+        if field is not None:
+            self.fields[name] = value
 
 
 def read(path: str, text: str) -> Locked:
@@ -70,38 +87,28 @@ def _split(spot: Spot, pattern: str) -> tuple[str, str, str]:
 
 def _blocks(path: str, text: str) -> Iterator[_Block]:
     block: _Block | None = None
-    inside = False
     for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.rstrip()
-        if not line or line.lstrip().startswith("#"):
+        line = raw.strip()
+        if not line or line.startswith("#"):
             continue
-        spot, depth = Spot(path, number), len(line) - len(line.lstrip(" "))
-        line = line.strip()
-        if depth == 0:
-            if not line.endswith(":"):
-                raise spot.error(f"{line[:60]!r} is neither an entry nor a comment")
+        spot = Spot(path, number)
+        if not raw.startswith(" "):
             if block is not None:
                 yield block
-            patterns = [quoted or bare for quoted, bare in _PATTERN.findall(line[:-1])]
-            if not patterns:
-                raise spot.error("an entry without a package")
-            block, inside = _Block(number, patterns), False
+            block = _begun(spot, line)
         elif block is None:
             raise spot.error("a field before the first entry")
-        elif depth == 2:  # noqa: PLR2004 - the indentation of the format
-            inside = line in _LISTS
-            field = _FIELD.fullmatch(line)
-            if field is None and not line.endswith(":"):
-                raise spot.error(f"{line[:60]!r} is no field")
-            if field is not None:
-                block.fields[field[1] or field[2]] = field[3] or field[4] or ""
-        elif inside:
-            field = _FIELD.fullmatch(line)
-            if field is None:
-                raise spot.error(f"{line[:60]!r} is no dependency")
-            block.needs.append(f"{field[1] or field[2]}@{field[3] or field[4] or ''}")
+        else:
+            block.add(spot, line, len(raw) - len(raw.lstrip(" ")))
     if block is not None:
         yield block
+
+
+def _begun(spot: Spot, line: str) -> _Block:
+    patterns = [quoted or bare for quoted, bare in _PATTERN.findall(line[:-1])]
+    if not line.endswith(":") or not patterns:
+        raise spot.error(f"{line[:60]!r} is neither an entry nor a comment")
+    return _Block(spot.line, patterns)
 
 
 def _berry(path: str, text: str) -> Iterator[Entry]:

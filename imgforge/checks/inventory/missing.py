@@ -8,8 +8,9 @@ from typing import Final
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory.compared import Compared
 from imgforge.checks.rule import Rule
-from imgforge.inventory.matching import applies
+from imgforge.inventory.matching import applies, named
 from imgforge.locks.locked import Entry
+from imgforge.locks.names import folded
 
 RULE: Final = Rule(
     "IF190",
@@ -30,29 +31,25 @@ def check(compared: Compared) -> Iterator[Finding]:
     A package of another version is not missing: IF192 says so.
     """
     declared = compared.declared
-    there = {
-        (c.package.ecosystem, c.package.namespace, c.package.name)
-        for c, _ in compared.pairs
-        if c.part != "app"
-    }
+    there = {named(c.package) for c, _ in compared.pairs if c.part != "app"}
     for entry in declared.base.entries:
-        if (entry.ecosystem, entry.namespace, entry.name) in there or _by_content(entry, compared):
+        if _named(entry) in there or _by_content(entry, compared):
             continue
         message = f"{_said(entry)}, of which base {declared.base_name} was made, is missing"
         yield RULE.finding(message, key=f"base:{entry.ecosystem}:{entry.title}")
     for install in declared.installs:
-        installed = {
-            (c.package.ecosystem, c.package.namespace, c.package.name)
-            for c, match in compared.pairs
-            if match.locked is install.locked
-        }
+        installed = {named(c.package) for c, m in compared.pairs if m.locked is install.locked}
         for entry in install.locked.entries:
             if entry.scope in {"dev", "build", "optional"} or not applies(entry, declared.target):
                 continue
-            if (entry.ecosystem, entry.namespace, entry.name) not in installed:
+            if _named(entry) not in installed:
                 message = f"{_said(entry)} of {install.locked.path} is missing"
                 path = install.place
                 yield RULE.finding(message, path=path, key=f"{entry.ecosystem}:{entry.title}")
+
+
+def _named(entry: Entry) -> tuple[str, str]:
+    return entry.ecosystem, folded(entry.ecosystem, entry.title)
 
 
 def _said(entry: Entry) -> str:
