@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages import apk, chisel, deb, debcopyright, python
+from imgforge.analysis.packages import apk, chisel, deb, debcopyright, python, rpm
 
 
 class Reader(Protocol):
@@ -23,7 +23,7 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, python)
+READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, rpm, python)
 
 
 def reader(path: str, name: str) -> Reader | None:
