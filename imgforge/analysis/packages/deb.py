@@ -13,8 +13,8 @@ from typing import Final
 from imgforge.analysis.facts import Package
 
 ECOSYSTEM: Final = "deb"
-LICENCE: Final = "deb-licence"
-"""The ecosystem of the notes that copyright files yield, merged into packages later."""
+NAMES: Final = frozenset({"status", "copyright"})
+FOLDERS: Final = frozenset({"status.d"})
 
 _STATUS: Final = "var/lib/dpkg/status"
 _FORMAT: Final = "copyright-format"
@@ -47,7 +47,7 @@ def wants(path: str, name: str) -> bool:
 
 
 def read(path: str, data: bytes) -> list[Package]:
-    """Return installed packages, or one note (ecosystem ``deb-licence``) of a copyright file."""
+    """Return installed packages, or one note of a copyright file."""
     text = data.decode(errors="replace")
     if path.endswith("/copyright"):
         return _licence(path, text)
@@ -105,7 +105,9 @@ def _licence(path: str, text: str) -> list[Package]:
         return []  # free prose after all: copyright files are not records
     licence = " AND ".join(dict.fromkeys(map(_expression, names)))
     name = path.split("/")[3]
-    return [Package(LICENCE, name, "", "", licence, "", (path,))] if licence else []
+    if not licence:
+        return []
+    return [Package(ECOSYSTEM, name, "", "", licence, "", (path,), found="note")]
 
 
 def _expression(short: str) -> str:
