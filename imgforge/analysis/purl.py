@@ -16,6 +16,9 @@ _SAFE: Final = ":"
 _SYSTEMS: Final = {"deb": "debian", "apk": "alpine", "rpm": ""}
 """Types whose namespace is the distribution: which one it is if the image does not say."""
 
+_NAMESPACES: Final = {"rhel": "redhat", "sles": "suse", "sled": "suse", "sle-micro": "suse"}
+"""Vendors that are called otherwise in package URLs than in ``os-release``."""
+
 _LOWER: Final = frozenset({"deb", "apk", "composer", "hex"})
 """Types whose namespaces and names have no capitals. Go's have: its paths tell them apart."""
 
@@ -39,16 +42,21 @@ def build(package: Package, release: Mapping[str, str]) -> str:
     query = ""
     if kind in _SYSTEMS:
         vendor = release.get("ID") or _SYSTEMS[kind]
-        namespace = namespace or vendor.lower()
-        epoch, colon, rest = version.partition(":")
         qualifiers = {
             "arch": package.architecture,
             "distro": f"{vendor}-{release['VERSION_ID']}" if release.get("VERSION_ID") else "",
         }
-        if kind == "rpm" and colon and epoch.isdigit():
-            version = rest
-            qualifiers["epoch"] = "" if epoch == "0" else epoch
-        query = "&".join(f"{key}={_quoted(value)}" for key, value in qualifiers.items() if value)
+        if kind == "rpm":
+            # The reader leaves the module's label where the purl will be.
+            epoch, _, version = version.rpartition(":")
+            qualifiers |= {"epoch": "" if epoch == "0" else epoch, "rpmmod": package.purl}
+            vendor = (
+                "opensuse" if vendor.startswith("opensuse") else _NAMESPACES.get(vendor, vendor)
+            )
+        namespace = namespace or vendor.lower()
+        query = "&".join(
+            f"{key}={_quoted(value)}" for key, value in sorted(qualifiers.items()) if value
+        )
     if kind in _LOWER:
         namespace, name = namespace.lower(), name.lower()
     elif kind == "npm":
