@@ -25,6 +25,8 @@ _MOST: Final = 8
 _SHA1: Final = "Q1"
 _DEPENDENCY: Final = re.compile(r"([^\s<>=~@!]+)")
 
+NAMES: Final = frozenset({"installed"})
+
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the database of installed packages."""

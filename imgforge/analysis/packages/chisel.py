@@ -22,6 +22,8 @@ _WINDOW: Final = 8 << 20
 _LARGEST: Final = 64 << 20
 """Bytes that a manifest may have; Ubuntu's largest images have some hundred thousand."""
 
+NAMES: Final = frozenset({"manifest.wall"})
+
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the manifest."""

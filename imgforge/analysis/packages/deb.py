@@ -14,8 +14,9 @@ from typing import Final
 from imgforge.analysis.facts import Claim, Package
 
 ECOSYSTEM: Final = "deb"
-LICENCE: Final = "deb-licence"
-"""The ecosystem of the notes that copyright files yield, merged into packages later."""
+NAMES: Final = frozenset({"status"})
+SUFFIXES: Final = frozenset({".list"})
+FOLDERS: Final = frozenset({"status.d"})
 
 _STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
 _SINGLE: Final = tuple(f"{path}.d/" for path in _STATUS)

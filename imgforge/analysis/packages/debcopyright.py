@@ -14,7 +14,7 @@ from functools import cache
 from typing import Final
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages.deb import LICENCE, paragraphs
+from imgforge.analysis.packages.deb import ECOSYSTEM, paragraphs
 
 _FOLDER: Final = "usr/share/doc/"
 _FORMAT: Final = "copyright-format"
@@ -113,6 +113,8 @@ _TEXTS: Final = {
 }
 """Texts (in lower case, white space as single blanks) that are that licence and no other."""
 
+NAMES: Final = frozenset({"copyright"})
+
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the copyright file of a package."""
@@ -120,11 +122,14 @@ def wants(path: str, name: str) -> bool:
 
 
 def read(path: str, data: bytes) -> list[Package]:
-    """Return one note (ecosystem ``deb-licence``) of a package's licence, or none."""
+    """Return one note of a package's licence, or none."""
     text = data.decode(errors="replace")
     licence = _declared(text) if _FORMAT in text[:400] else ""
     licence = licence or _certain(text)
-    return [Package(LICENCE, path.split("/")[3], "", "", licence, "", (path,))] if licence else []
+    if not licence:
+        return []
+    name = path.split("/")[3]
+    return [Package(ECOSYSTEM, name, "", "", licence, "", (path,), found="note")]
 
 
 def expression(short: str) -> str:

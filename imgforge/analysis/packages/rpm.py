@@ -21,10 +21,11 @@ ECOSYSTEM: Final = "rpm"
 _FOLDERS: Final = ("var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/")
 _DATABASES: Final = frozenset({"rpmdb.sqlite", "Packages.db", "Packages"})
 _LOGS: Final = frozenset({"rpmdb.sqlite-wal", "rpmdb.sqlite-journal"})
-_NAMES: Final = _DATABASES | _LOGS
 _MANIFEST: Final = "container-manifest-2"
 _MANIFESTS: Final = "var/lib/rpmmanifest/"
 _NONE: Final = "(none)"
+
+NAMES: Final = _DATABASES | _LOGS | {_MANIFEST}
 
 _MOST: Final = 8
 """Packages that are named for one capability; one is enough for who needs it."""
@@ -66,9 +67,8 @@ _OPERATORS: Final = frozenset({"and", "or", "with", "without", "else"})
 
 def wants(path: str, name: str) -> bool:
     """Whether this is a database, its log, or a list that stands for it."""
-    if name in _NAMES:
-        return path[: -len(name)] in _FOLDERS
-    return name == _MANIFEST and path.startswith(_MANIFESTS)
+    folder = path[: -len(name)]
+    return folder == _MANIFESTS if name == _MANIFEST else name in NAMES and folder in _FOLDERS
 
 
 def read(path: str, data: bytes) -> list[Package]:
