@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from imgforge.analysis.facts import Claim, Package
+from imgforge.analysis.packages.licence import gnu, known, translated, unknown
 
 ECOSYSTEM: Final = "apk"
 
@@ -113,8 +114,12 @@ def _licence(said: str) -> str:
     """Return the field ``L``; older packages have a list without operators, meaning all of it."""
     words = said.split()
     if len(words) > 1 and not {word.upper() for word in words} & {"AND", "OR", "WITH"}:
-        return " AND ".join(words)
-    return said
+        said = " AND ".join(words)
+    return translated(said, _named) if said else ""
+
+
+def _named(name: str) -> str:
+    return gnu(name) or known(name) or unknown("apk", name)
 
 
 def _hashes(checksum: str) -> tuple[str, ...]:

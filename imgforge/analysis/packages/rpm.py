@@ -15,6 +15,7 @@ from typing import Final
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages import rpmdb, rpmheader
 from imgforge.analysis.packages.rpmheader import Values
+from imgforge.analysis.packages.rpmlicence import licence
 
 ECOSYSTEM: Final = "rpm"
 
@@ -139,7 +140,7 @@ def _package(
         name,
         f"{epoch[0]}:{version}" if any(epoch) else version,
         purl=_text(header, rpmheader.MODULE),
-        licence=_text(header, rpmheader.LICENCE),
+        licence=licence(_text(header, rpmheader.LICENCE)),
         supplier=_text(header, rpmheader.VENDOR) or _text(header, rpmheader.PACKAGER),
         paths=(path,),
         architecture=_text(header, rpmheader.ARCHITECTURE),
