@@ -28,7 +28,8 @@ from imgforge.analysis.compression import (
     unxz,
     unzstd,
 )
-from imgforge.analysis.facts import FILE, MalwareHit, Problem, SecretHit
+from imgforge.analysis.elf import Running, is_linked
+from imgforge.analysis.facts import FILE, Binary, MalwareHit, Package, Problem, SecretHit
 from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
 from imgforge.analysis.zip import Whole, Zip, appended, regular
@@ -133,6 +134,8 @@ class Contents:
         self.secrets: list[SecretHit] = []
         self.malware: list[MalwareHit] = []
         self.programs: dict[str, str] = {}
+        self.packages: dict[str, list[Package]] = {}
+        self.binaries: dict[str, Binary] = {}
         self.problems: list[Problem] = []
         self._overflow = False
         self._complaints = 0
@@ -159,11 +162,18 @@ class Contents:
         if self._inside:
             self._inside = set()
         kind = kinds.kind(head)
+        program = None
+        if kind == kinds.ELF and is_linked(head):
+            program = Running()
+            program.feed(head)
+            read = _tapped(read, program.feed)
         marks = self._look(_Place(path, "", path), kind, head, read, 0)
+        if program is not None:
+            self.binaries[path] = program.end(path)
         if marks and kind in _PROGRAMS:
-            program = identify(marks, script=kind == kinds.SCRIPT)
-            if program:
-                self.programs[path] = program
+            name = identify(marks, script=kind == kinds.SCRIPT)
+            if name:
+                self.programs[path] = name
 
     def hit(self, place: _Place, match: Match, line: int, offset: int) -> None:
         """Keep a credential that was found."""

@@ -42,6 +42,7 @@ def of(image: ImageFacts, declared: Declared | None = None) -> Inventory:
         layers=tuple(layer.digest for layer in image.layers),
         components=tuple(c._replace(needs=n) for c, n in zip(bare, edges, strict=True)),
         tools=tools(declared, own) if declared is not None else (),
+        files=image.unowned,
     )
 
 

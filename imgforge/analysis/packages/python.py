@@ -11,6 +11,7 @@ from typing import Final
 from imgforge.analysis.facts import Package
 
 ECOSYSTEM: Final = "pypi"
+NAMES: Final = frozenset({"METADATA", "PKG-INFO"})
 
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 _CLASSIFIERS: Final = {
