@@ -30,9 +30,10 @@ def read(path: str, text: str) -> Locked:
     numbers = lines(text, r"^  '?([^\s'][^'\n]*?)'?:(?: \{\})?$")
     needs: dict[str, set[str]] = {}
     for key, value in snapshots.items():
-        own = spot.table(value, key)
-        said = needs.setdefault(_key(spot, key, old=old), set())
-        said |= {need for kind in _KINDS for need in _needs(spot, own.get(kind), old=old)}
+        at = Spot(path, numbers.get(key, 0))
+        own = at.table(value, key)
+        said = needs.setdefault(_key(at, key, old=old), set())
+        said |= {need for kind in _KINDS for need in _needs(at, own.get(kind), old=old)}
     entries = {}
     for key, value in packages.items():
         at = Spot(path, numbers.get(key, 0))
