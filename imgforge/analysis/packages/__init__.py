@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages import deb, node, node_locks, python
+from imgforge.analysis.packages import bundles, conda, deb, node, node_locks, python, vendored
 
 
 class Reader(Protocol):
@@ -23,7 +23,7 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, node, node_locks, python)
+READERS: Final[tuple[Reader, ...]] = (deb, python, vendored, conda, node, node_locks, bundles)
 
 
 def reader(path: str, name: str) -> Reader | None:
