@@ -24,7 +24,19 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Claim, Package
-from imgforge.analysis.packages import apk, chisel, deb, debcopyright, node, node_locks, python, rpm
+from imgforge.analysis.packages import (
+    apk,
+    bundles,
+    chisel,
+    conda,
+    deb,
+    debcopyright,
+    node,
+    node_locks,
+    python,
+    rpm,
+    vendored,
+)
 
 NOTE: Final = "note"
 
@@ -39,7 +51,19 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, rpm, node, node_locks, python)
+READERS: Final[tuple[Reader, ...]] = (
+    deb,
+    debcopyright,
+    chisel,
+    apk,
+    rpm,
+    python,
+    vendored,
+    conda,
+    node,
+    node_locks,
+    bundles,
+)
 
 
 def _by(attribute: str) -> dict[str, tuple[Reader, ...]]:
