@@ -106,7 +106,7 @@ def _package(
     source = _SOURCE.match(fields.get("source", ""))
     needed: dict[str, None] = {}
     for group in f"{fields.get('pre-depends', '')},{fields.get('depends', '')}".split(","):
-        alternatives = [_name(one) for one in group.split("|")]
+        alternatives = list(filter(None, map(_name, group.split("|"))))
         # Who is there is what is used; a record of one package alone cannot tell who is.
         known = next((one for one in alternatives if one in providers), None)
         needed |= dict.fromkeys(alternatives if known is None else providers[known][:_MOST])
@@ -121,7 +121,7 @@ def _package(
         architecture=fields.get("architecture", ""),
         source=source[1] if source else "",
         source_version=(source[2] or "").strip() if source else "",
-        depends=tuple(sorted(needed.keys() - {"", name})),
+        depends=tuple(sorted(needed.keys() - {name})),
     )
 
 
