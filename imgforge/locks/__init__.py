@@ -29,7 +29,7 @@ if TYPE_CHECKING:
             """Return what the lock ``path``, whose text is given, lists."""
 
 
-__all__ = ["Entry", "Locked", "beside", "known", "load", "read"]
+__all__ = ["Entry", "Locked", "beside", "known", "load", "lying", "read"]
 
 LARGEST: Final = 16 << 20
 """Bytes of a lock file; those of large projects have a few million."""
@@ -127,8 +127,13 @@ def beside(root: Path, ecosystems: Collection[str], taken: Collection[str]) -> I
             yield load(root, name)
 
 
+def lying(root: Path) -> list[str]:
+    """Return the names of the files in the folder ``root`` that :func:`beside` may read, sorted."""
+    return sorted(name for name in (*FORMATS, "go.sum") if (root / name).is_file())
+
+
 def _text(root: Path, name: str) -> str:
-    if name.startswith(("/", "../")):
+    if not (root / name).resolve().is_relative_to(root.resolve()):
         raise InvalidInputError(f"{name} is outside the project's folder")
     try:
         with (root / name).open("rb") as file:
@@ -137,6 +142,10 @@ def _text(root: Path, name: str) -> str:
         raise InvalidInputError(f"cannot read {name}: {error.strerror}") from error
     if len(data) > LARGEST:
         raise InvalidInputError(f"{name} is over {LARGEST >> 20} MiB: no lock is that large")
+    zero = data.find(b"\0")
+    if zero >= 0:
+        line = data.count(b"\n", 0, zero) + 1
+        raise InvalidInputError(f"{name}:{line}: not a text: it has a zero byte")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

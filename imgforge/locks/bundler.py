@@ -15,6 +15,7 @@ _PLATFORM: Final = re.compile(
     r"-((?:x86_64|x86|aarch64|arm64|arm|i386|universal|java|jruby|mswin|mingw|x64|ppc\w*|s390x"
     r"|riscv64).*)$"
 )
+_SECTION: Final = re.compile(r"[A-Z][A-Z ]*")
 _SPECS: Final = frozenset({"GEM", "GIT", "PATH", "PLUGIN SOURCE"})
 _CPUS: Final = {"x86_64": "x64", "aarch64": "arm64", "x86": "ia32", "i386": "ia32"}
 
@@ -54,6 +55,8 @@ def _sections(path: str, text: str) -> tuple[list[Row], dict[tuple[str, str], st
             raise Spot(path, number).error("a merge was not finished")
         if line and not line.startswith(" "):
             section = line.strip()
+            if not _SECTION.fullmatch(section):
+                raise Spot(path, number).error(f"{section[:60]!r} is no section")
         elif section in _SPECS:
             _add(rows, Spot(path, number), line)
         elif section == "CHECKSUMS" and (known := _SUM.fullmatch(line)) is not None and known[3]:

@@ -16,6 +16,12 @@ from imgforge.locks.shape import Spot
 SUMS: Final = "go.sum"
 
 _BLOCK: Final = re.compile(r"(require|replace|exclude|retract|tool|godebug|ignore)\s*\(")
+_VERBS: Final = frozenset(
+    {
+        *("exclude", "go", "godebug", "ignore", "module", "replace", "require", "retract"),
+        *("tool", "toolchain"),
+    }
+)
 _REPLACE: Final = re.compile(r"(\S+)(?:\s+(v\S+))?\s*=>\s*(\S+)(?:\s+(v\S+))?")
 _SUM: Final = re.compile(r"(\S+) (v[^\s/]+)(/go\.mod)? (h1:[A-Za-z0-9+/]{43}=)")
 
@@ -69,6 +75,8 @@ def _directives(path: str, text: str) -> Iterator[tuple[Spot, str, str]]:
             block = opened[1]
         else:
             verb, _, rest = line.partition(" ")
+            if verb not in _VERBS:
+                raise Spot(path, number).error(f"{line[:60]!r} is no directive")
             yield Spot(path, number), verb, rest.strip()
     if block:
         raise Spot(path).error(f"the block {block} has no end")

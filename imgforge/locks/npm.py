@@ -22,7 +22,7 @@ def read(path: str, text: str) -> Locked:
     spot = Spot(path)
     table = json_table(path, text)
     version = table.get("lockfileVersion", 1)
-    if version not in {1, 2, 3}:
+    if version not in (1, 2, 3):
         raise spot.error(f"lockfileVersion is {version!r}, known are 1, 2 and 3")
     if "packages" in table:
         numbers = lines(text, r'^\s*"((?:[^"\\\n]*/)?node_modules/[^"\\\n]+)": \{')

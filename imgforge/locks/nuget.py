@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ def read(path: str, text: str) -> Locked:
     """Read the lock: packages of all target frameworks; other projects are no packages."""
     table = json_table(path, text)
     spot = Spot(path)
-    if table.get("version") not in {1, 2}:
+    if table.get("version") not in (1, 2):
         raise spot.error(f"version is {table.get('version')!r}, known are 1 and 2")
     numbers = lines(text, r'^\s*"([^"\\\n]+)": \{')
     found: dict[str, Entry] = {}
@@ -38,7 +37,7 @@ def _entry(spot: Spot, name: str, row: Mapping[str, Any], versions: Mapping[str,
     digest = spot.word(row.get("contentHash"), "contentHash")
     try:
         hashes = (f"sha512:{base64.b64decode(digest, validate=True).hex()}",) if digest else ()
-    except binascii.Error as error:
+    except ValueError as error:
         raise spot.error(f"the contentHash of {name} is no base64") from error
     return Entry(
         *("nuget", name, spot.name(row.get("resolved"), "resolved"), spot.line),

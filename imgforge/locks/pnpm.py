@@ -45,7 +45,7 @@ def read(path: str, text: str) -> Locked:
     found = []
     for entry in scoped(list(entries.values()), required, optional):
         own = spot.table(_snapshot(packages, snapshots, entry), entry.key)
-        weak = entry.scope == "required" and _true(own.get("optional"))
+        weak = entry.scope == "required" and own.get("optional") == "true"
         found.append(entry._replace(scope="optional") if weak else entry)
     return Locked(path, tuple(found))
 
@@ -57,10 +57,6 @@ def _snapshot(packages: Mapping[str, Any], snapshots: Mapping[str, Any], entry: 
         if key in packages:
             return packages[key]
     return {}
-
-
-def _true(value: object) -> bool:
-    return value in {"true", True}
 
 
 def _key(spot: Spot, key: str, *, old: bool) -> str:

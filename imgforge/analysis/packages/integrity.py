@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from typing import Final
 
@@ -18,7 +17,7 @@ def digests(integrity: str) -> tuple[str, ...]:
         name, _, encoded = entry.partition("?")[0].partition("-")
         try:
             raw = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:  # no base64, or letters that are not ASCII
             continue
         if len(raw) == _SIZES.get(name, -1):
             found.append(f"{name}:{raw.hex()}")
