@@ -104,6 +104,7 @@ def _declares(
             *(plan, locked, root, base.platform),
             layers=tuple(layer.diff_id for layer in base.layers),
             known=frozenset(map(identity, base.packages)),
+            programs=frozenset(b.sha256 for layer in base.layers for b in layer.binaries),
             ecosystems=ecosystems,
         )
 

@@ -191,4 +191,4 @@ def _checks(
     found = inventory.of(facts, declared)
     say(f"{len(found.components)} packages")
     drifts = (_Comparison(module, wanted) for module in drift.CHECKS)
-    return (*CHECKS, *drifts, *bound(found, declared))
+    return (*CHECKS, *drifts, *bound(found, declared, drift=True))

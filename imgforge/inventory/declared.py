@@ -48,10 +48,12 @@ class Declared:
 
     ``base`` lists what the runtime base was made of; nothing if it comes from a registry.
     ``layers`` are the digests of the base's uncompressed layers from the lowest up, empty if the
-    base was not at hand; ``known`` names further packages that it is known to have (see
-    :func:`identity`). ``installs`` are the locks that the build installs from, ``beside`` others
-    that lie in the project's folder. ``places`` are the folders of the image that the spec fills
-    (no leading ``/``), ``own`` those of them that are copied from beside the spec.
+    base was not at hand; ``known`` names packages that it is known to have (see
+    :func:`imgforge.inventory.matching.identity`), ``programs`` the sha256 (hex) of its programs.
+
+    ``installs`` are the locks that the build installs from, ``beside`` others that lie in the
+    project's folder. ``places`` are the folders of the image that the spec fills (no leading
+    ``/``), ``own`` those of them that are copied from beside the spec.
 
     ``builder`` is the base in which it was built, by name, and what that was made of; ``tools``
     what else made the image (name to version).
@@ -62,6 +64,7 @@ class Declared:
     base: Locked = Locked(own.FILE, ())  # noqa: RUF009 - immutable
     layers: tuple[str, ...] = ()
     known: frozenset[tuple[str, ...]] = frozenset()
+    programs: frozenset[str] = frozenset()
     installs: tuple[Install, ...] = ()
     beside: tuple[Locked, ...] = ()
     places: tuple[str, ...] = ()
@@ -78,6 +81,7 @@ def of_project(
     *,
     layers: tuple[str, ...] = (),
     known: frozenset[tuple[str, ...]] = frozenset(),
+    programs: frozenset[str] = frozenset(),
     ecosystems: Collection[str] = (),
     tools: Mapping[str, str] | None = None,
     builder: bool = True,
@@ -85,7 +89,7 @@ def of_project(
     """Return what the project in the folder ``root`` declares for ``platform``.
 
     ``ecosystems`` are those of the packages that the image has: other locks than the plan's are
-    read if they are of one of these. ``layers``, ``known`` and ``tools`` are as in
+    read if they are of one of these. ``layers``, ``known``, ``programs`` and ``tools`` are as in
     :class:`Declared`; without ``builder`` the builder base was not used. InvalidInputError names
     the file and line of a lock that cannot be read.
     """
@@ -99,6 +103,7 @@ def of_project(
         base=own.entries(lock.runtime, platform),
         layers=layers,
         known=known,
+        programs=programs,
         installs=installs,
         beside=tuple(locks.beside(root, ecosystems, named)),
         places=tuple(copy.destination.strip("/") for copy in copies),

@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.analysis.purl import distribution
 from imgforge.inventory.component import Component, Inventory, Part, Scope, System
-from imgforge.inventory.declared import Declared
+from imgforge.inventory.declared import Declared, Target
 from imgforge.inventory.edges import needs
 from imgforge.inventory.matching import Match, identity, matches
 from imgforge.inventory.tools import tools
 
 
-def of(image: ImageFacts, declared: Declared | None = None) -> Inventory:
+def of(
+    image: ImageFacts, declared: Declared | None = None, *, base: Sequence[str] = ()
+) -> Inventory:
     """Return what is in ``image``; with ``declared`` also whose part it is and which lock has it.
 
-    Without it, nobody knows where the base ends: the parts are empty.
+    Without it nobody knows where the base ends, and the parts are empty; unless ``base`` has the
+    digests of the base's uncompressed layers (:func:`imgforge.inventory.standing.base_of`).
     """
-    packages = image.packages
+    packages = tuple(_once(image))
     own = system(image)
-    parts: list[Part] = [""] * len(packages)
+    parts: list[Part] = _parts(
+        image, packages, declared or Declared(Target(image.platform), layers=tuple(base))
+    )
     found: Sequence[Match] = [Match()] * len(packages)
     if declared is not None:
-        parts = _parts(image, declared)
         found = matches(packages, parts, declared)
     bare = [
-        Component(
-            package,
-            part or _part(match),
-            _scope(package, match),
-            _line(match, declared),
-        )
+        Component(package, part or _part(match), _scope(package, match), _line(match))
         for package, part, match in zip(packages, parts, found, strict=True)
     ]
-    edges = needs(image, bare, found)
+    refs = [component.ref for component in bare]
+    edges = needs(image, packages, refs, found)
+    whole = {
+        ref: component._replace(needs=own_needs)
+        for ref, component, own_needs in zip(refs, bare, edges, strict=True)
+    }
     return Inventory(
         digest=image.digest,
         platform=image.platform,
         system=own,
         layers=tuple(layer.digest for layer in image.layers),
-        components=tuple(c._replace(needs=n) for c, n in zip(bare, edges, strict=True)),
+        components=tuple(whole[ref] for ref in sorted(whole)),
         tools=tools(declared, own) if declared is not None else (),
         files=image.unowned,
     )
+
+
+def _once(image: ImageFacts) -> Iterator[Package]:
+    """Yield each package once: several records may speak of one at the same place."""
+    seen: set[tuple[str, tuple[str, ...], str]] = set()
+    for package in image.packages:
+        key = package.purl, package.paths, package.inside
+        if key not in seen:
+            seen.add(key)
+            yield package
 
 
 def system(image: ImageFacts) -> System | None:
@@ -61,16 +75,13 @@ def below(image: ImageFacts, layers: Sequence[str]) -> int:
     return len(layers) if own == list(layers) else 0
 
 
-def _parts(image: ImageFacts, declared: Declared) -> list[Part]:
+def _parts(image: ImageFacts, packages: Sequence[Package], declared: Declared) -> list[Part]:
     count = below(image, declared.layers)
     base = {layer.digest for layer in image.layers[:count]}
     # Where the base's layers are not the lowest (a squashed image), only what it is known to have
     # is its part, and nobody knows of the rest.
     other: Part = "app" if count else ""
-    return [
-        "base" if p.layer in base or identity(p) in declared.known else other
-        for p in image.packages
-    ]
+    return ["base" if p.layer in base or identity(p) in declared.known else other for p in packages]
 
 
 def _part(match: Match) -> Part:
@@ -86,9 +97,9 @@ def _scope(package: Package, match: Match) -> Scope:
     return "required" if scope == "build" else scope
 
 
-def _line(match: Match, declared: Declared | None) -> str:
+def _line(match: Match) -> str:
     """Name the line that lists a package, as ``requirements.txt:12``."""
-    if match.entry is None or match.locked is None or declared is None:
+    if match.entry is None or match.locked is None:
         return ""
     path, entry = match.locked.path, match.entry
     if match.role == "base":

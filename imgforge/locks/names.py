@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _SEPARATORS: Final = re.compile(r"[-_.]+")
@@ -15,9 +16,16 @@ def pypi(name: str) -> str:
 
 def folded(ecosystem: str, name: str) -> str:
     """Return ``name`` as its ecosystem compares it: some registries ignore the case of letters."""
-    if ecosystem == "pypi":
-        return pypi(name)
-    return name.lower() if ecosystem in {"nuget", "composer", "golang"} else name
+    fold = _FOLDS.get(ecosystem)
+    return name if fold is None else fold(name)
+
+
+_FOLDS: Final[dict[str, Callable[[str], str]]] = {
+    "composer": str.lower,
+    "golang": str.lower,
+    "nuget": str.lower,
+    "pypi": pypi,
+}
 
 
 def same_version(ecosystem: str, one: str, other: str) -> bool:

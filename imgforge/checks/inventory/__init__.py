@@ -48,24 +48,44 @@ CHECKS: Final[tuple[Comparison, ...]] = (
 )
 
 
+class _Subject:
+    """What all comparisons of one image look at, put together once."""
+
+    def __init__(self, inventory: Inventory, declared: Declared) -> None:
+        self._inventory = inventory
+        self._declared = declared
+        self._made: Compared | None = None
+
+    def of(self, image: ImageFacts) -> Compared:
+        if self._made is None or self._made.image is not image:
+            self._made = Compared(image, self._inventory, self._declared)
+        return self._made
+
+
 @dataclass(frozen=True, slots=True)
 class _Bound:
     """A check of images that compares an inventory of that image with what is declared."""
 
     comparison: Comparison
-    inventory: Inventory
-    declared: Declared
+    subject: _Subject
 
     @property
     def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
         return self.comparison.RULE
 
     def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
-        return self.comparison.check(Compared(image, self.inventory, self.declared))
+        return self.comparison.check(self.subject.of(image))
 
 
-def bound(inventory: Inventory, declared: Declared | None) -> tuple[Check, ...]:
-    """Return the checks of the image that ``inventory`` is of; none if nothing is declared."""
+def bound(
+    inventory: Inventory, declared: Declared | None, *, drift: bool = False
+) -> tuple[Check, ...]:
+    """Return the checks of the image that ``inventory`` is of; none if nothing is declared.
+
+    With ``drift`` those of files are left out: every file is compared anyway (IF081).
+    """
     if declared is None:
         return ()
-    return tuple(_Bound(comparison, inventory, declared) for comparison in CHECKS)
+    chosen = [c for c in CHECKS if not drift or c is not programs]
+    subject = _Subject(inventory, declared)
+    return tuple(_Bound(comparison, subject) for comparison in chosen)

@@ -29,7 +29,7 @@ def check(compared: Compared) -> Iterator[Finding]:
         fact = image.files.get(binary.path)
         if fact is None or compared.within(binary.path, declared.places):
             continue
-        if fact.layer < compared.below:
+        if fact.layer < compared.below or binary.sha256 in declared.programs:
             continue
         layer = image.layers[fact.layer].digest
         known = f" ({binary.name} {binary.version})" if binary.name else ""

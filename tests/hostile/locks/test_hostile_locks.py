@@ -138,7 +138,9 @@ STRUCTURED = [
     for path in sorted(DATA.glob("*/*"))
     if path.name != "go.sum" and path.parent.name not in {"go", "yarn-1", "bundler"}
 ]
-_ODD = st.sampled_from([None, True, 0, -1, "", "x", "@", "a\nb", [], [1], [[]], {}, {"a": 1}])
+_ODD: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, 0, -1, "", "x", "@", "a\nb", [], [1], [[]], {}, {"a": 1}]
+)
 
 
 @pytest.mark.parametrize("path", STRUCTURED, ids=lambda path: path.parent.name)
