@@ -10,7 +10,19 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages import bundles, conda, deb, node, node_locks, python, vendored
+from imgforge.analysis.packages import (
+    bundles,
+    conda,
+    deb,
+    dotnet,
+    node,
+    node_locks,
+    pear,
+    php,
+    python,
+    ruby,
+    vendored,
+)
 
 
 class Reader(Protocol):
@@ -23,7 +35,19 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, python, vendored, conda, node, node_locks, bundles)
+READERS: Final[tuple[Reader, ...]] = (
+    deb,
+    python,
+    vendored,
+    conda,
+    node,
+    node_locks,
+    bundles,
+    ruby,
+    php,
+    pear,
+    dotnet,
+)
 
 
 def reader(path: str, name: str) -> Reader | None:
