@@ -21,7 +21,6 @@ from imgforge.analysis.packages.integrity import digest
 from imgforge.analysis.packages.python_licence import licence
 
 ECOSYSTEM: Final = "pypi"
-NAMES: Final = frozenset({"METADATA", "PKG-INFO"})
 
 _BESIDE: Final = frozenset({"RECORD", "installed-files.txt", "direct_url.json", "requires.txt"})
 NAMES: Final = frozenset({"METADATA", "PKG-INFO"}) | _BESIDE
