@@ -24,7 +24,23 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Claim, Package
-from imgforge.analysis.packages import apk, chisel, deb, debcopyright, java, python
+from imgforge.analysis.packages import (
+    apk,
+    bundles,
+    chisel,
+    conda,
+    deb,
+    debcopyright,
+    dotnet,
+    java,
+    node,
+    node_locks,
+    pear,
+    php,
+    python,
+    ruby,
+    vendored,
+)
 
 NOTE: Final = "note"
 
@@ -39,7 +55,23 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, java, python)
+READERS: Final[tuple[Reader, ...]] = (
+    deb,
+    debcopyright,
+    chisel,
+    apk,
+    python,
+    vendored,
+    conda,
+    node,
+    node_locks,
+    bundles,
+    ruby,
+    php,
+    pear,
+    dotnet,
+    java,
+)
 
 
 def _by(attribute: str) -> dict[str, tuple[Reader, ...]]:
