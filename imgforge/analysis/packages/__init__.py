@@ -31,10 +31,15 @@ from imgforge.analysis.packages import (
     conda,
     deb,
     debcopyright,
+    dotnet,
+    java,
     node,
     node_locks,
+    pear,
+    php,
     python,
     rpm,
+    ruby,
     vendored,
 )
 
@@ -63,6 +68,11 @@ READERS: Final[tuple[Reader, ...]] = (
     node,
     node_locks,
     bundles,
+    ruby,
+    php,
+    pear,
+    dotnet,
+    java,
 )
 
 

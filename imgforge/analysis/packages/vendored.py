@@ -20,6 +20,9 @@ _PIN: Final = re.compile(
 )
 
 
+_MODULES: Final = {"setuptools": "pkg_resources", "pyyaml": "yaml"}
+
+
 def wants(path: str, name: str) -> bool:
     """Whether this is such a list."""
     return name in NAMES and f"/{path}".endswith(_PLACES)
@@ -30,6 +33,14 @@ def read(path: str, data: bytes) -> list[Package]:
     pins = (_PIN.fullmatch(line) for line in data.decode(errors="replace").splitlines())
     found = sorted({(normal(pin[1]), pin[2]) for pin in pins if pin is not None})
     return [
-        Package(ECOSYSTEM, name, version, "", "", "", (path,), found="lock")
+        Package(ECOSYSTEM, name, version, "", "", "", (path, *_places(path, name)), found="lock")
         for name, version in found
     ]
+
+
+def _places(path: str, name: str) -> list[str]:
+    """Return where its code would lie: distributions take their own out and leave the list."""
+    folder = path[: path.rfind("/") + 1]
+    words = name.split("-")
+    modules = {"_".join(words), words[0], words[-1], _MODULES.get(name, words[0])}
+    return [f"{folder}{module}{end}" for module in sorted(modules) for end in ("", ".py")]
