@@ -52,8 +52,9 @@ class Declared:
     :func:`imgforge.inventory.matching.identity`), ``programs`` the sha256 (hex) of its programs.
 
     ``installs`` are the locks that the build installs from, ``beside`` others that lie in the
-    project's folder. ``places`` are the folders of the image that the spec fills (no leading
-    ``/``), ``own`` those of them that are copied from beside the spec.
+    project's folder or at the top of one that is copied. ``places`` are the folders of the image
+    that the spec fills (no leading ``/``), ``own`` those of them that are copied from beside the
+    spec.
 
     ``builder`` is the base in which it was built, by name, and what that was made of; ``tools``
     what else made the image (name to version).
@@ -96,6 +97,7 @@ def of_project(
     copies = plan.runtime.copies
     installs = tuple(_installs(plan, root))
     named = {install.locked.path for install in installs}
+    sources = [c.source for c in copies if c.origin == "context"]
     built = lock.builder if builder else None
     return Declared(
         Target(platform, _python(lock.runtime)),
@@ -105,7 +107,7 @@ def of_project(
         known=known,
         programs=programs,
         installs=installs,
-        beside=tuple(locks.beside(root, ecosystems, named)),
+        beside=tuple(locks.beside(root, sources, ecosystems, named)),
         places=tuple(copy.destination.strip("/") for copy in copies),
         own=tuple(c.destination.strip("/") for c in copies if c.origin == "context"),
         builder=own.entries(built, platform) if built is not None else None,

@@ -99,6 +99,8 @@ def _scope(package: Package, match: Match) -> Scope:
 
 def _line(match: Match) -> str:
     """Name the line that lists a package, as ``requirements.txt:12``."""
+    if match.locked is not None and match.own:
+        return match.locked.path
     if match.entry is None or match.locked is None:
         return ""
     path, entry = match.locked.path, match.entry

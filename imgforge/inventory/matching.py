@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
+from imgforge import locks
 from imgforge.analysis.facts import Package
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
@@ -24,7 +25,8 @@ class Match(NamedTuple):
     ``role`` is of which kind the lock ``locked`` is: the one of the base, one that the build
     installs from, or one that lies beside the spec; all are None or empty if no lock is about it.
     ``entries`` are the entries of its name (and architecture) that are meant for the image's
-    platform, ``elsewhere`` those that are not; ``entry`` the one that is its own.
+    platform, ``elsewhere`` those that are not; ``entry`` the one that is its own. ``own`` says that
+    it is no dependency: the lock is about it.
     """
 
     locked: Locked | None = None
@@ -32,6 +34,7 @@ class Match(NamedTuple):
     entry: Entry | None = None
     entries: tuple[Entry, ...] = ()
     elsewhere: tuple[Entry, ...] = ()
+    own: bool = False
 
 
 Names = Mapping[tuple[str, str], Sequence[Entry]]
@@ -71,14 +74,16 @@ def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declar
                 for locked, ecosystems, names in others:
                     if package.ecosystem in ecosystems:
                         match = _match(package, locked, "beside", names, target)
-                        if match.entry is not None:
+                        if match.entry is not None or match.own:
                             break
         found.append(match)
     return found
 
 
 def _of(locked: Locked) -> tuple[frozenset[str], Names]:
-    return frozenset(e.ecosystem for e in locked.entries), _names(locked.entries)
+    ecosystem = locks.ecosystem(locked.path)
+    found = frozenset(e.ecosystem for e in locked.entries)
+    return found | {ecosystem} if ecosystem else found, _names(locked.entries)
 
 
 def _names(entries: Iterable[Entry]) -> Names:
@@ -103,11 +108,18 @@ def _match(package: Package, locked: Locked, role: Role, names: Names, target: T
             continue
         (here if applies(entry, target) else elsewhere).append(entry)
     equal = [e for e in here if not e.version or is_same(e, package)]
+    if not here and not elsewhere and named(package)[1] in _own(package.ecosystem, locked.own):
+        return Match(locked, role, own=True)
     best = next(
         (e for e in equal if e.place and package.paths[0].find(f"{e.place}/") >= 0),
         equal[0] if equal else None,
     )
     return Match(locked, role, best, tuple(here), tuple(elsewhere))
+
+
+@functools.lru_cache(maxsize=256)
+def _own(ecosystem: str, titles: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folded(ecosystem, title) for title in titles)
 
 
 def is_same(entry: Entry, package: Package) -> bool:

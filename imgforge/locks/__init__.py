@@ -70,6 +70,12 @@ def known(name: str) -> bool:
     return _format(posixpath.basename(name)) is not None
 
 
+def ecosystem(name: str) -> str:
+    """Return the package-url type of what the lock ``name`` lists; empty if it is no such lock."""
+    found = _format(posixpath.basename(name))
+    return found.ecosystem if found is not None else ""
+
+
 def _format(name: str) -> _Format | None:
     found = FORMATS.get(name)
     if found is None and name.endswith(".txt") and "requirements" in name:
@@ -94,7 +100,8 @@ def load(root: Path, name: str) -> Locked:
     """
     seen: dict[str, None] = {}
     entries: list[Entry] = []
-    pending, pinned = [name], True
+    own: list[str] = []
+    pending = [name]
     while pending:
         path = pending.pop(0)
         if path in seen:
@@ -104,10 +111,10 @@ def load(root: Path, name: str) -> Locked:
             raise InvalidInputError(f"{name} includes over {_INCLUDES} files")
         locked = read(path, _text(root, path))
         entries += locked.entries
-        pinned = pinned and locked.pinned
+        own += locked.own
         folder = posixpath.dirname(path)
         pending += [posixpath.normpath(posixpath.join(folder, i)) for i in locked.includes]
-    found = Locked(name, tuple(entries), pinned=pinned)
+    found = Locked(name, tuple(entries), own=tuple(own))
     return _with_sums(root, found) if posixpath.basename(name) == "go.mod" else found
 
 
@@ -120,11 +127,18 @@ def _with_sums(root: Path, locked: Locked) -> Locked:
     return golang.with_sums(locked, golang.read(name, _text(root, name)))
 
 
-def beside(root: Path, ecosystems: Collection[str], taken: Collection[str]) -> Iterator[Locked]:
-    """Read the locks in the folder ``root`` that are of ``ecosystems``, except those ``taken``."""
-    for name, form in sorted(FORMATS.items()):
-        if form.ecosystem in ecosystems and name not in taken and (root / name).is_file():
-            yield load(root, name)
+def beside(
+    root: Path, folders: Collection[str], ecosystems: Collection[str], taken: Collection[str]
+) -> Iterator[Locked]:
+    """Read the locks of ``ecosystems`` in the folder ``root`` and in ``folders`` below it.
+
+    Those ``taken`` are left out.
+    """
+    for folder in dict.fromkeys(("", *folders)):
+        for name, form in sorted(FORMATS.items()):
+            path = posixpath.normpath(posixpath.join(folder, name))
+            if form.ecosystem in ecosystems and path not in taken and (root / path).is_file():
+                yield load(root, path)
 
 
 def lying(root: Path) -> list[str]:

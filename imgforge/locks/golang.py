@@ -32,24 +32,39 @@ def read(path: str, text: str) -> Locked:
         return Locked(path, tuple(_sums(path, text)))
     entries: dict[str, Entry] = {}
     replaced: list[tuple[str, str, Entry]] = []
+    # Go lists its own library in programs like a module.
+    own = ["stdlib"]
     for spot, verb, rest in _directives(path, text):
         words = rest.replace('"', "").replace("`", "").split()
-        if verb == "require":
-            if len(words) != 2 or not words[1].startswith("v"):  # noqa: PLR2004 - module and version
-                raise spot.error(f"{rest[:80]!r} is no module and version")
-            entry = _entry(words[0], words[1], spot.line)
+        if verb == "module":
+            own += words[:1]
+        elif verb == "require":
+            entry = _required(spot, words)
             entries[entry.title] = entry
         elif verb == "replace":
-            found = _REPLACE.fullmatch(" ".join(words))
-            if found is None:
-                raise spot.error(f"{rest[:80]!r} replaces nothing")
-            if found[4]:  # else by a folder, which has no version
-                entry = _entry(found[3], found[4], spot.line)
-                replaced.append((found[1], found[2] or "", entry))
+            replaced += _replaced(spot, words)
     for title, version, entry in replaced:
         if title in entries and version in {"", entries[title].version}:
             entries[f"{title} => {entry.title}"] = entry
-    return Locked(path, tuple(entries.values()))
+    return Locked(path, tuple(entries.values()), own=tuple(own))
+
+
+def _required(spot: Spot, words: list[str]) -> Entry:
+    if len(words) != 2 or not words[1].startswith("v"):  # noqa: PLR2004 - module and version
+        raise spot.error(f"{' '.join(words)[:80]!r} is no module and version")
+    return _entry(words[0], words[1], spot.line)
+
+
+def _replaced(spot: Spot, words: list[str]) -> Iterator[tuple[str, str, Entry]]:
+    """Yield what is replaced, of which version (empty: any), and what stands for it.
+
+    What a folder replaces has no version.
+    """
+    found = _REPLACE.fullmatch(" ".join(words))
+    if found is None:
+        raise spot.error(f"{' '.join(words)[:80]!r} replaces nothing")
+    if found[4]:
+        yield found[1], found[2] or "", _entry(found[3], found[4], spot.line)
 
 
 def with_sums(locked: Locked, sums: Locked) -> Locked:

@@ -50,11 +50,11 @@ class Entry(NamedTuple):
 class Locked(NamedTuple):
     """One lock file: its path below the project's folder, its entries in the order of the file.
 
-    ``includes`` are further files that it names, relative to its own folder. ``pinned`` says
-    whether every entry has one version, so that one may be held against what is installed.
+    ``includes`` are further files that it names, relative to its own folder. ``own``
+    are the titles of the project's own packages, which the lock is about and does not lock.
     """
 
     path: str
     entries: tuple[Entry, ...]
     includes: tuple[str, ...] = ()
-    pinned: bool = True
+    own: tuple[str, ...] = ()

@@ -30,7 +30,14 @@ def read(path: str, text: str) -> Locked:
     else:
         numbers = lines(text, r'^\s*"([^"\\\n]+)": \{')
         packages = dict(_flat(spot, table))
-    return Locked(path, tuple(_entries(path, packages, numbers)))
+    own = [
+        said
+        for key, value in (("", table), *packages.items())
+        if FOLDER not in key and (said := spot.table(value, key).get("name")) is not None
+    ]
+    return Locked(
+        path, tuple(_entries(path, packages, numbers)), own=spot.words(own, "a project's name")
+    )
 
 
 def named(text: str) -> tuple[str, str]:

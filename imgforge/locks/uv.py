@@ -26,6 +26,7 @@ def read(path: str, text: str) -> Locked:
     for at, row in rows:
         name = pypi(at.name(row.get("name"), "name"))
         versions.setdefault(name, []).append(at.word(row.get("version"), "version"))
+    projects: list[str] = []
     entries, edges = [], dict[str, tuple[str, ...]]()
     markers: dict[str, set[str]] = {}
     roots: dict[str, dict[str, None]] = {"required": {}, "optional": {}}
@@ -40,6 +41,7 @@ def read(path: str, text: str) -> Locked:
         if own:
             roots["required"] |= dict.fromkeys(key for key, _ in needs)
             roots["optional"] |= dict.fromkeys(key for key, _ in optional)
+            projects.append(entry.name)
             continue
         # Which extras somebody asks for, only the needs of others say: all of them may be there.
         entry = entry._replace(needs=tuple(sorted({key for key, _ in (*needs, *optional)})))
@@ -52,6 +54,7 @@ def read(path: str, text: str) -> Locked:
             entry._replace(marker=_joined(markers.get(entry.key, set())))
             for entry in scoped(entries, required, loose)
         ),
+        own=tuple(projects),
     )
 
 

@@ -9,6 +9,7 @@ from imgforge.analysis.facts import Package
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory.compared import Compared, key, named
 from imgforge.checks.rule import Rule
+from imgforge.inventory.matching import Match
 
 RULE: Final = Rule(
     "IF191",
@@ -33,7 +34,7 @@ def check(compared: Compared) -> Iterator[Finding]:
     several: dict[str, list[Package]] = {}
     for component, match in compared.pairs:
         package = component.package
-        if match.entries or match.elsewhere:
+        if _declared(match) or _itself(package, compared):
             continue
         if component.part == "base":
             # Of a base that was made from packages every package is known.
@@ -59,6 +60,17 @@ def check(compared: Compared) -> Iterator[Finding]:
         else:
             message = f"no lock lists the {len(packages)} packages in /{path}, such as {first.name}"
             yield RULE.finding(message, path=path, layer=first.layer, severity=severity)
+
+
+def _declared(match: Match) -> bool:
+    return bool(match.entries or match.elsewhere or match.own)
+
+
+def _itself(package: Package, compared: Compared) -> bool:
+    """Whether it is the application, whose own manifest lies among its files."""
+    path = package.paths[0]
+    own = package.ecosystem == "npm" and "/node_modules/" not in f"/{path}"
+    return own and compared.within(path, compared.declared.own)
 
 
 def _bundled(package: Package) -> bool:

@@ -35,6 +35,7 @@ def test_npm_nests_links_aliases_and_peers() -> None:
         "node_modules/c": {"version": "git+ssh://git@example.test/c.git#1"},
     }
     found = shown("package-lock.json", {"lockfileVersion": 3, "packages": packages})
+    assert locks.read("package-lock.json", json.dumps({"packages": packages})).own == ("demo",)
     assert found == {
         "a@1.0.0": ("required", ("b@2.0.0",)),
         "b@2.0.0": ("required", ("c@",)),

@@ -9,7 +9,7 @@ from typing import Any
 import madeimage as made
 import pytest
 
-from imgforge import checks, inventory
+from imgforge import checks, inventory, locks
 from imgforge.analysis.facts import Binary, Claim, ImageFacts, Package
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory import bound
@@ -171,3 +171,23 @@ def test_what_a_list_alone_names_is_neither_there_nor_undeclared(tmp_path: Path)
     lock = Locked("l", (Entry("npm", "a", "1", 1),))
     facts = image(tmp_path, listed._replace(paths=("app/package-lock.json",)))
     assert [f.check for f in judge(facts, installs=(Install("app", lock),))] == ["IF190"]
+
+
+def test_the_application_is_no_dependency_of_itself(tmp_path: Path) -> None:
+    rows = [
+        row("golang", "demo", "app/server", "", namespace="example.test", found="binary"),
+        row("golang", "stdlib", "app/server", "1.22.1", found="binary"),
+        row("npm", "web", "app/web/package.json", "1.0.0", found="manifest"),
+    ]
+    lock = locks.read("go.mod", "module example.test/demo\n")
+    facts = image(tmp_path, *rows)
+    assert said(judge(facts, beside=(lock,))) == []
+    assert [f.key for f in judge(facts, beside=(lock,), own=())] == ["npm:web"]
+    found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
+    assert {c.package.name: c.declared for c in found.components} == {
+        "demo": "go.mod",
+        "stdlib": "go.mod",
+        "web": "",
+    }
+    # Without a lock of Go's nobody declared what its program holds.
+    assert [f.path for f in judge(facts)] == ["app/server"]
