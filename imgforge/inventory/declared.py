@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imgforge import locks
+from imgforge import context, locks
 from imgforge.locks import base as own
 from imgforge.locks.locked import Locked
 from imgforge.oci.types import Platform
@@ -97,7 +97,6 @@ def of_project(
     copies = plan.runtime.copies
     installs = tuple(_installs(plan, root))
     named = {install.locked.path for install in installs}
-    sources = [c.source for c in copies if c.origin == "context"]
     built = lock.builder if builder else None
     return Declared(
         Target(platform, _python(lock.runtime)),
@@ -107,12 +106,28 @@ def of_project(
         known=known,
         programs=programs,
         installs=installs,
-        beside=tuple(locks.beside(root, sources, ecosystems, named)),
+        beside=tuple(_beside(plan, root, ecosystems, named)),
         places=tuple(copy.destination.strip("/") for copy in copies),
         own=tuple(c.destination.strip("/") for c in copies if c.origin == "context"),
         builder=own.entries(built, platform) if built is not None else None,
         tools=dict(tools or {}),
     )
+
+
+def _beside(
+    plan: BuildPlan, root: Path, ecosystems: Collection[str], taken: Collection[str]
+) -> Iterator[Locked]:
+    """Read the locks of ``ecosystems`` beside the spec, and in folders that the spec copies.
+
+    What is kept out of the context there is nothing to the build.
+    """
+    ignored = context.compile_patterns(plan.exclude)
+    folders = [copy.source for copy in plan.runtime.copies if copy.origin == "context"]
+    inner = (path for folder in folders for path in locks.lying(root, folder))
+    paths = [*locks.lying(root), *(path for path in inner if not ignored.fullmatch(path))]
+    for path in dict.fromkeys(paths):
+        if locks.ecosystem(path) in ecosystems and path not in taken:
+            yield locks.load(root, path)
 
 
 def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:

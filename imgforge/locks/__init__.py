@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import importlib
 import posixpath
-from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
             """Return what the lock ``path``, whose text is given, lists."""
 
 
-__all__ = ["Entry", "Locked", "beside", "known", "load", "lying", "read"]
+__all__ = ["Entry", "Locked", "ecosystem", "known", "load", "lying", "read"]
 
 LARGEST: Final = 16 << 20
 """Bytes of a lock file; those of large projects have a few million."""
@@ -127,23 +126,10 @@ def _with_sums(root: Path, locked: Locked) -> Locked:
     return golang.with_sums(locked, golang.read(name, _text(root, name)))
 
 
-def beside(
-    root: Path, folders: Collection[str], ecosystems: Collection[str], taken: Collection[str]
-) -> Iterator[Locked]:
-    """Read the locks of ``ecosystems`` in the folder ``root`` and in ``folders`` below it.
-
-    Those ``taken`` are left out.
-    """
-    for folder in dict.fromkeys(("", *folders)):
-        for name, form in sorted(FORMATS.items()):
-            path = posixpath.normpath(posixpath.join(folder, name))
-            if form.ecosystem in ecosystems and path not in taken and (root / path).is_file():
-                yield load(root, path)
-
-
-def lying(root: Path) -> list[str]:
-    """Return the names of the files in the folder ``root`` that :func:`beside` may read, sorted."""
-    return sorted(name for name in (*FORMATS, "go.sum") if (root / name).is_file())
+def lying(root: Path, folder: str = ".") -> list[str]:
+    """Return the paths of the locks in ``folder`` of the project in ``root``, sorted."""
+    paths = (posixpath.normpath(posixpath.join(folder, name)) for name in (*FORMATS, "go.sum"))
+    return sorted(path for path in paths if (root / path).is_file())
 
 
 def _text(root: Path, name: str) -> str:
