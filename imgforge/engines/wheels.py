@@ -38,6 +38,11 @@ def inputs(fill: Fill, context: Path) -> list[str]:
     return [hashlib.sha256(lock).hexdigest(), _uv_version()]
 
 
+def tools() -> dict[str, str]:
+    """Return what installs the wheels, and its version."""
+    return {"uv": _uv_version()}
+
+
 def _uv_version() -> str:
     """Read uv's version from the name of its metadata; importlib.metadata costs far more."""
     import uv
