@@ -6,25 +6,27 @@ image has from it is known exactly.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from imgforge import context, files
+from imgforge import context, files, lock
 from imgforge.analysis import analyse
-from imgforge.checks.drift.expected import Expectation, Locked, Own
+from imgforge.checks.drift.expected import Expectation, Own
 from imgforge.console import Say
 from imgforge.errors import InvalidInputError
+from imgforge.inventory import Declared
+from imgforge.inventory.declared import of_project
+from imgforge.inventory.matching import identity
+from imgforge.locks.base import entries
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
+    from imgforge.analysis import ImageFacts
+    from imgforge.lock import Lock
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
-
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
-_SEPARATORS = re.compile(r"[-_.]+")
 
 
 def load(
@@ -33,7 +35,7 @@ def load(
     """Compile the project of ``spec_path`` and read its base, for each platform of the spec.
 
     ``cache`` is where the facts of layers are kept. Raises what :func:`imgforge.compiled.load` and
-    :func:`imgforge.bases.needed.layouts_of` raise, InvalidInputError for a broken lock file too.
+    :func:`imgforge.bases.needed.layouts_of` raise.
     """
     from imgforge import compiled
     from imgforge.bases.needed import layouts_of
@@ -50,6 +52,7 @@ def load(
         for top in layout.index()
         for image in layout.images(top)
     ]
+    locked = lock.read(source.root / files.LOCK)
     copied, application = _copied(plan), dict[str, Own]()
     for place, name in copied:
         application |= _below(source.root, name, plan.exclude, place)
@@ -64,10 +67,13 @@ def load(
             config=configuration(facts.config.get("config") or {}, plan.runtime),
             base=facts,
             places=tuple(copy.destination.strip("/") for copy in plan.runtime.copies),
-            locked=tuple(_locked(plan, source.root, platform)),
             tools=plan.runtime.tools,
             sources=frozenset(place for place, _ in copied),
             application=application,
+            declares=_declares(plan, locked, source.root, facts),
+            listed=frozenset(
+                (entry.ecosystem, entry.name) for entry in entries(locked.runtime, platform).entries
+            ),
         )
     return found
 
@@ -88,52 +94,18 @@ def _below(root: Path, source: str, exclude: tuple[str, ...], place: str) -> dic
     return found
 
 
-def _locked(plan: BuildPlan, root: Path, platform: Platform) -> Iterator[Locked]:
-    for stage in plan.stages:
-        copies = [c for c in plan.runtime.copies if c.origin == stage.name]
-        if stage.fill is None or stage.fill.kind != "wheels" or not copies:
-            continue
-        name = stage.fill.parameters["lock"]
-        try:
-            text = (root / name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"cannot read {root / name}: {error}") from error
-        versions, optional = requirements(text, stage.fill.parameters["python"], platform)
-        yield Locked(copies[0].destination.strip("/"), "pypi", name, versions, optional)
+def _declares(
+    plan: BuildPlan, locked: Lock, root: Path, base: ImageFacts
+) -> Callable[[Collection[str]], Declared]:
+    """Return what asks the project's locks, which are read when the image's packages are known."""
 
+    def declares(ecosystems: Collection[str]) -> Declared:
+        return of_project(
+            *(plan, locked, root, base.platform),
+            layers=tuple(layer.diff_id for layer in base.layers),
+            known=frozenset(map(identity, base.packages)),
+            programs=frozenset(b.sha256 for layer in base.layers for b in layer.binaries),
+            ecosystems=ecosystems,
+        )
 
-def requirements(
-    text: str, python: str, platform: Platform
-) -> tuple[dict[str, str], frozenset[str]]:
-    """Read pinned requirements (pip's format): name → version, and the names not meant for here.
-
-    Options and hashes are left aside; InvalidInputError if a requirement cannot be read.
-    """
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    environment = {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": _MACHINES.get(platform.architecture, platform.architecture),
-    }
-    versions, optional = {}, set()
-    for number, line in enumerate(re.sub(r"\\\r?\n", " ", text).splitlines(), 1):
-        words = re.split(r"(?:^|\s)#|\s--hash[= ]", line, maxsplit=1)[0].strip()
-        if not words or words.startswith("-"):
-            continue
-        try:
-            requirement = Requirement(words)
-        except InvalidRequirement as error:
-            raise InvalidInputError(f"requirement {number} ({words[:60]}): {error}") from error
-        name = _SEPARATORS.sub("-", requirement.name).lower()
-        if requirement.marker is not None and not requirement.marker.evaluate(environment):
-            optional.add(name)
-            continue
-        pins = [s.version for s in requirement.specifier if s.operator in {"==", "==="}]
-        versions[name] = pins[0] if pins else ""
-    return versions, frozenset(optional - versions.keys())
+    return declares

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import __version__, assets, cache, checkout, context, malware
+from imgforge import __version__, assets, cache, checkout, context, locks, malware
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, pinning
 from imgforge.oci.types import Descriptor, canonical_json, sha256
@@ -59,6 +59,8 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "code": code(),
         "spec": spec,
         "lock": sha256(_read(root / LOCK)),
+        # Locks beside the spec are no part of the context, but of what is said about the image.
+        "locks": {name: sha256(_read(root / name)) for name in locks.lying(root)},
         "stack": assets.fingerprint(*folders),
         "context": content,
         # The same files may be of another commit now, and provenance must not name the old one.

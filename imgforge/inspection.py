@@ -101,7 +101,7 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
                 whole=True,
                 progress=meter.add,
             )
-            ran = (*_checks(facts, asked, expected), *licences.bound(inventory.of(facts), policy))
+            ran = _checks(facts, asked, expected, policy, say)
             images.append((facts, run(facts, policy, ran)))
         return subject.of(
             what,
@@ -168,11 +168,18 @@ def _expected(asked: Request, facts_cache: Path, say: Say) -> Mapping[Platform, 
 
 
 def _checks(
-    facts: ImageFacts, asked: Request, expected: Mapping[Platform, Expectation]
+    facts: ImageFacts,
+    asked: Request,
+    expected: Mapping[Platform, Expectation],
+    policy: Policy,
+    say: Say,
 ) -> tuple[Check, ...]:
     if asked.spec is None:
-        return CHECKS
+        found = inventory.of(facts)
+        say(f"{len(found.components)} packages")
+        return (*CHECKS, *licences.bound(found, policy))
     from imgforge.checks import drift
+    from imgforge.checks.inventory import bound
     from imgforge.engines.assembly import same
 
     wanted = next((e for p, e in expected.items() if same(facts.platform, p)), None)
@@ -181,4 +188,11 @@ def _checks(
             f"{asked.spec} says nothing of an image for {facts.platform}",
             hint=f"its platforms are {', '.join(map(str, expected))}; narrow with --platform",
         )
-    return (*CHECKS, *(_Comparison(module, wanted) for module in drift.CHECKS))
+    declared = None
+    if wanted.declares is not None:
+        declared = wanted.declares({package.ecosystem for package in facts.packages})
+    found = inventory.of(facts, declared)
+    say(f"{len(found.components)} packages")
+    drifts = (_Comparison(module, wanted) for module in drift.CHECKS)
+    judging = (*bound(found, declared, drift=True), *licences.bound(found, policy))
+    return (*CHECKS, *drifts, *judging)

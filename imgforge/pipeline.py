@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from imgforge import cache, context, freshness
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
+from imgforge.files import LOCK
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
+    from imgforge.inventory import Declared, Inventory
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.publish import Pushed
@@ -117,10 +119,11 @@ def _build(  # noqa: PLR0917 - what a build is made of
     chosen: freshness.Choices,
     console: Console,
 ) -> Record:
-    from imgforge import checks, compiled, inventory
+    from imgforge import checks, compiled
     from imgforge import evidence as beside
     from imgforge import policy as policies
     from imgforge.checks import licences
+    from imgforge.checks.inventory import bound
     from imgforge.provenance import gathered
     from imgforge.report import subject
 
@@ -143,17 +146,19 @@ def _build(  # noqa: PLR0917 - what a build is made of
         options.engine,
         options.epoch,
     )
-    built, engine, reason = run_engine(source, plan, policy, output, options, console)
+    built, engine, reason, base = run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
-        inventories = [(image, inventory.of(facts)) for image, facts in images]
-        ran = [(*checks.CHECKS, *licences.bound(found, policy)) for _, found in inventories]
-        judged = [
-            (facts, checks.run(facts, policy, each))
-            for (_, facts), each in zip(images, ran, strict=True)
+        listed = _listed(source.root, plan, images, base, engine, built.tools)
+        inventories = [
+            (image, found) for (image, _), (found, _) in zip(images, listed, strict=True)
         ]
+        judged, asked = [], checks.CHECKS
+        for (_, facts), (found, declared) in zip(images, listed, strict=True):
+            asked = (*checks.CHECKS, *bound(found, declared), *licences.bound(found, policy))
+            judged.append((facts, checks.run(facts, policy, asked)))
         report = subject.of(
-            plan.name, policy, images=judged, asked=ran[0], digest=built.image.digest
+            plan.name, policy, images=judged, asked=asked, digest=built.image.digest
         )
     packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
@@ -268,8 +273,8 @@ def run_engine(  # noqa: PLR0917 - what a build is made of
     output: Output,
     options: Options,
     console: Console,
-) -> tuple[Built, str, str]:
-    """Bring the bases and build with the engine that was asked for; return its name and why it."""
+) -> tuple[Built, str, str, Path]:
+    """Build; return the image, the engine, why it was taken, and the runtime base's layout."""
     from imgforge import engines
     from imgforge.bases.needed import layouts_of
     from imgforge.engines.protocol import BuildRequest
@@ -293,7 +298,7 @@ def run_engine(  # noqa: PLR0917 - what a build is made of
             say=say,
             offline=options.offline,
         )
-        return engine.build(request), name, reason
+        return engine.build(request), name, reason, layouts[plan.runtime.base.pin]
 
 
 def _preload(options: Options) -> None:
@@ -314,6 +319,32 @@ def _analyse(built: Built, progress: Callable[[int], None]) -> list[tuple[Descri
     return [
         (image, analyse(built.layout, image, cache=store, progress=progress)) for image in images
     ]
+
+
+def _listed(  # noqa: PLR0917 - what an inventory is joined from
+    root: Path,
+    plan: BuildPlan,
+    images: Sequence[tuple[Descriptor, ImageFacts]],
+    base: Path,
+    engine: str,
+    tools: Mapping[str, str],
+) -> list[tuple[Inventory, Declared]]:
+    """Return what is in each image, and what the project declares of it."""
+    from imgforge import inventory, lock
+    from imgforge.bases.needed import layers_of
+    from imgforge.inventory.declared import of_project
+
+    locked, found = lock.read(root / LOCK), []
+    for _, facts in images:
+        declared = of_project(
+            *(plan, locked, root, facts.platform),
+            layers=layers_of(base, facts.platform),
+            ecosystems={package.ecosystem for package in facts.packages},
+            tools=tools,
+            builder=engine != "native",
+        )
+        found.append((inventory.of(facts, declared), declared))
+    return found
 
 
 def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> None:

@@ -10,9 +10,9 @@ from typing import IO, Final
 from imgforge import malware
 from imgforge.analysis import store
 from imgforge.analysis.config import Settings, read
-from imgforge.analysis.facts import ImageFacts, LayerFacts, Package, Problem
+from imgforge.analysis.facts import ImageFacts, LayerFacts, Problem
+from imgforge.analysis.installed import packages
 from imgforge.analysis.merge import merge
-from imgforge.analysis.purl import build, distribution
 from imgforge.malware import UNSCANNED, Scanner
 from imgforge.oci.layout import Blobs, CorruptLayoutError, references
 from imgforge.oci.types import FOREIGN, MANIFESTS, Descriptor
@@ -71,7 +71,7 @@ def analyse(
         problems=(*problems, *between),
     )
     object.__setattr__(facts, "problems", (*facts.problems, *_unread(facts)))
-    object.__setattr__(facts, "packages", tuple(_packages(facts)))
+    object.__setattr__(facts, "packages", tuple(packages(facts)))
     return facts
 
 
@@ -220,27 +220,3 @@ def _unread(image: ImageFacts) -> Iterator[tuple[int, Problem]]:
         if fact is not None and fact.size and image.text(path) is None:
             detail = "it is too large or a link elsewhere, so what it says was not judged"
             yield fact.layer, Problem("unread", path, detail)
-
-
-def _packages(image: ImageFacts) -> Iterator[Package]:
-    """Yield the packages whose records are in the final file system, with where they came from."""
-    from imgforge.analysis.packages.deb import ECOSYSTEM, LICENCE
-
-    release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
-    visible, licences = [], dict[str, str]()
-    first: dict[tuple[str, ...], int] = {}
-    for index, layer in enumerate(image.layers):
-        for package in layer.packages:
-            key = (package.ecosystem, package.name, package.version, package.paths[0])
-            first.setdefault(key, index)
-            if not image.is_visible(index, package.paths[0]):
-                continue
-            if package.ecosystem == LICENCE:
-                licences[package.name] = package.licence
-            else:
-                visible.append((package, image.layers[first[key]].digest))
-    for package, digest in sorted(visible):
-        licence = package.licence or (
-            licences.get(package.name, "") if package.ecosystem == ECOSYSTEM else ""
-        )
-        yield package._replace(purl=build(package, release), licence=licence, layer=digest)

@@ -7,7 +7,8 @@ Nothing is written to disk. This module models the archive's entries; what is in
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from imgforge.analysis.blob import SMALL, Blob, Limits, Readable, ahead
 from imgforge.analysis.content import Contents, Scanner
@@ -15,12 +16,12 @@ from imgforge.analysis.facts import (
     BLOCK,
     CHARACTER,
     HARDLINK,
+    Claim,
     Entry,
     LayerFacts,
-    Package,
     Problem,
 )
-from imgforge.analysis.packages import reader
+from imgforge.analysis.packages import claims, reader
 from imgforge.analysis.tar import Archive, Member
 from imgforge.secrets.find import Candidates
 
@@ -31,6 +32,7 @@ CAPTURED: Final = frozenset(
 _CAPTURE: Final = 1 << 20
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
+Row = TypeVar("Row")
 _INTERPRETER: Final = re.compile(rb"#![ \t]*([^\r\n]{1,512})")
 
 
@@ -67,8 +69,12 @@ class _Layer:
         self.opaque: list[str] = []
         self.captured: dict[str, str] = {}
         self.interpreters: dict[str, str] = {}
-        self.packages: list[Package] = []
+        self.claims: dict[str, list[Claim]] = {}
         self.problems: list[Problem] = []
+        self._known: tuple[dict[str, Any], ...] = (
+            *(self.captured, self.interpreters, self.claims),
+            *(contents.programs, contents.packages, contents.binaries),
+        )
 
     def facts(self, blob: Blob) -> LayerFacts:
         return LayerFacts(
@@ -83,7 +89,9 @@ class _Layer:
             programs=self._contents.programs,
             secrets=tuple(self._contents.secrets),
             malware=tuple(self._contents.malware),
-            packages=tuple(self.packages),
+            packages=_joined(self._contents.packages),
+            claims=_joined(self.claims),
+            binaries=tuple(self._contents.binaries.values()),
             problems=(*self.problems, *self._contents.problems),
         )
 
@@ -95,7 +103,7 @@ class _Layer:
             if member.kind == HARDLINK:
                 link = self._inside(link, raw, "hard link to")
             # What was under this name before is gone, whatever comes now.
-            for known in (self.captured, self.interpreters, self._contents.programs):
+            for known in self._known:
                 known.pop(path, None)
             if member.kind in {CHARACTER, BLOCK}:
                 self.problems.append(Problem("device", path, "a device node"))
@@ -157,7 +165,8 @@ class _Layer:
         data = self._archive.read(window)
         if found is not None and len(data) == member.size:
             try:
-                self.packages += found.read(path, data)
+                self._contents.add(path, found.read(path, data))
+                self.claims[path] = claims(found, path, data)
             except ValueError as error:
                 self.problems.append(Problem("record", path, str(error)))
         if path in CAPTURED and len(data) <= _CAPTURE:
@@ -168,6 +177,10 @@ class _Layer:
             if line is not None:
                 self.interpreters[path] = line[1].decode(errors="surrogateescape").strip()
         self._contents.file(path, data, self._archive.read, member.size)
+
+
+def _joined(*found: Mapping[str, list[Row]]) -> tuple[Row, ...]:
+    return tuple(row for by in found for rows in by.values() for row in rows)
 
 
 def _without_hashes(shadow: str) -> str:

@@ -1,4 +1,4 @@
-"""Package URLs (purl-spec, types ``deb`` and ``pypi``).
+"""Package URLs (purl-spec 1.0 and its types).
 
 Written out here because the reference library takes longer to import than a cached analysis;
 the tests hold this against that library.
@@ -7,11 +7,20 @@ the tests hold this against that library.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote
 
 from imgforge.analysis.facts import Package
 
-_SAFE = ":"
+_SAFE: Final = ":"
+_SYSTEMS: Final = {"deb": "debian", "apk": "alpine", "rpm": ""}
+"""Types whose namespace is the distribution: which one it is if the image does not say."""
+
+_NAMESPACES: Final = {"rhel": "redhat", "sles": "suse", "sled": "suse", "sle-micro": "suse"}
+"""Vendors that are called otherwise in package URLs than in ``os-release``."""
+
+_LOWER: Final = frozenset({"deb", "apk", "composer", "hex"})
+"""Types whose namespaces and names have no capitals. Go's have: its paths tell them apart."""
 
 
 def distribution(os_release: str) -> dict[str, str]:
@@ -26,19 +35,39 @@ def distribution(os_release: str) -> dict[str, str]:
 
 def build(package: Package, release: Mapping[str, str]) -> str:
     """Return the package URL; ``release`` is what :func:`distribution` read."""
-    name = quote(package.name.encode(errors="surrogateescape"), safe=_SAFE)
-    version = quote(package.version.encode(errors="surrogateescape"), safe=_SAFE)
-    start = f"pkg:{package.ecosystem}/"
-    if package.ecosystem != "deb":
-        return f"{start}{name}@{version}"
-    vendor = release.get("ID") or "debian"
-    qualifiers = {
-        "arch": package.architecture,
-        "distro": f"{vendor}-{release['VERSION_ID']}" if release.get("VERSION_ID") else "",
-    }
-    query = "&".join(
-        f"{key}={quote(value, safe=_SAFE)}" for key, value in qualifiers.items() if value
+    kind, namespace, name, version = (
+        *(package.ecosystem, package.namespace),
+        *(package.name, package.version),
     )
-    return f"{start}{quote(vendor.lower())}/{name.lower()}@{version}" + (
-        f"?{query}" if query else ""
+    query = ""
+    if kind in _SYSTEMS:
+        vendor = release.get("ID") or _SYSTEMS[kind]
+        qualifiers = {
+            "arch": package.architecture,
+            "distro": f"{vendor}-{release['VERSION_ID']}" if release.get("VERSION_ID") else "",
+        }
+        if kind == "rpm":
+            # The reader leaves the module's label where the purl will be.
+            epoch, _, version = version.rpartition(":")
+            qualifiers |= {"epoch": "" if epoch == "0" else epoch, "rpmmod": package.purl}
+            vendor = (
+                "opensuse" if vendor.startswith("opensuse") else _NAMESPACES.get(vendor, vendor)
+            )
+        namespace = namespace or vendor.lower()
+        query = "&".join(
+            f"{key}={_quoted(value)}" for key, value in sorted(qualifiers.items()) if value
+        )
+    if kind in _LOWER:
+        namespace, name = namespace.lower(), name.lower()
+    elif kind == "npm":
+        name = name.lower()
+    if namespace:
+        namespace = "/".join(_quoted(part) for part in namespace.split("/") if part) + "/"
+    return (
+        f"pkg:{kind}/{namespace}{_quoted(name)}"
+        f"{'@' + _quoted(version) if version else ''}{'?' + query if query else ''}"
     )
+
+
+def _quoted(text: str) -> str:
+    return quote(text.encode(errors="surrogateescape"), safe=_SAFE)

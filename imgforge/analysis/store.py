@@ -24,7 +24,7 @@ from imgforge.analysis.facts import LayerFacts
 from imgforge.cache import used, write
 from imgforge.oci.types import is_digest
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised whenever the format changes."""
 
 _DIGEST: Final = 32

@@ -12,6 +12,7 @@ from imgforge.console import Say
 from imgforge.plan import Base
 
 if TYPE_CHECKING:
+    from imgforge.oci.types import Platform
     from imgforge.policy.bounds import Policy
 
 
@@ -45,3 +46,20 @@ def layouts_of(
         paths = bases.ensure_all(pinned, offline=offline, say=say)
         found |= {base.digest: path for base, path in zip(pinned, paths, strict=True)}
     return {base.pin: found[base.digest] for base in needed}
+
+
+def layers_of(layout: Path, platform: Platform) -> tuple[str, ...]:
+    """Return the digests of the uncompressed layers of the base in ``layout``, lowest first.
+
+    Empty if it has no image for ``platform``; CorruptLayoutError if it cannot be read.
+    """
+    from imgforge.oci.layout import Layout, references
+
+    held = Layout.open(layout)
+    for top in held.index():
+        for image in held.images(top):
+            own = image.platform
+            if own is None or (own.os, own.architecture) == (platform.os, platform.architecture):
+                config = held.read_json(references(held.read_json(image))[0])
+                return tuple(config["rootfs"]["diff_ids"])
+    return ()

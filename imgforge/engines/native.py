@@ -26,7 +26,8 @@ from imgforge.plan import BuildPlan, Copy, Stage
 NAME = "native"
 
 FILLS = {"wheels": "imgforge.engines.wheels"}
-"""Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it."""
+"""Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it;
+``tools()`` says what does."""
 
 
 def unable(plan: BuildPlan) -> str:
@@ -40,16 +41,10 @@ def build(request: BuildRequest) -> Built:
         raise ToolMissingError(f"the native engine cannot build this: {reason}")
     layout = Layout.create(request.scratch / "layout")
     images = [_image(request, layout, p) for p in request.plan.platform_list()]
-    return Built(layout, assembly.finish(layout, images), _tools(request.plan))
-
-
-def _tools(plan: BuildPlan) -> dict[str, str]:
     tools = {"imgforge-native": __version__}
-    if any(stage.fill and stage.fill.kind == "wheels" for stage in plan.stages):
-        from imgforge.engines import wheels
-
-        tools["uv"] = wheels.uv_version()
-    return tools
+    for kind in sorted({stage.fill.kind for stage in request.plan.stages if stage.fill}):
+        tools |= importlib.import_module(FILLS[kind]).tools()
+    return Built(layout, assembly.finish(layout, images), tools)
 
 
 class _Tree:

@@ -35,11 +35,16 @@ def inputs(fill: Fill, context: Path) -> list[str]:
             f"cannot read {fill.parameters['lock']}: {error.strerror}",
             hint="uv pip compile --generate-hashes requirements.in -o requirements.txt",
         ) from error
-    return [hashlib.sha256(lock).hexdigest(), uv_version()]
+    return [hashlib.sha256(lock).hexdigest(), _uv_version()]
 
 
-def uv_version() -> str:
-    """Return uv's version from the name of its metadata; importlib.metadata costs far more."""
+def tools() -> dict[str, str]:
+    """Return what installs the wheels, and its version."""
+    return {"uv": _uv_version()}
+
+
+def _uv_version() -> str:
+    """Read uv's version from the name of its metadata; importlib.metadata costs far more."""
     import uv
 
     folder = Path(uv.__file__).parent.parent

@@ -5,6 +5,7 @@ whatever lists, compares, matches or judges components takes one and need not kn
 """
 
 from imgforge.inventory.component import Component, Inventory, System
+from imgforge.inventory.declared import Declared
 from imgforge.inventory.found import of
 
-__all__ = ["Component", "Inventory", "System", "of"]
+__all__ = ["Component", "Declared", "Inventory", "System", "of"]

@@ -72,7 +72,7 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
         )
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgforge-rebuild-"))
         output, policy = Output(Path(scratch)), asked.policy.about(plan.name)
-        made, _, _ = pipeline.run_engine(source, plan, policy, output, options, console)
+        made, *_ = pipeline.run_engine(source, plan, policy, output, options, console)
         yield made
 
 

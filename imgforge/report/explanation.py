@@ -17,7 +17,10 @@ from imgforge.checks.rule import Rule
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that belong together: ``start`` is how their ids begin, ``name`` one word."""
+    """Rules that belong together: ``start`` is how their ids begin, ``name`` one word.
+
+    Where one group's start begins with another's, its rules are not the other's.
+    """
 
     start: str
     name: str
@@ -25,7 +28,12 @@ class Group:
 
     def rules(self, rules: Sequence[Rule]) -> list[Rule]:
         """Return those of ``rules`` that are of this group."""
-        return [rule for rule in rules if rule.id.startswith(self.start)]
+        inner = [g.start for g in GROUPS if g.start.startswith(self.start) and g != self]
+        return [
+            rule
+            for rule in rules
+            if rule.id.startswith(self.start) and not rule.id.startswith(tuple(inner))
+        ]
 
 
 GROUPS: Final = (
@@ -40,6 +48,7 @@ GROUPS: Final = (
     Group("IF08", "drift", "Drift from a spec"),
     Group("IF09", "policy", "The policy itself"),
     Group("IF1", "dockerfile", "Dockerfiles"),
+    Group("IF19", "inventory", "Declared and found"),
     Group("IF21", "licences", "Licences"),
 )
 

@@ -113,3 +113,21 @@ def test_all_that_pins_the_organisations_policy_decides_too(
     bundle.unlink()
     with pytest.raises(InvalidInputError, match="cannot read"):
         made()
+
+
+def test_locks_beside_the_spec_decide_what_is_said(
+    make_project: Callable[..., project.Project],
+) -> None:
+    root = make_project().root
+    asked = freshness.Choices("native", (), None, None, None, ())
+
+    def key() -> str:
+        return freshness.key("spec", root, "content", "python@1", asked)
+
+    before = key()
+    (root / "go.sum").write_text("one")
+    after = key()
+    (root / "go.sum").write_text("two")
+    assert len({before, after, key()}) == 3
+    (root / "notes.lock").write_text("no lock")
+    assert len({before, after, key()}) == 3

@@ -1,77 +1,85 @@
 """Debian packages: ``dpkg/status``, or one file a package in ``status.d`` as small images have.
 
-Licences come from the machine-readable copyright files (DEP-5, copyright-format 1.0); a package
-with a free-form one has none here. Both are control files (Debian policy, 5.1).
+Both are control files (Debian policy, 5.1; states: dpkg-query(1)). What a package owns stands in
+``info/NAME.list``, or in ``status.d/NAME.md5sums``; its licence in its copyright file, which is
+:mod:`imgforge.analysis.packages.debcopyright`'s.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from imgforge.analysis.facts import Package
+from imgforge.analysis.facts import Claim, Package
 
 ECOSYSTEM: Final = "deb"
-LICENCE: Final = "deb-licence"
-"""The ecosystem of the notes that copyright files yield, merged into packages later."""
+NAMES: Final = frozenset({"status"})
+SUFFIXES: Final = frozenset({".list"})
+FOLDERS: Final = frozenset({"status.d"})
 
-_STATUS: Final = "var/lib/dpkg/status"
-_FORMAT: Final = "copyright-format"
-_SPDX: Final = {
-    "apache-2": "Apache-2.0",
-    "apache-2.0": "Apache-2.0",
-    "artistic": "Artistic-1.0-Perl",
-    "artistic-2.0": "Artistic-2.0",
-    "bsd-2-clause": "BSD-2-Clause",
-    "bsd-3-clause": "BSD-3-Clause",
-    "bsd-4-clause": "BSD-4-Clause",
-    "cc0-1.0": "CC0-1.0",
-    "expat": "MIT",
-    "gfdl-1.3": "GFDL-1.3-only",
-    "isc": "ISC",
-    "mit": "MIT",
-    "mpl-2.0": "MPL-2.0",
-    "openssl": "OpenSSL",
-    "unicode-3.0": "Unicode-3.0",
-    "zlib": "Zlib",
-}
-_GNU: Final = re.compile(r"(a?gpl|lgpl)-([1-3](?:\.[0-9])?)(\+|-or-later|-only)?")
+_STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
+_SINGLE: Final = tuple(f"{path}.d/" for path in _STATUS)
+_INFO: Final = ("var/lib/dpkg/info/", "usr/lib/dpkg/info/")
+_SUMS: Final = ".md5sums"
+_SCRIPTS: Final = (".preinst", ".postinst", ".prerm", ".postrm", ".conffiles", ".triggers")
+"""Ends of what else lies in ``status.d``; no package's record is called so."""
+
+_ABSENT: Final = frozenset({"not-installed", "config-files"})
+"""States of which nothing but settings is there. All others have files, be they whole or not."""
+
+_MOST: Final = 8
+"""Packages that are named for one relation; one is enough for who needs it."""
+
+_SOURCE: Final = re.compile(r"([^\s()]+)(?:\s*\(([^()]*)\))?")
+_RELATION: Final = re.compile(r"\s*([^\s:(\[<|,]+)")
+_SUM: Final = re.compile(r"[0-9a-fA-F]{32} [ *](.+)")
 
 
 def wants(path: str, name: str) -> bool:
-    """Whether this records packages, or is the copyright file of one."""
-    if name == "copyright":
-        return path.startswith("usr/share/doc/") and path.count("/") == 4  # noqa: PLR2004
-    return path == _STATUS or (path.startswith(_STATUS + ".d/") and not name.endswith(".md5sums"))
+    """Whether this records packages, or the files of one."""
+    if name == "status":
+        return path in _STATUS
+    if path.startswith(_SINGLE):
+        return not name.endswith(_SCRIPTS)
+    return name.endswith(".list") and path.startswith(_INFO)
 
 
 def read(path: str, data: bytes) -> list[Package]:
-    """Return installed packages, or one note (ecosystem ``deb-licence``) of a copyright file."""
-    text = data.decode(errors="replace")
-    if path.endswith("/copyright"):
-        return _licence(path, text)
-    found = []
-    for fields in paragraphs(text):
-        name, version = fields.get("package", ""), fields.get("version", "")
+    """Return the packages of which there is anything; ValueError if it is no control file."""
+    if path.startswith(_INFO) or path.endswith(_SUMS):
+        return []
+    found, providers = list[tuple[dict[str, str], str]](), dict[str, list[str]]()
+    for fields in paragraphs(data.decode(errors="replace")):
+        name = fields.get("package", "")
         if not name:
             raise ValueError("a paragraph has no Package field")
-        if fields.get("status", "install ok installed").split()[-1:] != ["installed"]:
+        if fields.get("status", "").rpartition(" ")[2] in _ABSENT:
             continue
-        found.append(
-            Package(
-                ECOSYSTEM,
-                name,
-                version,
-                purl="",
-                licence="",
-                supplier=fields.get("maintainer", ""),
-                paths=(path,),
-                architecture=fields.get("architecture", ""),
-                source=fields.get("source", ""),
-            )
-        )
-    return found
+        found.append((fields, name))
+        for provided in (name, *map(_name, fields.get("provides", "").split(","))):
+            providers.setdefault(provided, []).append(name)
+    return [_package(path, name, fields, providers) for fields, name in found]
+
+
+def claims(path: str, data: bytes) -> list[Claim]:
+    """Return what one package owns; the directories of a ``.list`` are left out."""
+    text = data.decode(errors="surrogateescape")
+    name = path[path.rfind("/") + 1 :]
+    if path.startswith(_INFO):
+        listed = [line.strip("/").removeprefix("./") for line in text.split("\n")]
+        folders = {line.rpartition("/")[0] for line in listed}
+        files = [line for line in listed if line not in {"", "."} and line not in folders]
+        return [Claim(path, _owner(name.removesuffix(".list")), "\n".join(files))]
+    if not name.endswith(_SUMS):
+        return []
+    files = []
+    for line in filter(None, text.split("\n")):
+        match = _SUM.fullmatch(line)
+        if match is None:
+            raise ValueError(f"no checksum and path in the line {line[:80]!r}")
+        files.append(match[1].removeprefix("./").lstrip("/"))
+    return [Claim(path, _owner(name.removesuffix(_SUMS)), "\n".join(files))]
 
 
 def paragraphs(text: str) -> Iterator[dict[str, str]]:
@@ -92,36 +100,37 @@ def paragraphs(text: str) -> Iterator[dict[str, str]]:
             yield {key: "\n".join(lines) for key, lines in fields.items()}
 
 
-def _licence(path: str, text: str) -> list[Package]:
-    if _FORMAT not in text[:400]:
-        return []
-    names: dict[str, None] = {}
-    try:
-        for fields in paragraphs(text):
-            short = fields.get("license", "").split("\n", 1)[0].strip()
-            if short and "files" in fields:
-                names[short] = None
-    except ValueError:
-        return []  # free prose after all: copyright files are not records
-    licence = " AND ".join(dict.fromkeys(map(_expression, names)))
-    name = path.split("/")[3]
-    return [Package(LICENCE, name, "", "", licence, "", (path,))] if licence else []
-
-
-def _expression(short: str) -> str:
-    """Turn a short name such as ``GPL-2+ or Expat`` into SPDX's, as far as they are known."""
-    parts = re.split(r"\s+(or|and)\s+", short.replace(",", ""), flags=re.IGNORECASE)
-    out = " ".join(
-        part.upper() if part.lower() in {"or", "and"} else _identifier(part) for part in parts
+def _package(
+    path: str, name: str, fields: Mapping[str, str], providers: Mapping[str, list[str]]
+) -> Package:
+    source = _SOURCE.match(fields.get("source", ""))
+    needed: dict[str, None] = {}
+    for group in f"{fields.get('pre-depends', '')},{fields.get('depends', '')}".split(","):
+        alternatives = list(filter(None, map(_name, group.split("|"))))
+        # Who is there is what is used; a record of one package alone cannot tell who is.
+        known = next((one for one in alternatives if one in providers), None)
+        needed |= dict.fromkeys(alternatives if known is None else providers[known][:_MOST])
+    return Package(
+        ECOSYSTEM,
+        name,
+        fields.get("version", ""),
+        purl="",
+        licence="",
+        supplier=fields.get("maintainer", ""),
+        paths=(path,),
+        architecture=fields.get("architecture", ""),
+        source=source[1] if source else "",
+        source_version=(source[2] or "").strip() if source else "",
+        depends=tuple(sorted(needed.keys() - {name})),
     )
-    return f"({out})" if " OR " in out or " AND " in out else out
 
 
-def _identifier(short: str) -> str:
-    gnu = _GNU.fullmatch(short.lower())
-    if gnu is None:
-        return _SPDX.get(short.lower(), short)
-    family, version, suffix = gnu.groups()
-    number = version if "." in version else version + ".0"
-    later = "only" if suffix in {None, "-only"} else "or-later"
-    return f"{family.upper()}-{number}-{later}"
+def _name(relation: str) -> str:
+    """Return the name in ``libc6:any (>= 2.36) [amd64]``."""
+    match = _RELATION.match(relation)
+    return match[1] if match else ""
+
+
+def _owner(name: str) -> str:
+    """Return who owns what is listed in the file ``name``, which may have an architecture."""
+    return f"{ECOSYSTEM}:{name.partition(':')[0]}"

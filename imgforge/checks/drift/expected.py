@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.inventory import Declared
 from imgforge.oci.types import Platform
-
-
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """What a lock file of the application lists, which the build installs below ``place``.
-
-    ``versions`` has normalised name → version for this platform, ``optional`` the names whose
-    markers exclude them here.
-    """
-
-    place: str
-    ecosystem: str
-    file: str
-    versions: Mapping[str, str]
-    optional: frozenset[str] = frozenset()
 
 
 class Own(NamedTuple):
@@ -40,7 +26,9 @@ class Expectation:
     ``config`` is the ``config`` object of the image configuration, ``base`` what the base has,
     ``places`` the paths (no leading ``/``) into which the spec puts files, ``sources`` those of
     them that are copied from beside the spec, ``application`` what lies there, by its path in the
-    image; ``tools`` the kinds of programs it asks for.
+    image; ``tools`` the kinds of programs it asks for. ``declares`` says what the project's locks
+    declare, given the ecosystems of the packages that the image has; ``listed`` are ecosystem and
+    name of the packages of which the lock says that the base was made.
     """
 
     spec: str
@@ -48,7 +36,8 @@ class Expectation:
     config: Mapping[str, Any]
     base: ImageFacts
     places: tuple[str, ...]
-    locked: tuple[Locked, ...] = ()
     tools: tuple[str, ...] = ()
     sources: frozenset[str] = frozenset()
     application: Mapping[str, Own] = field(default_factory=dict)
+    declares: Callable[[Collection[str]], Declared] | None = None
+    listed: frozenset[tuple[str, str]] = frozenset()

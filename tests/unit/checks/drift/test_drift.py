@@ -11,7 +11,7 @@ import pytest
 
 from imgforge.analysis import ImageFacts
 from imgforge.checks.drift import CHECKS, application, base, packages, places, process
-from imgforge.checks.drift.expected import Expectation, Locked, Own
+from imgforge.checks.drift.expected import Expectation, Own
 from imgforge.checks.finding import Severity
 
 BASE = [
@@ -37,7 +37,6 @@ DEPS = [
     made.folder("opt/deps"),
     made.file("opt/deps/a-1.0.dist-info/METADATA", b"Name: a\nVersion: 1.0\n"),
 ]
-LOCKED = Locked("opt/deps", "pypi", "requirements.txt", {"a": "1.0.0"}, frozenset({"w"}))
 
 
 def image(tmp_path: Path, *layers: Sequence[made.Member], **config: object) -> ImageFacts:
@@ -52,7 +51,6 @@ def expected(tmp_path: Path) -> Expectation:
     facts = made.facts(tmp_path / "base", BASE)
     return Expectation(
         *("imgforge.toml", facts.platform, CONFIG, facts, ("app", "opt/deps")),
-        locked=(LOCKED,),
         sources=frozenset({"app"}),
         application={"app/main.py": Own("file", 7)},
     )
@@ -126,32 +124,15 @@ def test_files_are_compared_one_by_one_on_another_base(
     assert [finding.key for finding in base.check(facts, expected)] == ["layer1"]
 
 
-def test_packages_beside_the_lock(tmp_path: Path, expected: Expectation) -> None:
-    more = [
-        made.file("opt/deps/b-2.dist-info/METADATA", b"Name: b\nVersion: 2\n"),
-        made.file("app/vendor/c-3.dist-info/METADATA", b"Name: c\nVersion: 3\n"),
-        made.file("usr/lib/d-4.dist-info/METADATA", b"Name: d\nVersion: 4\n"),
-        made.file("opt/deps/w-1.dist-info/METADATA", b"Name: w\nVersion: 1\n"),
-    ]
-    found = list(packages.check(image(tmp_path, BASE, DEPS, APP, more), expected))
-    assert {(finding.key, finding.severity) for finding in found} == {
-        ("pypi:b", Severity.HIGH),
-        ("pypi:c", Severity.LOW),
-        ("pypi:d", Severity.HIGH),
-        ("pypi:w", Severity.HIGH),
-    }
-
-
-def test_packages_that_are_missing_or_other(tmp_path: Path, expected: Expectation) -> None:
-    other = [made.file("opt/deps/a-1.1.dist-info/METADATA", b"Name: a\nVersion: 1.1\n")]
+def test_a_package_of_the_base_is_missing(tmp_path: Path, expected: Expectation) -> None:
     gone = [made.file("var/lib/dpkg/status.d/.wh.libc6", b"")]
-    found = list(packages.check(image(tmp_path, BASE, other, gone), expected))
-    assert {finding.message for finding in found} == {
-        "the pypi package a 1.1 is installed, requirements.txt has 1.0.0",
-        "the deb package libc6 2.41 of the base is missing",
-    }
-    empty = list(packages.check(made.facts(tmp_path, BASE, APP), expected))
-    assert [finding.message for finding in empty] == ["a 1.0.0 of requirements.txt is missing"]
+    facts = image(tmp_path, BASE, DEPS, gone)
+    (finding,) = packages.check(facts, expected)
+    assert finding.message == "the deb package libc6 2.41 is missing"
+    assert finding.path == "var/lib/dpkg/status.d/libc6"
+    # What the lock lists, IF190 looks for.
+    listed = dataclasses.replace(expected, listed=frozenset({("deb", "libc6")}))
+    assert list(packages.check(facts, listed)) == []
 
 
 def test_an_image_of_fewer_layers_than_its_base(tmp_path: Path, expected: Expectation) -> None:

@@ -1,0 +1,64 @@
+"""What the checks of this folder look at: an inventory beside what is declared of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from imgforge.analysis.facts import ImageFacts, Package
+from imgforge.inventory import Component, Declared, Inventory, found
+from imgforge.inventory.matching import Match, matches
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An image, its inventory and what its project declares."""
+
+    image: ImageFacts
+    inventory: Inventory
+    declared: Declared
+
+    @cached_property
+    def pairs(self) -> list[tuple[Component, Match]]:
+        """Every installed component with what is declared of it.
+
+        A package that only a list beside it names (``found`` is ``lock``) need not be there.
+        """
+        components = [c for c in self.inventory.components if c.package.found != "lock"]
+        packages = [c.package for c in components]
+        parts = [c.part for c in components]
+        return list(zip(components, matches(packages, parts, self.declared), strict=True))
+
+    @cached_property
+    def below(self) -> int:
+        """How many layers are the base's."""
+        return found.below(self.image, self.declared.layers)
+
+    @cached_property
+    def _claimed(self) -> frozenset[str]:
+        return frozenset(
+            file
+            for layer in self.image.layers
+            for claim in layer.claims
+            for file in claim.files.split("\n")
+        )
+
+    def brought(self, path: str) -> bool:
+        """Whether a package's record has ``path`` as its own, and so answers for what is in it."""
+        return path in self._claimed
+
+    def within(self, path: str, places: tuple[str, ...]) -> bool:
+        """Whether ``path`` lies in one of ``places``."""
+        return any(not p or path == p or path.startswith(f"{p}/") for p in places)
+
+
+def named(package: Package) -> str:
+    """Return what a message calls a package."""
+    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return f"the {package.ecosystem} package {name} {package.version}".rstrip()
+
+
+def key(package: Package) -> str:
+    """Return what tells findings of one rule at one path apart."""
+    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return f"{package.ecosystem}:{name}"

@@ -1,0 +1,154 @@
+"""What a project declares that its image has: the base's packages, and the application's locks.
+
+This is the one place that knows which lock a build installs from, and into which folder of the
+image. Other locks that lie beside the spec are read as well, if the image has packages of their
+ecosystem: they tell who needs whom, and which line lists a package.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from imgforge import context, locks
+from imgforge.locks import base as own
+from imgforge.locks.locked import Locked
+from imgforge.oci.types import Platform
+
+if TYPE_CHECKING:
+    from imgforge.lock import Lock, LockedBase
+    from imgforge.plan import BuildPlan, Stage
+
+_PYTHON: Final = re.compile(r"\bpython([0-9]+\.[0-9]+)")
+
+
+class Target(NamedTuple):
+    """What an image runs on: decides which entries of a lock are meant for it.
+
+    ``python`` is the interpreter's version (``3.13``), empty if nobody knows it.
+    """
+
+    platform: Platform
+    python: str = ""
+
+
+class Install(NamedTuple):
+    """A lock that the build installs from, into the folder ``place`` of the image (no ``/``)."""
+
+    place: str
+    locked: Locked
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What is declared of an image for one target.
+
+    ``base`` lists what the runtime base was made of; nothing if it comes from a registry.
+    ``layers`` are the digests of the base's uncompressed layers from the lowest up, empty if the
+    base was not at hand; ``known`` names packages that it is known to have (see
+    :func:`imgforge.inventory.matching.identity`), ``programs`` the sha256 (hex) of its programs.
+
+    ``installs`` are the locks that the build installs from, ``beside`` others that lie in the
+    project's folder or at the top of one that is copied. ``places`` are the folders of the image
+    that the spec fills (no leading ``/``), ``own`` those of them that are copied from beside the
+    spec.
+
+    ``builder`` is the base in which it was built, by name, and what that was made of; ``tools``
+    what else made the image (name to version).
+    """
+
+    target: Target
+    base_name: str = ""
+    base: Locked = Locked(own.FILE, ())  # noqa: RUF009 - immutable
+    layers: tuple[str, ...] = ()
+    known: frozenset[tuple[str, ...]] = frozenset()
+    programs: frozenset[str] = frozenset()
+    installs: tuple[Install, ...] = ()
+    beside: tuple[Locked, ...] = ()
+    places: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    builder: Locked | None = None
+    tools: Mapping[str, str] = field(default_factory=dict)
+
+
+def of_project(
+    plan: BuildPlan,
+    lock: Lock,
+    root: Path,
+    platform: Platform,
+    *,
+    layers: tuple[str, ...] = (),
+    known: frozenset[tuple[str, ...]] = frozenset(),
+    programs: frozenset[str] = frozenset(),
+    ecosystems: Collection[str] = (),
+    tools: Mapping[str, str] | None = None,
+    builder: bool = True,
+) -> Declared:
+    """Return what the project in the folder ``root`` declares for ``platform``.
+
+    ``ecosystems`` are those of the packages that the image has: other locks than the plan's are
+    read if they are of one of these. ``layers``, ``known``, ``programs`` and ``tools`` are as in
+    :class:`Declared`; without ``builder`` the builder base was not used. InvalidInputError names
+    the file and line of a lock that cannot be read.
+    """
+    copies = plan.runtime.copies
+    installs = tuple(_installs(plan, root))
+    named = {install.locked.path for install in installs}
+    built = lock.builder if builder else None
+    return Declared(
+        Target(platform, _python(lock.runtime)),
+        base_name=lock.runtime.name,
+        base=own.entries(lock.runtime, platform),
+        layers=layers,
+        known=known,
+        programs=programs,
+        installs=installs,
+        beside=tuple(_beside(plan, root, ecosystems, named)),
+        places=tuple(copy.destination.strip("/") for copy in copies),
+        own=tuple(c.destination.strip("/") for c in copies if c.origin == "context"),
+        builder=own.entries(built, platform) if built is not None else None,
+        tools=dict(tools or {}),
+    )
+
+
+def _beside(
+    plan: BuildPlan, root: Path, ecosystems: Collection[str], taken: Collection[str]
+) -> Iterator[Locked]:
+    """Read the locks of ``ecosystems`` beside the spec, and in folders that the spec copies.
+
+    What is kept out of the context there is nothing to the build.
+    """
+    ignored = context.compile_patterns(plan.exclude)
+    folders = [copy.source for copy in plan.runtime.copies if copy.origin == "context"]
+    inner = (path for folder in folders for path in locks.lying(root, folder))
+    paths = [*locks.lying(root), *(path for path in inner if not ignored.fullmatch(path))]
+    for path in dict.fromkeys(paths):
+        if locks.ecosystem(path) in ecosystems and path not in taken:
+            yield locks.load(root, path)
+
+
+def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
+    for stage in plan.stages:
+        name = _lock_of(plan, stage)
+        for copy in plan.runtime.copies if name else ():
+            if copy.origin == stage.name:
+                yield Install(copy.destination.strip("/"), locks.load(root, name))
+
+
+def _lock_of(plan: BuildPlan, stage: Stage) -> str:
+    """Return the lock file from which ``stage`` installs, or empty.
+
+    The plan of a stage that needs no RUN names it; otherwise it is the lock among the plan's
+    inputs: a stack has one (``app.lock``).
+    """
+    if stage.fill is not None and stage.fill.parameters.get("lock"):
+        return stage.fill.parameters["lock"]
+    return next((name for name in plan.inputs if locks.known(name)), "")
+
+
+def _python(base: LockedBase) -> str:
+    found = _PYTHON.search(base.abi)
+    return found[1] if found else ""

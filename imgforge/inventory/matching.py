@@ -1,0 +1,165 @@
+"""Which line of which lock lists a package of an image."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from imgforge import locks
+from imgforge.analysis.facts import Package
+from imgforge.inventory.component import Part
+from imgforge.inventory.declared import Declared, Target
+from imgforge.locks.locked import Entry, Locked
+from imgforge.locks.names import folded, same_version
+
+_MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
+_NODE: Final = {"amd64": "x64", "386": "ia32"}
+
+Role = Literal["base", "install", "beside"]
+
+
+class Match(NamedTuple):
+    """What is declared of one package.
+
+    ``role`` is of which kind the lock ``locked`` is: the one of the base, one that the build
+    installs from, or one that lies beside the spec; all are None or empty if no lock is about it.
+    ``entries`` are the entries of its name (and architecture) that are meant for the image's
+    platform, ``elsewhere`` those that are not; ``entry`` the one that is its own. ``own`` says that
+    it is no dependency: the lock is about it.
+    """
+
+    locked: Locked | None = None
+    role: Role | None = None
+    entry: Entry | None = None
+    entries: tuple[Entry, ...] = ()
+    elsewhere: tuple[Entry, ...] = ()
+    own: bool = False
+
+
+Names = Mapping[tuple[str, str], Sequence[Entry]]
+
+
+def identity(package: Package) -> tuple[str, ...]:
+    """Return what a package is, wherever it lies."""
+    return (
+        package.ecosystem,
+        package.namespace,
+        package.name,
+        package.version,
+        package.architecture,
+    )
+
+
+def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declared) -> list[Match]:
+    """Return for every package, whose part is given beside it, what ``declared`` has of it."""
+    target = declared.target
+    base = _names(declared.base.entries)
+    installs = [
+        (f"{i.place}/" if i.place else "", i.locked, *_of(i.locked)) for i in declared.installs
+    ]
+    others = [(locked, *_of(locked)) for locked in declared.beside]
+    found = []
+    for package, part in zip(packages, parts, strict=True):
+        match = Match()
+        if part in {"base", ""}:
+            match = _match(package, declared.base, "base", base, target)
+        if part != "base" and match.entry is None:
+            path = package.paths[0]
+            for place, locked, ecosystems, names in installs:
+                if package.ecosystem in ecosystems and path.startswith(place):
+                    match = _match(package, locked, "install", names, target)
+                    break
+            else:
+                for locked, ecosystems, names in others:
+                    if package.ecosystem in ecosystems:
+                        match = _match(package, locked, "beside", names, target)
+                        if match.entry is not None or match.own:
+                            break
+        found.append(match)
+    return found
+
+
+def _of(locked: Locked) -> tuple[frozenset[str], Names]:
+    ecosystem = locks.ecosystem(locked.path)
+    found = frozenset(e.ecosystem for e in locked.entries)
+    return found | {ecosystem} if ecosystem else found, _names(locked.entries)
+
+
+def _names(entries: Iterable[Entry]) -> Names:
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        name = folded(entry.ecosystem, entry.title)
+        found.setdefault((entry.ecosystem, name), []).append(entry)
+    return found
+
+
+def named(package: Package) -> tuple[str, str]:
+    """Return a package's ecosystem and, with the namespace before it, its name as that folds it."""
+    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return package.ecosystem, folded(package.ecosystem, name)
+
+
+def _match(package: Package, locked: Locked, role: Role, names: Names, target: Target) -> Match:
+    here: list[Entry] = []
+    elsewhere: list[Entry] = []
+    for entry in names.get(named(package), ()):
+        if entry.architecture and package.architecture not in {entry.architecture, "all", ""}:
+            continue
+        (here if applies(entry, target) else elsewhere).append(entry)
+    equal = [e for e in here if not e.version or is_same(e, package)]
+    if not here and not elsewhere and named(package)[1] in _own(package.ecosystem, locked.own):
+        return Match(locked, role, own=True)
+    best = next(
+        (e for e in equal if e.place and package.paths[0].find(f"{e.place}/") >= 0),
+        equal[0] if equal else None,
+    )
+    return Match(locked, role, best, tuple(here), tuple(elsewhere))
+
+
+@functools.lru_cache(maxsize=256)
+def _own(ecosystem: str, titles: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folded(ecosystem, title) for title in titles)
+
+
+def is_same(entry: Entry, package: Package) -> bool:
+    """Whether the versions are one."""
+    return same_version(package.ecosystem, entry.version, package.version)
+
+
+def applies(entry: Entry, target: Target) -> bool:
+    """Whether an entry is meant for ``target``."""
+    if entry.marker and not _holds(entry.marker, target):
+        return False
+    platform = target.platform
+    cpu = _NODE.get(platform.architecture, platform.architecture)
+    return _allowed(entry.os, platform.os) and _allowed(entry.cpu, cpu)
+
+
+def _allowed(words: Sequence[str], own: str) -> bool:
+    """Read npm's ``os`` and ``cpu``: a list of those that are, or ``!`` those that are not."""
+    forbidden = {word[1:] for word in words if word.startswith("!")}
+    wanted = {word for word in words if not word.startswith("!")}
+    return own not in forbidden and (not wanted or own in wanted or "any" in wanted)
+
+
+@functools.lru_cache(maxsize=4096)
+def _holds(marker: str, target: Target) -> bool:
+    from packaging.markers import Marker
+
+    platform = target.platform
+    environment = {
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": _MACHINES.get(platform.architecture, platform.architecture),
+        "extra": "",
+    }
+    if target.python:
+        environment |= {
+            "python_version": target.python,
+            "python_full_version": f"{target.python}.0",
+        }
+    return Marker(marker).evaluate(environment)

