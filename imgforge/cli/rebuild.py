@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge.cli import COMMANDS, options
+from imgforge.cli import build as building
 from imgforge.console import Console
 from imgforge.errors import GateError, InvalidInputError, TransientError
 
@@ -52,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     )
     options.flag(
         out,
+        "--engine",
+        choices=building.ENGINES,
+        help="what builds (default: what built it); another engine may make another image",
+    )
+    options.flag(
+        out,
         "--cached",
         action="store_true",
         help="let engines use what they keep of earlier builds: quicker, and it proves less",
@@ -75,7 +82,6 @@ def parser() -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, console: Console) -> int:
     """Build again; print the digest if it is the same, else how it differs, and exit with 10."""
     from imgforge import policy, sources
-    from imgforge.cli import build as building
     from imgforge.cli import provenance as shown
     from imgforge.provenance import told
     from imgforge.rebuilding import again, compared, origin
@@ -103,6 +109,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         platforms=options.platforms(given.platform),
         secrets=building.secrets(given.secret),
         offline=given.offline,
+        engine=given.engine or "",
         cached=given.cached,
     )
     what = told.read(heard.kind, heard.predicate)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 80
 """Characters of what metadata says that a message quotes."""
+_LONGEST: Final = 400
+"""Characters of an expression; Debian's have a hundred and more."""
+_MOST: Final = 8
+"""Licences that are refused and named."""
 
 
 class Verdict(NamedTuple):
@@ -80,7 +84,10 @@ def _judged(component: Component, policy: Licences) -> Verdict | None:
     bad = refused(said, lambda licence: not permits(policy, licence))
     if not bad:
         return None
-    message = f"{_named(component)} is under {said}, and {', '.join(bad)} is not allowed"
+    names = ", ".join(bad[:_MOST]) + (", ..." if len(bad) > _MOST else "")
+    under = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+    verb = "is" if len(bad) == 1 else "are"
+    message = f"{_named(component)} is under {under}, and {names} {verb} not allowed"
     return Verdict(component, message, tuple(bad))
 
 

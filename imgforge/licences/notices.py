@@ -78,6 +78,7 @@ def collect(
     """
     known = places.index(image)
     wanted = {c.ref: places.of(c.package, image, known) for c in inventory.components}
+    _share(inventory.components, wanted)
     common = known.get(places.COMMON, [])
     paths = sorted({path for found in wanted.values() for path in found} | set(common))
     sites = {path: site for path in paths if (site := _site(image, path)) is not None}
@@ -105,6 +106,23 @@ def _notice(component: Component, paths: Sequence[str], named: Mapping[str, str]
     return Notice(
         *(package.ecosystem, whole, package.version, package.purl, licence, said, tuple(texts))
     )
+
+
+def _share(components: Sequence[Component], wanted: dict[str, list[str]]) -> None:
+    """Let Debian's packages without a text have that of their source's others.
+
+    Debian lets a package have a link to the documentation of another of the same source (Policy
+    12.5), and slim bases drop links.
+    """
+    by_source: dict[tuple[str, str], list[str]] = {}
+    for component in components:
+        package = component.package
+        if package.ecosystem == "deb" and wanted[component.ref]:
+            by_source.setdefault((package.source, package.source_version), wanted[component.ref])
+    for component in components:
+        package = component.package
+        if package.ecosystem == "deb" and package.source and not wanted[component.ref]:
+            wanted[component.ref] = by_source.get((package.source, package.source_version), [])
 
 
 def _with_common(paths: Sequence[str], read: Mapping[str, str]) -> list[str]:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class Request:
     """How to make it again; ``platforms`` are those of the recorded ones that are to be made.
 
-    With ``cached`` what engines keep of earlier builds may be used: quicker, and it proves less.
+    ``engine`` is another than the one that built it, or empty. With ``cached`` what engines keep of
+    earlier builds may be used: quicker, and it proves less.
     """
 
     place: origin.Place
@@ -40,6 +41,7 @@ class Request:
     platforms: Sequence[Platform] = ()
     secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
     offline: bool = False
+    engine: str = ""
     cached: bool = False
 
 
@@ -65,7 +67,7 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
         plan = _narrowed(plan, asked.platforms)
         pipeline.check_secrets(plan, asked.secrets)
         options = pipeline.Options(
-            engine=told.detail("engine"),
+            engine=asked.engine or told.detail("engine"),
             no_cache=not asked.cached,
             secrets=asked.secrets,
             offline=asked.offline,

@@ -65,6 +65,14 @@ def test_what_nobody_knows_is_told_and_worse_where_a_list_allows() -> None:
         ]
 
 
+def test_a_message_stays_a_line_whatever_the_expression() -> None:
+    names = " AND ".join(f"LicenseRef-{number}" for number in range(500))
+    (found,) = judged.judge(inventory(names), [Licences(allow=("MIT",))])
+    assert len(found.refused) == 500
+    assert len(found.message) < 700
+    assert found.message.endswith("LicenseRef-7, ... are not allowed")
+
+
 def test_the_base_is_left_out_only_if_the_policy_says_so() -> None:
     policy = Licences(deny=("MIT",), base=False)
     assert not list(judged.judge(inventory("MIT", part="base"), [policy]))

@@ -79,6 +79,21 @@ def test_links_are_followed_and_what_is_hidden_is_not_told(tmp_path: Path) -> No
     assert text.content == "new\xff?[31m\n"
 
 
+def test_debians_packages_of_one_source_share_their_text(tmp_path: Path) -> None:
+    status = (
+        b"Package: %s\nStatus: install ok installed\nVersion: 1\nSource: s\nArchitecture: all\n\n"
+    )
+    found = collect(
+        tmp_path,
+        [
+            made.file("var/lib/dpkg/status.d/a", status % b"a"),
+            made.file("var/lib/dpkg/status.d/b", status % b"b"),
+            made.file("usr/share/doc/b/copyright", b"text"),
+        ],
+    )
+    assert [len(notice.texts) for notice in found.packages] == [1, 1]
+
+
 def test_a_package_without_a_text_is_told_as_such(tmp_path: Path) -> None:
     found = collect(tmp_path, installed("one", b"x", "other.txt"))
     assert (found.packages[0].texts, found.texts) == ((), {})
