@@ -10,7 +10,8 @@ from packageurl import PackageURL
 from imgforge import lock
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
-from imgforge.provenance import base, build, shared
+from imgforge.provenance import base, build, complete, shared, told
+from imgforge.signing.statement import PROVENANCE
 from imgforge.source import Source
 
 SEAL = "sha512-" + "A" * 86 + "=="
@@ -145,3 +146,23 @@ def test_the_same_base_has_the_same_provenance() -> None:
     one, two = (base.predicate(made_base(), {"ID": "debian"}) for _ in range(2))
     assert one == two
     assert one["runDetails"]["metadata"]["startedOn"] == "2023-11-14T22:13:20Z"
+
+
+def test_all_of_a_base_is_pinned() -> None:
+    made = base.predicate(made_base(), {"ID": "debian", "VERSION_ID": "13"})
+    points = complete.points(told.read(PROVENANCE, made))
+    assert {point.state for point in points} == {"pinned"}
+    assert [point.what for point in points] == ["materials", "definition", "imgforge", "layers"]
+    made["buildDefinition"]["resolvedDependencies"][1]["digest"] = {"md5": "0" * 32}
+    points = complete.points(told.read(PROVENANCE, made))
+    assert [point.said for point in points if point.state == "open"] == ["there is no digest of it"]
+
+
+def test_the_state_of_indexes_is_told_once(make_plan: Callable[..., BuildPlan]) -> None:
+    archive = lock.Archive("trixie", "2026-11-20T00:00:00Z", "6" * 64)
+    inputs = dataclasses.replace(INPUTS, archives=(archive, archive))
+    value = build.predicate(make_plan(), inputs, engine="native", tools={"uv": "1.2"})
+    rows = [d for d in dependencies(value) if str(d["uri"]).startswith("file:dists/")]
+    assert [row["digest"] for row in rows] == [{"sha256": "6" * 64}]
+    builder = value["runDetails"]["builder"]
+    assert [row["name"] for row in builder["builderDependencies"]] == ["imgforge", "uv"]
