@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from imgforge.checks import dockerfile, drift, image, unused_ignore
+from imgforge.checks import dockerfile, drift, image, unused_ignore, vulnerabilities
 from imgforge.checks.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = tuple(
@@ -12,6 +12,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
         (
             *(check.RULE for check in image.CHECKS),
             *(check.RULE for check in drift.CHECKS),
+            *(check.RULE for check in vulnerabilities.CHECKS),
             unused_ignore.RULE,
             *dockerfile.RULES,
         ),

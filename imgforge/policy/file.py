@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imgforge import tomlfile
-from imgforge.policy import reading
+from imgforge.policy import reading, vulnerabilities
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
@@ -38,6 +38,9 @@ from imgforge.policy.keys import (
 from imgforge.severity import LEVELS, Level
 from imgforge.tomlfile import Location, Problem
 
+_OTHERS = ("ignore", "images", "vulnerabilities")
+"""What stands at the top and is read apart."""
+
 
 def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool = False) -> Policy:
     """Read the bytes of the file at ``path``, to whose folder the files it names are relative.
@@ -48,9 +51,10 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
     problems: list[Problem] = []
     value = tomlfile.parse(data, str(path))
     tables = {name: value.pop(name, None) for name in ("severity", "budget", "delegate", "bases")}
+    vulnerable = value.pop("vulnerabilities", None)
     images = reading.tables(value.pop("images", []), ("images",), problems)
     ignores = reading.tables(value.pop("ignore", []), ("ignore",), problems)
-    top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, "ignore", "images"))
+    top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, *_OTHERS))
     budget = reading.table(tables["budget"], BUDGET, ("budget",), problems)
     delegate = reading.table(tables["delegate"], DELEGATE, ("delegate",), problems)
     above = above or Policy()
@@ -71,6 +75,9 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
             delegate.get("max-days"),
         ),
         images=_images(images, path, problems, delegated=delegate.get("trust", False)),
+        vulnerabilities=vulnerabilities.read(
+            vulnerable, path.parent, above.vulnerabilities, problems
+        ),
     )
     _check_ids(policy, problems)
     if problems:
