@@ -42,11 +42,12 @@ class Component(NamedTuple):
 
     @property
     def ref(self) -> str:
-        """What it is called within one inventory: its purl, and where it lies."""
+        """What it is called within one inventory: its purl (or name and version), and its place."""
         package = self.package
+        called = package.purl or f"{package.name}@{package.version}"
         places = "\0".join((*package.paths, package.inside))
         unique = hashlib.sha256(places.encode(errors="surrogateescape")).hexdigest()[:12]
-        return f"{package.purl}#{unique}"
+        return f"{called}#{unique}"
 
 
 @dataclass(frozen=True, slots=True)
