@@ -40,6 +40,7 @@ GROUPS: Final = (
     Group("IF08", "drift", "Drift from a spec"),
     Group("IF09", "policy", "The policy itself"),
     Group("IF1", "dockerfile", "Dockerfiles"),
+    Group("IF20", "vulnerabilities", "Known vulnerabilities"),
 )
 
 _TRIVY: Final = re.compile(r"(?:avd-)?ds-?([0-9]{3,4})")

@@ -17,7 +17,7 @@ RULE: Final = Rule(
     why="An old database knows nothing of new holes, and a scan that finds nothing in it says "
     "little. Where the policy requires a scan, an old database is an error and nothing is judged; "
     "where it does not, this says so.",
-    remedy="Bring it up to date with: imgforge db import",
+    remedy="Bring it up to date with imgforge db import.",
     example="""\
 # The policy wants a database of this week:
 [vulnerabilities]

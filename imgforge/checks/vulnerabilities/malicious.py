@@ -21,7 +21,7 @@ RULE: Final = Rule(
     "already, when it was installed.",
     remedy="Take it out, and treat what ran it as compromised.",
     example="""\
-# requirements.txt misspells the name of a package, and somebody waited for that:
+# requirements.txt misspells a package, and somebody waited for that:
 reqeusts==1.0.0
 
 # Cure: the right name; and new credentials for the machine that installed it.

@@ -20,7 +20,7 @@ from imgforge.verify.conditions import findings
 from imgforge.verify.conditions.findings import WORST, Found, capped
 from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
-_WORDS: Final[Mapping[str, int]] = {
+WORDS: Final[Mapping[str, int]] = {
     "none": 0,
     "negligible": 0,
     "unimportant": 0,
@@ -72,12 +72,12 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
     )
 
 
-def _worst(words: Iterable[object], scores: Iterable[object]) -> int:
+def worst(words: Iterable[object], scores: Iterable[object]) -> int:
     """Return the worst level of the words that are known, else of the scores, else the worst."""
     known = [
         level
         for word in words
-        if isinstance(word, str) and (level := _WORDS.get(word[:20].lower())) is not None
+        if isinstance(word, str) and (level := WORDS.get(word[:20].lower())) is not None
     ]
     if known:
         return max(known)
@@ -111,7 +111,7 @@ def _rated(one: object, place: str) -> Found:
         for rating in ratings
         if isinstance(method := at(rating, "method"), str) and _counts(method)
     ]
-    return Found(_worst(words, scores), said)
+    return Found(worst(words, scores), said)
 
 
 def _counts(method: str) -> bool:
@@ -139,7 +139,7 @@ def _trivy(result: object) -> Iterator[Found]:
                 if kind == "Misconfigurations" and one.get("Status") in _HELD:
                     continue
                 called = one.get("VulnerabilityID") or one.get("ID") or one.get("RuleID")
-                level = _worst((one.get("Severity"),), _cvss(one.get("CVSS")))
+                level = worst((one.get("Severity"),), _cvss(one.get("CVSS")))
                 yield Found(level, called, one.get("PkgName"))
 
 
@@ -158,7 +158,7 @@ def _grype(result: object) -> Iterator[Found]:
         known = at(one, "vulnerability")
         cvss = at(known, "cvss")
         ratings = cvss if isinstance(cvss, list) else ()
-        level = _worst((at(known, "severity"),), (at(r, "metrics", "baseScore") for r in ratings))
+        level = worst((at(known, "severity"),), (at(r, "metrics", "baseScore") for r in ratings))
         yield Found(level, at(known, "id"), at(one, "artifact", "name"))
 
 
