@@ -151,6 +151,10 @@ def _same(
 
 def _both(one: Vulnerability, other: Foreign) -> Vulnerability:
     sources = dict.fromkeys([*one.source.split(", "), other.source])
+    if not one.rated:
+        one = dataclasses.replace(
+            one, level=other.level, rated=other.rated, score=other.score, vector=other.vector
+        )
     return dataclasses.replace(
         one,
         aliases=tuple(sorted({*one.aliases, other.id, *other.aliases} - {one.id})),

@@ -92,3 +92,15 @@ def named(entries: Sequence[Vex], files: Sequence[Path] = ()) -> tuple[Document,
     for path in files:
         found.setdefault(path.resolve(), load(path))
     return tuple(found.values())
+
+
+def attested(value: object, digest: str) -> Document:
+    """Read an OpenVEX document that is proven of an image; ``digest`` is its attestation's.
+
+    InvalidInputError if it is none: whoever signed it meant something by it.
+    """
+    place = f"attestation {digest[:19]}"
+    try:
+        return of(value, place, digest)
+    except ValueError as error:
+        raise InvalidInputError(f"the {place} is no VEX document: {error}") from error
