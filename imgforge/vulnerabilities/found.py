@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgforge.vulnerabilities.vulnerability import Vulnerability
@@ -34,10 +34,10 @@ class Matcher(Protocol):
     ) -> tuple[list[Match], list[Unmatched]]:
         """Return what hits components, and of which nothing can be said."""
 
-    def exploited(self, cves: Iterable[str]) -> set[str]:
+    def exploited(self, cves: Collection[str]) -> set[str]:
         """Return those that are exploited in the wild."""
 
-    def probabilities(self, cves: Iterable[str]) -> dict[str, float]:
+    def probabilities(self, cves: Collection[str]) -> dict[str, float]:
         """Return how probably each is exploited, as far as that is known."""
 
 

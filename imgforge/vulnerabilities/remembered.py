@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from imgforge.advisories.advisory import Match, Unmatched
@@ -46,13 +46,13 @@ class Remembered:
         for each in unmatched:
             self._known[_key(each.component, system)][1].append(each)
 
-    def exploited(self, cves: Iterable[str]) -> set[str]:
+    def exploited(self, cves: Collection[str]) -> set[str]:
         """Return those that are exploited in the wild."""
-        return self._database.exploited(tuple(cves))
+        return self._database.exploited(cves)
 
-    def probabilities(self, cves: Iterable[str]) -> dict[str, float]:
+    def probabilities(self, cves: Collection[str]) -> dict[str, float]:
         """Return how probably each is exploited, as far as that is known."""
-        return self._database.probabilities(tuple(cves))
+        return self._database.probabilities(cves)
 
 
 def _key(component: Component, system: System | None) -> Key:

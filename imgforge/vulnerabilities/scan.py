@@ -124,9 +124,9 @@ def known(database: Database) -> Knowledge:
 
 
 def demand(policy: Policy, knowledge: Knowledge) -> None:
-    """EvidenceError if a scan is required and the database is older than the policy allows."""
+    """EvidenceError if a scan is required and the database is empty or older than is allowed."""
     most = policy.vulnerabilities.max_age
-    if not policy.vulnerabilities.required or most is None:
+    if not policy.vulnerabilities.required:
         return
     if knowledge.day is None:
         raise EvidenceError(
@@ -134,7 +134,7 @@ def demand(policy: Policy, knowledge: Knowledge) -> None:
             hint="fill it from OSV's dumps: imgforge db import FILE|FOLDER|URL",
         )
     age = (policy.day - knowledge.day).days
-    if age > most:
+    if most is not None and age > most:
         raise EvidenceError(
             f"the policy requires a scan with a database of at most {most} days, and this one is "
             f"{age} days old ({knowledge.day})",
