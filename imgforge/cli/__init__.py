@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": "print the build plan and which engines can serve it",
     "render": "print the Dockerfile",
     "check": "judge images and Dockerfiles with every check",
+    "scan": "say which known vulnerabilities are in SBOMs, images and projects",
     "explain": "say why a rule matters, with an example and the cure",
     "policy": "show, sign and verify the policy that images are judged by",
     "sbom": "print an image's bill of materials",

@@ -100,9 +100,24 @@ def opened(
         yield Scanner(policy, Remembered(held), knowledge, documents)
 
 
-def reading_only(policy: Policy, files: Sequence[Path] = ()) -> Scanner:
-    """Return what asks no database: for what other scanners found alone."""
-    return Scanner(policy, None, UNASKED, vex.named(policy.vulnerabilities.vex, files))
+@contextmanager
+def demanded(
+    policy: Policy,
+    *,
+    database: Path | None = None,
+    files: Sequence[Path] = (),
+    bounded: bool = False,
+    others: bool = False,
+) -> Iterator[Scanner]:
+    """Open what scans: whoever asks for that gets it, or an error.
+
+    With ``others``, what other scanners find is enough where there is no database and the policy
+    requires none.
+    """
+    with opened(
+        policy, database=database, files=files, needed=not others, bounded=bounded
+    ) as found:
+        yield found or Scanner(policy, None, UNASKED, vex.named(policy.vulnerabilities.vex, files))
 
 
 def identity(policy: Policy, database: Path | None = None) -> str:
