@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from imgforge.advisories import ecosystems, schema, severity, versions
+from imgforge.advisories import ecosystems, schema, severity
 from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
-from imgforge.advisories.osv import Bound, bounded
+from imgforge.advisories.ecosystems import Listed
+from imgforge.advisories.hits import Hit, judge, severities_of
+from imgforge.advisories.status import Source, Status
 from imgforge.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -31,58 +30,6 @@ _AFFECTED: Final = (
 )
 _MANY: Final = 3
 """Names of advisories shown in one line."""
-
-
-class Source(NamedTuple):
-    """What was imported under one name.
-
-    ``kind`` is ``osv``, ``kev`` or ``epss``, ``digest`` of all that was read, ``signed`` who
-    signed it or how it was pinned (empty: neither), ``imported`` and ``newest`` times (RFC 3339;
-    ``newest`` of the last changed record), ``malformed`` the count of those passed over.
-    """
-
-    name: str
-    kind: str
-    digest: str
-    signed: str
-    imported: str
-    newest: str
-    records: int
-    malformed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a database has.
-
-    ``digest`` is over its content, ``size`` in bytes; ``ecosystems`` are advisories and the newest
-    change of each, ``imported`` the day of each source's last import; ``kev`` and ``epss`` are the
-    days those lists are of, empty if there is none.
-    """
-
-    path: Path
-    size: int
-    digest: str
-    ecosystems: Mapping[str, tuple[int, str]]
-    sources: tuple[Source, ...]
-    kev: str
-    epss: str
-
-    @property
-    def imported(self) -> dict[str, str]:
-        """Source → the day of its last import (``2026-01-31``)."""
-        return {source.name: source.imported[:10] for source in self.sources}
-
-    @property
-    def malformed(self) -> int:
-        """How many advisories were passed over because they could not be read."""
-        return sum(source.malformed for source in self.sources)
-
-
-class _Hit(NamedTuple):
-    fixed: str
-    severities: tuple[Severity, ...]
-    ecosystem: str
 
 
 def place(path: Path | None = None) -> Path:
@@ -116,6 +63,7 @@ class Database:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._rated: dict[str, tuple[Severity, ...]] = {}
         self._ecosystems: dict[str, int] = dict(
             self._ask(lambda db: db.execute("SELECT name, id FROM ecosystem").fetchall())
         )
@@ -152,22 +100,26 @@ class Database:
         which a component's version cannot be compared is an Unmatched, whatever else matches.
         """
         rows: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-        hits: list[tuple[Component, dict[int, _Hit]]] = []
+        hits: list[tuple[Component, dict[int, Hit]]] = []
         unmatched: list[Unmatched] = []
         for component in components:
             try:
-                listed = ecosystems.listed(component, system, self._ecosystems)
+                known = ecosystems.listed(component, system, self._ecosystems)
+                listed = self._kept(known)
             except ValueError as error:
                 unmatched.append(Unmatched(component, str(error)))
                 continue
-            found: dict[int, _Hit] = {}
+            found: dict[int, Hit] = {}
             unread: dict[str, list[int]] = {}
             for each in listed:
                 asked = each.ecosystem, each.package
                 if asked not in rows:
                     rows[asked] = self._rows(*asked)
                 if rows[asked]:
-                    _judge(each, rows[asked], found, unread)
+                    try:
+                        judge(each, rows[asked], found, unread)
+                    except (ValueError, TypeError) as error:
+                        raise self._damaged(each.package, error) from error
             if found:
                 hits.append((component, found))
             if unread:
@@ -222,11 +174,23 @@ class Database:
             epss=days["epss"],
         )
 
+    def _kept(self, listed: Sequence[Listed]) -> list[Listed]:
+        """Leave out ecosystems that the database does not have; ValueError if it has none."""
+        kept = [each for each in listed if each.ecosystem in self._ecosystems]
+        if not kept:
+            wanted = listed[0].ecosystem if listed else "its distribution's release"
+            raise ValueError(f"the database has no advisories of {wanted}")
+        return kept
+
     def _rows(self, ecosystem: str, package: str) -> list[tuple[Any, ...]]:
-        known = self._ecosystems.get(ecosystem)
-        if known is None:
-            return []
-        return self._ask(lambda db: db.execute(_AFFECTED, (known, package)).fetchall())
+        asked = self._ecosystems[ecosystem], package
+        return self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
+
+    def _damaged(self, what: str, error: Exception) -> InvalidInputError:
+        return InvalidInputError(
+            f"the advisory database {self.path} is damaged: {what!a:.200}: {error}",
+            hint=schema.REBUILD,
+        )
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -251,7 +215,16 @@ class Database:
                 found.append(Unmatched(component, f"{reason}: it may be hit by {about}"))
         return found
 
-    def _matches(self, hits: Sequence[tuple[Component, Mapping[int, _Hit]]]) -> list[Match]:
+    def _elsewhere(self, advisory: Advisory) -> tuple[Severity, ...]:
+        """Return how others rate the same vulnerability, where this advisory does not."""
+        if advisory.id not in self._rated:
+            names = sorted({*advisory.aliases, advisory.id})
+            asked = "SELECT severities FROM advisory WHERE withdrawn = 0 AND name IN (%s)"
+            found = {each for (text,) in self._in(asked, names) for each in severities_of(text)}
+            self._rated[advisory.id] = tuple(sorted(found))
+        return self._rated[advisory.id]
+
+    def _matches(self, hits: Sequence[tuple[Component, Mapping[int, Hit]]]) -> list[Match]:
         numbers = sorted({number for _, found in hits for number in found})
         asked = (
             "SELECT id, name, modified, published, aliases, summary, severities, url "
@@ -267,91 +240,31 @@ class Database:
                     continue
                 advisory = made.get((number, hit.ecosystem))
                 if advisory is None:
-                    advisory = _advisory(rows[number], hit.ecosystem, self.path)
+                    try:
+                        advisory = _advisory(rows[number], hit.ecosystem)
+                    except (ValueError, TypeError) as error:
+                        raise self._damaged(str(rows[number][0]), error) from error
                     made[number, hit.ecosystem] = advisory
                 severities = hit.severities
                 if not severity.says(severities):
                     severities = (*severities, *advisory.severities)
+                if not severity.says(severities):
+                    severities = (*severities, *self._elsewhere(advisory))
                 own.setdefault(advisory.id, Match(component, advisory, hit.fixed, severities))
             matches += [own[name] for name in sorted(own)]
         return matches
 
 
-def _judge(
-    listed: ecosystems.Listed,
-    rows: Sequence[tuple[Any, ...]],
-    found: dict[int, _Hit],
-    unread: dict[str, list[int]],
-) -> None:
-    """Say of each row whether it hits ``listed``: into ``found``, or why that is not known."""
-    rule = ecosystems.rule(listed.ecosystem) or "semver"
-    key, slip = None, ""
-    try:
-        key = versions.key(rule, listed.version)
-    except ValueError:
-        slip = f"its version {listed.version!a} is no version by the rules of {rule}"
-    for number, ranges, enumerated, cannot, severities in rows:
-        named = bool(enumerated) and listed.version in enumerated.split("\n")
-        if key is None:
-            if named:
-                found[number] = _Hit("", _severities(severities), listed.ecosystem)
-            elif ranges:
-                unread.setdefault(slip, []).append(number)
-            continue
-        bounds = _bounds(rule, ranges) if ranges else []
-        inside = [bound for bound in bounds if bound.has(key)]
-        if not inside and not named and enumerated:
-            named = _equal(rule, key, enumerated)
-        if inside or named:
-            fixed = _fixed(inside or [b for b in bounds if b.how == "<" and key < b.upper])
-            if number not in found or not found[number].fixed:
-                found[number] = _Hit(fixed, _severities(severities), listed.ecosystem)
-        elif cannot:
-            unread.setdefault(cannot, []).append(number)
-
-
-def _bounds(rule: str, ranges: str) -> list[Bound]:
-    intervals = []
-    for line in ranges.split("\n"):
-        lower, how, upper = line.split("\t")
-        intervals.append((lower, how, upper))
-    return bounded(rule, intervals)
-
-
-def _equal(rule: str, key: versions.Key, enumerated: str) -> bool:
-    for version in enumerated.split("\n"):
-        try:
-            if versions.key(rule, version) == key:
-                return True
-        except ValueError:  # as a text it was compared before
-            continue
-    return False
-
-
-def _fixed(bounds: Sequence[Bound]) -> str:
-    ends = [(bound.upper, bound.text) for bound in bounds if bound.how == "<"]
-    return min(ends, key=itemgetter(0))[1] if ends else ""
-
-
-def _severities(text: str) -> tuple[Severity, ...]:
-    return tuple(Severity(*each) for each in json.loads(text)) if text else ()
-
-
-def _advisory(row: tuple[Any, ...], ecosystem: str, path: Path) -> Advisory:
+def _advisory(row: tuple[Any, ...], ecosystem: str) -> Advisory:
     name, modified, published, aliases, summary, severities, url = row
-    try:
-        return Advisory(
-            id=name,
-            ecosystem=ecosystem,
-            aliases=tuple(aliases.split()),
-            summary=summary,
-            severities=_severities(severities),
-            published=published,
-            modified=modified,
-            url=url,
-            malicious=name.startswith("MAL-"),
-        )
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(
-            f"{path} is damaged: {name!a}: {error}", hint=schema.REBUILD
-        ) from error
+    return Advisory(
+        id=name,
+        ecosystem=ecosystem,
+        aliases=tuple(aliases.split()),
+        summary=summary,
+        severities=severities_of(severities),
+        published=published,
+        modified=modified,
+        url=url,
+        malicious=name.startswith("MAL-"),
+    )

@@ -6,8 +6,10 @@ what is wrong with a document; nothing of it is taken then.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from imgforge import strictjson
@@ -17,12 +19,16 @@ from imgforge.advisories.advisory import Severity
 LARGEST: Final = 16 << 20
 """Bytes of one advisory."""
 VALUES: Final = 2_000_000
+"""Values in one document, and versions in all its lists."""
 _LONGEST: Final = 500
 """Characters of a summary that are kept."""
 _TEXT: Final = 4096
-_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,}(?:Z|[+-][0-9]{2}:[0-9]{2})")
+TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
+"""How times are kept: they compare as texts."""
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,199}")
 _EVENTS: Final = ("introduced", "fixed", "last_affected", "limit")
+_OPENING: Final = ("introduced", "fixed", "last_affected")
+_OPEN: Final = ("fixed", "introduced", "last_affected")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SPECIFIC: Final = ("urgency", "severity", "priority")
 _PAGES: Final = ("ADVISORY", "WEB", "REPORT", "ARTICLE", "FIX")
@@ -66,8 +72,11 @@ def decode(data: bytes) -> dict[str, Any]:
     return strictjson.load_object(data)
 
 
-def read(document: Mapping[str, Any]) -> Record:
-    """Read one advisory; ValueError says what is wrong with it."""
+def read(document: Mapping[str, Any], latest: str = "9") -> Record:
+    """Read one advisory; ValueError says what is wrong with it.
+
+    Times after ``latest`` are wrong, too: they would make it count before every other one.
+    """
     name = document.get("id")
     if not isinstance(name, str) or not _ID.fullmatch(name):
         raise ValueError(f"its id is {name!a:.80}")
@@ -77,9 +86,9 @@ def read(document: Mapping[str, Any]) -> Record:
     summary = _text(document, "summary") or _first_line(_text(document, "details"))
     return Record(
         id=name,
-        modified=_time(document, "modified", needed=True),
-        published=_time(document, "published"),
-        withdrawn=_time(document, "withdrawn"),
+        modified=_time(document, "modified", latest, needed=True),
+        published=_time(document, "published", latest),
+        withdrawn=_time(document, "withdrawn", latest),
         aliases=_aliases(document),
         summary=_CONTROLS.sub(" ", summary)[:_LONGEST].strip(),
         severities=_severities(document) + _said(document, name.partition("-")[0]),
@@ -101,18 +110,37 @@ def _first_line(text: str) -> str:
     return next((line.strip() for line in text[:_TEXT].splitlines() if line.strip()), "")
 
 
-def _time(document: Mapping[str, Any], key: str, *, needed: bool = False) -> str:
+def _time(document: Mapping[str, Any], key: str, latest: str, *, needed: bool = False) -> str:
     found = _text(document, key)
     if not found and not needed:
         return ""
-    if not _TIME.fullmatch(found):
-        raise ValueError(f"{key} is {found!a:.40}, which is no time")
-    return found
+    try:
+        time = moment(found)
+    except ValueError as error:
+        raise ValueError(f"{key} is {found!a:.40}, which is no time") from error
+    if time > latest:
+        raise ValueError(f"{key} is {time}, which has not come yet")
+    return time
+
+
+def moment(text: str) -> str:
+    """Return a time (RFC 3339) in UTC, to the second; ValueError if it is none."""
+    if "T" not in text:
+        raise ValueError(text)
+    time = dt.datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(text)
+    if time.utcoffset():
+        try:
+            time = time.astimezone(dt.UTC)
+        except OverflowError as error:
+            raise ValueError(text) from error
+    return time.replace(tzinfo=None, microsecond=0).isoformat() + "Z"
 
 
 def _list(value: Mapping[str, Any], key: str) -> Sequence[Any]:
     found = value.get(key)
-    if found is None:
+    if found is None or found == "":  # YAML's nothing is a text here
         return ()
     if not isinstance(found, list):
         raise ValueError(f"{key} is no list")  # noqa: TRY004 - one error for bad input
@@ -124,7 +152,7 @@ def _tables(value: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 
 def _table(value: object, what: str) -> Mapping[str, Any]:
-    if value is None:
+    if value is None or value == "":
         return {}
     if not isinstance(value, dict):
         raise ValueError(f"{what} is no object")  # noqa: TRY004 - one error for bad input
@@ -134,9 +162,10 @@ def _table(value: object, what: str) -> Mapping[str, Any]:
 def _aliases(document: Mapping[str, Any]) -> tuple[str, ...]:
     # A distribution's advisory is about what its upstream's is about.
     names = [*_list(document, "aliases"), *_list(document, "upstream")]
-    if not all(isinstance(name, str) and _ID.fullmatch(name) for name in names):
-        raise ValueError("an alias is no identifier")
-    return tuple(sorted(set(names)))
+    if not all(isinstance(name, str) and len(name) <= _TEXT for name in names):
+        raise ValueError("an alias is no text")
+    cleaned = {re.sub(r"[^A-Za-z0-9._:+-]", "", name) for name in names}
+    return tuple(sorted(cleaned - {"", document["id"]}))
 
 
 def _severities(value: Mapping[str, Any]) -> tuple[Severity, ...]:
@@ -174,7 +203,11 @@ def _url(document: Mapping[str, Any]) -> str:
 
 def _affected(document: Mapping[str, Any]) -> list[Affected]:
     found = []
-    for each in _tables(document, "affected"):
+    tables = _tables(document, "affected")
+    # An alias of YAML's is a list again for a few bytes.
+    if sum(len(_list(each, "versions")) for each in tables) > VALUES:
+        raise ValueError(f"it lists over {VALUES} versions")
+    for each in tables:
         package = _table(each.get("package"), "package")
         if not package:  # known by its repository's commits only
             continue
@@ -235,23 +268,22 @@ def _event(value: object) -> tuple[str, str]:
 
 def _intervals(events: Sequence[tuple[str, str]], rule: str) -> list[Interval]:
     """Return what a range covers, as the schema's evaluation algorithm has it."""
-
-    def order(event: tuple[str, str]) -> tuple[int, Any]:
-        lowest = event == ("introduced", "0")
-        return (0, ()) if lowest else (1, versions.key(rule, event[1]))
-
     limits = [v for what, v in events if what == "limit" and v != "*"]
     limit = max(limits, key=lambda v: versions.key(rule, v)) if limits else ""
     found: list[Interval] = []
-    begun: str | None = None
-    first = [e for e in events if e == ("introduced", "0")]
-    others = [e for e in events if e != ("introduced", "0") and e[0] != "limit"]
-    for what, version in [*first, *sorted(others, key=lambda e: order(e)[1])]:
-        if what == "introduced":
-            begun = begun if begun is not None else "" if version == "0" else version
-        elif begun is not None:
-            found.append((begun, "<" if what == "fixed" else "<=", version))
-            begun = None
+    begun: str | None = "" if ("introduced", "0") in events else None
+    rest = [e for e in events if e != ("introduced", "0") and e[0] != "limit"]
+    rest.sort(key=lambda e: versions.key(rule, e[1]))
+    for _, same in groupby(rest, key=lambda e: versions.key(rule, e[1])):
+        # At one version: what is open ends before the next begins, and nothing ends unbegun.
+        order = _OPENING if begun is None else _OPEN
+        at = dict(reversed(list(same)))
+        for what in (each for each in order if each in at):
+            if what == "introduced":
+                begun = at[what] if begun is None else begun
+            elif begun is not None:
+                found.append((begun, "<" if what == "fixed" else "<=", at[what]))
+                begun = None
     if begun is not None:
         found.append((begun, "", ""))
     if limit:
