@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imgforge import cache, sources
+from imgforge import cache, inventory, sources
 from imgforge.analysis import analyse
 from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, run
+from imgforge.checks import vulnerabilities as known
 from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
@@ -17,6 +18,8 @@ from imgforge.policy import Policy, asked_for
 from imgforge.report import subject
 from imgforge.severity import Level
 from imgforge.sources.name import DOCKERFILE
+from imgforge.vulnerabilities import contents, scan
+from imgforge.vulnerabilities.vex.applied import Subject
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
@@ -46,6 +49,10 @@ class Request:
     spec: Path | None = None
     offline: bool = False
     anew: bool = False
+    database: Path | None = None
+    vex: tuple[Path, ...] = ()
+    bounded: bool = False
+    """Whether a policy's file bounds what flags may accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,15 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     if expected:
         tools = {tool for each in expected.values() for tool in each.tools}
         policy = asked_for(policy, tools)
-    with sources.open_source(name, say=say, offline=asked.offline) as source:
+    with (
+        scan.opened(
+            policy, database=asked.database, files=asked.vex, bounded=asked.bounded
+        ) as scanner,
+        sources.open_source(name, say=say, offline=asked.offline) as source,
+    ):
+        if scanner is None:
+            say(scan.NONE)
+        proven = contents.attested(name, policy, say, offline=asked.offline)
         images, ran, meter = [], CHECKS, Meter(say, "reading layers")
         for image in source.images(asked.platforms, say):
             facts = analyse(
@@ -102,6 +117,10 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
                 progress=meter.add,
             )
             ran = _checks(facts, asked, expected)
+            if scanner is not None:
+                about = Subject(sources.title(name), (source.digest(), facts.digest))
+                scanned = scanner.scan(inventory.of(facts), about, attested=proven)
+                ran = (*ran, *known.bound(scanned))
             images.append((facts, run(facts, policy, ran)))
         return subject.of(
             what,

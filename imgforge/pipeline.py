@@ -123,7 +123,10 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import checks, compiled, inventory
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.checks import vulnerabilities as known
     from imgforge.report import subject
+    from imgforge.vulnerabilities import built as vulnerabilities
+    from imgforge.vulnerabilities import scan
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
@@ -139,16 +142,30 @@ def _build(  # noqa: PLR0917 - what a build is made of
     built, engine, reason = _run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
-        judged = [(facts, checks.run(facts, policy)) for _, facts in images]
         inventories = [(image, inventory.of(facts)) for image, facts in images]
-        report = subject.of(plan.name, policy, images=judged, digest=built.image.digest)
+        looked = vulnerabilities.look(
+            policy, plan.name, built.image.digest, [found for _, found in inventories]
+        )
+        asked = [checks.CHECKS] * len(images)
+        if looked is not None:
+            asked = [(*checks.CHECKS, *known.bound(each)) for each in looked.scans]
+        judged = [
+            (facts, checks.run(facts, policy, ran))
+            for (_, facts), ran in zip(images, asked, strict=True)
+        ]
+        report = subject.of(
+            plan.name, policy, images=judged, asked=asked[0], digest=built.image.digest
+        )
     packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
+    if looked is None:
+        console.note(scan.NONE)
     _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
         provenance = _provenance(source, plan, content, built, engine, origin())
         files = beside.files(plan, source.dockerfile, inventories, report.findings, provenance)
         files |= {beside.file_of(kind): data for kind, data in chosen.attested}
+        files |= {vulnerabilities.FILE: looked.predicate} if looked is not None else {}
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
@@ -235,7 +252,10 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
     """Sign the image and its evidence; return the referrers and who signed."""
     from imgforge import evidence
     from imgforge.signing import choice
+    from imgforge.signing.statement import VULNERABILITIES
+    from imgforge.vulnerabilities.built import FILE
 
+    scanned = [(VULNERABILITIES, files[FILE])] if FILE in files else []
     referrers = evidence.sign(
         layout,
         image,
@@ -243,7 +263,7 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
         sealer,
         name=plan.name,
         created=plan.epoch,
-        attested=chosen.attested,
+        attested=[*chosen.attested, *scanned],
     )
     return referrers, choice.said(sealer)
 

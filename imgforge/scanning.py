@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from imgforge.checks import gate_holds
 from imgforge.errors import ImgforgeError
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from imgforge.vulnerabilities.judging import Verdict
     from imgforge.vulnerabilities.scan import Scanner
     from imgforge.vulnerabilities.scanned import Scanned
+
+_SILENCE: Final = 1.0
+"""Seconds after which it is said what is being read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,10 @@ def scan(
     """Scan each target; return how each came out, and which could not be read and why."""
     results: list[Result] = []
     failed: list[tuple[str, ImgforgeError]] = []
+    told = time.monotonic()
     for number, target in enumerate(wanted, 1):
-        if len(wanted) > 1:
+        if time.monotonic() - told > _SILENCE:
+            told = time.monotonic()
             say(f"{number} of {len(wanted)}: {target}")
         try:
             results.append(
@@ -87,27 +93,36 @@ def scan(
     return results, failed
 
 
-def _scanned(target: str, read: Contents, scanner: Scanner, asked: Request) -> Result:
+def judged(
+    called: str, read: Contents, scans: Sequence[Scanned], policy: Policy, policy_digest: str = ""
+) -> Result:
+    """Return how the scans of what was named ``called`` come out under ``policy``."""
     from imgforge.checks import vulnerabilities as checks
 
-    policy = asked.policy.about(read.title)
-    images = []
-    for inventory in read.inventories:
-        reports = [*asked.reports, *_run(read, inventory, asked)]
-        digests = tuple(d for d in (read.digest, inventory.digest) if d)
-        scanned = scanner.scan(
-            inventory, Subject(read.title, digests), reports=reports, attested=read.attested
+    images = [
+        Image(
+            scanned,
+            tuple(judging.judge(scanned.found, policy)),
+            tuple(checks.findings(scanned, policy)),
         )
-        verdicts = tuple(judging.judge(scanned.found, policy))
-        images.append(Image(scanned, verdicts, tuple(checks.findings(scanned, policy))))
-    return Result(
-        target,
-        read.title,
-        read.digest,
-        read.origin,
-        tuple(images),
-        _report(target, read.digest, images, policy, asked.policy_digest),
-    )
+        for scanned in scans
+    ]
+    report = _report(called, read.digest, images, policy, policy_digest)
+    return Result(called, read.title, read.digest, read.origin, tuple(images), report)
+
+
+def _scanned(target: str, read: Contents, scanner: Scanner, asked: Request) -> Result:
+    scans = [
+        scanner.scan(
+            inventory,
+            Subject(read.title, tuple(d for d in (read.digest, inventory.digest) if d)),
+            reports=[*asked.reports, *_run(read, inventory, asked)],
+            attested=read.attested,
+        )
+        for inventory in read.inventories
+    ]
+    policy = asked.policy.about(read.title)
+    return judged(target, read, scans, policy, asked.policy_digest)
 
 
 def _run(read: Contents, inventory: Inventory, asked: Request) -> Iterator[Foreign]:

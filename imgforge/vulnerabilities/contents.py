@@ -176,11 +176,13 @@ def _layers(name: Name, asked: Reading, say: Say) -> Contents:
             inventory.of(analyse(source.blobs, image, cache=store, whole=True, progress=meter.add))
             for image in source.images(asked.platforms, say)
         )
-        return Contents(sources.title(name), source.digest(), "its layers", found)
+        told = attested(name, asked.policy, say, offline=asked.offline)
+        return Contents(sources.title(name), source.digest(), "its layers", found, told)
 
 
 def _proven(name: Name, asked: Reading, say: Say) -> Contents:
     """Read the SBOMs that are attested of a registry's image, as policy and flags demand."""
+    from imgforge.oci.reference import Reference
     from imgforge.sbom import document
     from imgforge.signing.statement import CYCLONEDX, SPDX
     from imgforge.verify.demand import UnattestedError
@@ -203,10 +205,12 @@ def _proven(name: Name, asked: Reading, say: Say) -> Contents:
                 except ValueError as error:
                     raise EvidenceError(f"{place} cannot be read: {error}") from error
                 found.append(dataclasses.replace(inventory, digest=digest))
-        attested = _vex(name, proven, asked, say)
-        return Contents(
-            sources.title(name), proven.digest, "its attested SBOM", tuple(found), attested
-        )
+        exact = Reference.parse(name.place).with_digest(proven.digest)
+        told: tuple[Document, ...] = ()
+        if asked.policy.vulnerabilities.trusts_attested:
+            told = _vex(dataclasses.replace(name, place=str(exact)), asked, say)
+        title = sources.title(name)
+        return Contents(title, proven.digest, "its attested SBOM", tuple(found), told)
     raise EvidenceError(
         f"{name.place} has no attested SBOM: {first.message if first else ''}",
         hint="read the image itself with --layers, or attest an SBOM: imgforge attest --type spdx",
@@ -237,22 +241,40 @@ def _inquired(name: Name, kind: str, asked: Reading, say: Say) -> Verified:
 
     flags = dataclasses.replace(asked.flags, require=[kind])
     inquiry = Inquiry(asked.policy, flags, asked.platforms or None, asked.offline)
-    return inquire(name.place, inquiry, say)
+    return inquire(name.text, inquiry, say)
 
 
-def _vex(name: Name, proven: Verified, asked: Reading, say: Say) -> tuple[Document, ...]:
-    """Return the OpenVEX documents that the same signatories attest, if the policy takes those."""
-    from imgforge.oci.reference import Reference
+def attested(
+    name: Name, policy: Policy, say: Say, *, offline: bool = False
+) -> tuple[Document, ...]:
+    """Return the VEX documents that are proven of an image, if the policy takes such.
+
+    Nothing is proven of what has no place for evidence, or is not signed as the policy demands.
+    """
+    from imgforge.verify.flags import Flags
+
+    kinds = {names.REGISTRY, names.LAYOUT, names.OCI_ARCHIVE, names.PROJECT}
+    if not policy.vulnerabilities.trusts_attested or name.kind not in kinds:
+        return ()
+    if not policy.matching(sources.title(name)):
+        say("the policy takes attested VEX documents, and says of nobody that he may sign them")
+        return ()
+    try:
+        return _vex(name, Reading(policy, Flags(), offline=offline), say)
+    except EvidenceError as error:
+        say(f"no VEX document is proven of it: {error.message}")
+        return ()
+
+
+def _vex(name: Name, asked: Reading, say: Say) -> tuple[Document, ...]:
+    """Return the OpenVEX documents that the signatories who are demanded attest."""
     from imgforge.verify.demand import UnattestedError
     from imgforge.vulnerabilities import vex
 
-    if not asked.policy.vulnerabilities.trusts_attested:
-        return ()
-    exact = str(Reference.parse(name.place).with_digest(proven.digest))
     found: dict[str, Attestation] = {}
     for kind in vex.OPENVEX:
         try:
-            told = _inquired(dataclasses.replace(name, place=exact), kind, asked, say)
+            told = _inquired(name, kind, asked, say)
         except UnattestedError:
             continue
         for _, each in _each(told):
