@@ -174,6 +174,15 @@ class Database:
             epss=days["epss"],
         )
 
+    def tags(self) -> dict[str, tuple[str, str]]:
+        """Return what servers said about the version of each source, and how it was proven."""
+        rows = self._ask(lambda db: db.execute("SELECT name, tag, signed FROM source").fetchall())
+        return {name: (tag, signed) for name, tag, signed in rows}
+
+    def copy(self, to: Path) -> None:
+        """Write all of it, without gaps, to a new file; sqlite3.Error if that cannot be done."""
+        self._connection.execute("VACUUM INTO ?", (str(to),))
+
     def _kept(self, listed: Sequence[Listed]) -> list[Listed]:
         """Leave out ecosystems that the database does not have; ValueError if it has none."""
         kept = [each for each in listed if each.ecosystem in self._ecosystems]

@@ -46,6 +46,7 @@ def import_all(
     given: Sequence[Given],
     target: Path,
     *,
+    unchanged: Sequence[str] = (),
     keep: bool = False,
     skip_malformed: bool = False,
     now: dt.datetime,
@@ -53,6 +54,7 @@ def import_all(
 ) -> list[Imported]:
     """Bring sources into the database ``target``; return what came of each.
 
+    Those that are ``unchanged`` are only noted to be what they were, as of now.
     What a source no longer has is removed unless ``keep``. InvalidInputError if one cannot be read
     or has a malformed advisory (unless ``skip_malformed``: then it is counted, for good);
     EvidenceError if a digest or signature is wrong. Nothing has changed then.
@@ -62,6 +64,10 @@ def import_all(
         for each in given:
             source = _Source(connection, each, now, keep=keep, skip=skip_malformed)
             done.append(source.bring(say))
+        connection.executemany(
+            "UPDATE source SET imported = ? WHERE name = ?",
+            ((now.strftime(osv.TIME), name) for name in unchanged),
+        )
         say("finishing")
         finish(connection)
     return done

@@ -21,21 +21,32 @@ from imgforge.errors import InvalidInputError
 
 @contextlib.contextmanager
 def changed(target: Path, say: Say) -> Iterator[sqlite3.Connection]:
-    """Hold the lock, open a copy of ``target`` to be changed, and let it take its place at last."""
+    """Open a copy of ``target`` to be changed, or an empty one, and let it take its place at last.
+
+    InvalidInputError if that cannot be written, or ``target`` is no such database.
+    """
+    with replaced(target, say) as new:
+        try:
+            with contextlib.closing(_copied(target, new)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise InvalidInputError(f"cannot write {target}: {error}") from error
+
+
+@contextlib.contextmanager
+def replaced(target: Path, say: Say) -> Iterator[Path]:
+    """Give a path for a new file, which takes the place of ``target`` if nothing fails.
+
+    InvalidInputError if that cannot be written.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _alone(target, say):
             new = target.with_name(f".new-{target.name}")
             new.unlink(missing_ok=True)
             try:
-                connection = _copied(target, new)
-                try:
-                    yield connection
-                finally:
-                    connection.close()
+                yield new
                 _placed(new, target)
-            except sqlite3.Error as error:
-                raise InvalidInputError(f"cannot write {target}: {error}") from error
             finally:
                 new.unlink(missing_ok=True)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ class Source(NamedTuple):
     newest: str
     records: int
     malformed: int
+
+    def age(self, today: dt.date) -> int:
+        """Return the days since it was imported, or was last found unchanged."""
+        return (today - dt.date.fromisoformat(self.imported[:10])).days
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ COMMANDS = {
     "explain": "say why a rule matters, with an example and the cure",
     "policy": "show, sign and verify the policy that images are judged by",
     "sbom": "print an image's bill of materials",
+    "db": "import known vulnerabilities, and say how old they are",
     "key": "make and show signing keys",
     "sign": "sign a finished image, with a key or as an identity",
     "attest": "sign a statement about a finished image, such as an SBOM or a report",
