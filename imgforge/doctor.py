@@ -105,7 +105,8 @@ def _malware() -> Fact:
 
 
 def _advisories() -> Fact:
-    from imgforge.advisories.database import open_database, place
+    from imgforge.advisories.database import open_database
+    from imgforge.advisories.whereabouts import place
 
     try:
         if not place().is_file():

@@ -1,9 +1,9 @@
 """Whether the stored build still is what a new one would make: one key over all that decides it.
 
 The key covers spec, lock, policy, stack, context, options, the day, what is known of malware and
-of vulnerabilities, and imgforge's own code. When it holds, the stored evidence and every blob are verified again, so an
-answer from here proves as much as a build does. A record that was not written here, but came with a
-checkout, proves nothing: its writer knew all that the key covers.
+of vulnerabilities, and imgforge's own code. When it holds, the stored evidence and every blob are
+verified again, so an answer from here proves as much as a build does. A record that was not written
+here, but came with a checkout, proves nothing: its writer knew all that the key covers.
 """
 
 from __future__ import annotations
@@ -103,11 +103,13 @@ def unchanged(
 
 def _advisories() -> str:
     """Return what changes with the database of advisories; empty if there is none."""
-    from imgforge.advisories import database
+    from imgforge.advisories import whereabouts
 
-    if not database.place().exists():
+    if not whereabouts.place().exists():
         return ""
-    with database.open_database() as held:
+    from imgforge.advisories.database import open_database
+
+    with open_database() as held:
         return held.identity
 
 

@@ -18,7 +18,7 @@ from imgforge.policy import Policy, asked_for
 from imgforge.report import subject
 from imgforge.severity import Level
 from imgforge.sources.name import DOCKERFILE
-from imgforge.vulnerabilities import contents, scan
+from imgforge.vulnerabilities import scan
 from imgforge.vulnerabilities.vex.applied import Subject
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from imgforge.checks.profiles import Profile
     from imgforge.oci.types import Platform
     from imgforge.report.subject import Report
+    from imgforge.sources.name import Name
+    from imgforge.vulnerabilities.vex.said import Document
 
 HERE: Final = "."
 """The folder in which the user is: a report calls what lies there by the image's own name."""
@@ -105,7 +107,7 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     ):
         if scanner is None:
             say(scan.NONE)
-        proven = contents.attested(name, policy, say, offline=asked.offline)
+        proven = _proven(name, policy, say, offline=asked.offline)
         images, ran, meter = [], CHECKS, Meter(say, "reading layers")
         for image in source.images(asked.platforms, say):
             facts = analyse(
@@ -131,6 +133,14 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
             policy_digest=asked.policy_digest,
             profile=asked.profile,
         )
+
+
+def _proven(name: Name, policy: Policy, say: Say, *, offline: bool) -> tuple[Document, ...]:
+    if not policy.vulnerabilities.trusts_attested:
+        return ()
+    from imgforge.vulnerabilities import contents
+
+    return contents.attested(name, policy, say, offline=offline)
 
 
 def _dockerfile(path: Path, policy: Policy, say: Say) -> list[Finding]:

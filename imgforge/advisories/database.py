@@ -13,6 +13,7 @@ from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
 from imgforge.advisories.ecosystems import Listed
 from imgforge.advisories.hits import Hit, judge, severities_of
 from imgforge.advisories.status import Source, Status
+from imgforge.advisories.whereabouts import place
 from imgforge.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-FILE: Final = "advisories.sqlite"
 _CHUNK: Final = 500
 """Values asked for at once; SQLite takes some thousands."""
 
@@ -30,16 +30,6 @@ _AFFECTED: Final = (
 )
 _MANY: Final = 3
 """Names of advisories shown in one line."""
-
-
-def place(path: Path | None = None) -> Path:
-    """Return where the database is: ``path``, ``IMGFORGE_DB``, the settings', the cache's."""
-    if path is not None:
-        return path
-    from imgforge import cache, settings
-
-    named = settings.load().advisories.database
-    return Path(named) if named else cache.directory("advisories") / FILE
 
 
 def open_database(path: Path | None = None) -> Database:

@@ -118,8 +118,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
 def bring(wish: Wish, given: argparse.Namespace, console: Console) -> int:
     """Import what is wished for; tell of each source, print the database's digest."""
-    from imgforge.advisories.database import open_database, place
+    from imgforge.advisories.database import open_database
     from imgforge.advisories.update import bring as imported
+    from imgforge.advisories.whereabouts import place
 
     target = place(given.db)
     with console.step("import advisories") as say:

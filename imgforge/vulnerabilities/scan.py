@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.policy.vulnerabilities import may_accept
-from imgforge.vulnerabilities import vex
-from imgforge.vulnerabilities.adapters import joined
 from imgforge.vulnerabilities.found import Found, Matcher, found, ordered
 from imgforge.vulnerabilities.remembered import Remembered
 from imgforge.vulnerabilities.scanned import UNASKED, Knowledge, Scanned
@@ -58,6 +56,8 @@ class Scanner:
         known = Found((), ()) if self.matcher is None else found(inventory, self.matcher)
         all_found = known.vulnerabilities
         if reports:
+            from imgforge.vulnerabilities.adapters.foreign import joined
+
             all_found = ordered(joined(all_found, reports, inventory))
         told, documents = apply(
             all_found, (*self.documents, *attested), inventory, subject, self.policy.day
@@ -90,10 +90,10 @@ def opened(
                 'let it delegate: checks = ["IF200"] in [delegate]',
             )
     held = _database(policy, database, needed=needed)
-    documents = vex.named(policy.vulnerabilities.vex, files) if held is not None else ()
     if held is None:
         yield None
         return
+    documents = _documents(policy, files)
     with held:
         knowledge = known(held)
         demand(policy, knowledge)
@@ -117,7 +117,7 @@ def demanded(
     with opened(
         policy, database=database, files=files, needed=not others, bounded=bounded
     ) as found:
-        yield found or Scanner(policy, None, UNASKED, vex.named(policy.vulnerabilities.vex, files))
+        yield found or Scanner(policy, None, UNASKED, _documents(policy, files))
 
 
 def identity(policy: Policy, database: Path | None = None) -> str:
@@ -157,19 +157,30 @@ def demand(policy: Policy, knowledge: Knowledge) -> None:
         )
 
 
-def _database(policy: Policy, path: Path | None, *, needed: bool) -> Database | None:
-    from imgforge.advisories import database
+def _documents(policy: Policy, files: Sequence[Path]) -> tuple[Document, ...]:
+    if not policy.vulnerabilities.vex and not files:
+        return ()
+    from imgforge.vulnerabilities import vex
 
-    if database.place(path).exists() or needed or path is not None:
+    return vex.named(policy.vulnerabilities.vex, files)
+
+
+def _database(policy: Policy, path: Path | None, *, needed: bool) -> Database | None:
+    from imgforge.advisories import whereabouts
+
+    place = whereabouts.place(path)
+    if place.exists() or needed or path is not None:
+        from imgforge.advisories.database import open_database
+
         try:
-            return database.open_database(path)
+            return open_database(place)
         except InvalidInputError as error:
             if not policy.vulnerabilities.required:
                 raise
             raise _required(error.message, error.hint) from error
     if policy.vulnerabilities.required:
         raise _required(
-            f"there is no advisory database at {database.place(path)}",
+            f"there is no advisory database at {place}",
             "make one from OSV's dumps: imgforge db import FILE|FOLDER|URL",
         )
     return None

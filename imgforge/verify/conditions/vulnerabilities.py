@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from imgforge.severity import LEVELS
 from imgforge.signing.statement import VULNERABILITIES
 from imgforge.verify.conditions import findings
 from imgforge.verify.conditions.findings import WORST, Found, capped
@@ -64,6 +65,8 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
         return list(_grype(result))
     if isinstance(at(result, "runs"), list):
         return list(_sarif(result))
+    if at(result, "tool", "name") == "imgforge" and isinstance(at(result, "targets"), list):
+        return list(_own(result, today))
     if isinstance(at(result, "findings"), list):
         return findings.found(result, today)
     raise Unreadable(
@@ -117,6 +120,28 @@ def _rated(one: object, place: str) -> Found:
 def _counts(method: str) -> bool:
     """Whether a number of this method is a CVSS score; EPSS' say something else."""
     return any(word in method[:100].lower() for word in ("cvss", "nvd"))
+
+
+def _own(result: object, today: dt.date) -> Iterator[Found]:
+    """Read what ``imgforge scan`` writes. What a VEX statement or a policy excuses does not count.
+
+    A policy's word counts until its day; one without a day counts for whoever built, not here.
+    """
+    number = 0
+    for target in capped(items(result, "targets"), "targets"):
+        for image in capped(items(target, "images"), "images"):
+            for one in capped(items(image, "vulnerabilities"), "vulnerabilities"):
+                number += 1
+                level = at(one, "judged")
+                if not isinstance(level, str) or level not in LEVELS:
+                    place = f"scanner.result: vulnerability {number}"
+                    raise Unreadable(f"{place}: {shown(level)} is no severity")
+                said = at(one, "vex", "status")
+                excused = at(one, "excused")
+                by_vex = excused is not None and said in {"not_affected", "fixed"}
+                until = at(excused, "until")
+                if not by_vex and not findings.holds(until, today):
+                    yield Found(LEVELS.index(level), at(one, "id"), at(one, "purl"))
 
 
 def _trivy(result: object) -> Iterator[Found]:
