@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,7 +36,7 @@ class Entries:
     def know(self, ref: str) -> None:
         """UnfitError if an identifier is used twice."""
         if ref in self.known:
-            raise UnfitError(f"the identifier {ref[:80]!a} is used twice")
+            raise UnfitError(f"there is the identifier {ref[:80]!a} a second time")
         self.known.add(ref)
 
 
@@ -83,27 +83,30 @@ def inventory(entries: Entries, whole: About) -> Inventory:
     Entries of one purl (or name and version) at the same places are one component, which needs what
     any of them needs. What a document says needs something that it does not list, needs nothing.
     """
-    listed = entries.components
-    joined: dict[str, Component] = {}
-    for ref, component in listed.items():
-        own = component.ref
-        needs = {listed[need].ref for need in entries.needs.get(ref, ()) if need in listed} - {own}
-        before = joined.get(own)
-        joined[own] = component._replace(
-            scope=entries.scopes.get(ref, component.scope),
-            needs=tuple(sorted(needs.union(before.needs if before else ()))),
-        )
-    components = [joined[ref] for ref in sorted(joined)]
-    tools = {tool.ref: tool for tool in entries.tools.values()}
+    components = _joined(entries.components, entries)
     return Inventory(
         digest=whole.digest,
         platform=whole.platform,
         system=entries.systems[0] if entries.systems else system(c.package for c in components),
         layers=whole.layers,
-        components=tuple(components),
-        tools=tuple(tools[ref] for ref in sorted(tools)),
+        components=components,
+        tools=_joined(entries.tools, entries),
         files=tuple(sorted(entries.files)),
     )
+
+
+def _joined(listed: Mapping[str, Component], entries: Entries) -> tuple[Component, ...]:
+    refs = {ref: component.ref for ref, component in listed.items()}
+    joined: dict[str, Component] = {}
+    for ref, component in listed.items():
+        own = refs[ref]
+        needs = {refs[need] for need in entries.needs.get(ref, ()) if need in refs} - {own}
+        before = joined.get(own)
+        joined[own] = component._replace(
+            scope=entries.scopes.get(ref, component.scope),
+            needs=tuple(sorted(needs.union(before.needs if before else ()))),
+        )
+    return tuple(joined[ref] for ref in sorted(joined))
 
 
 def system(packages: Iterable[Package]) -> System | None:
@@ -130,6 +133,6 @@ def is_image(purl: str) -> bool:
     return not purl or purl.lower().startswith(("pkg:oci/", "pkg:docker/"))
 
 
-def digests(pairs: Iterator[tuple[str, str]]) -> tuple[str, ...]:
+def digests(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return hashes (algorithm as either format spells it, value) as ``sha256:<hex>``."""
     return tuple(f"{alg.replace('-', '').lower()}:{value.lower()}" for alg, value in pairs)

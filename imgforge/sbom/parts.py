@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from imgforge import __version__
 from imgforge.analysis.facts import Package
 from imgforge.inventory import Inventory
+from imgforge.sbom.purls import SYSTEMS
 
 TOOL: Final = "imgforge"
 VERSION: Final = __version__
-LAYER: Final = "imgforge:layer"
-"""The property or annotation that names the layer which brought a package."""
-
+TOOL_PURL: Final = "build-tool-purl"
+"""SPDX's type of reference for the purl of what built the image and is not in it."""
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:imgforge:sbom")
 _ADDRESS: Final = re.compile(r"\s*\"?(?P<name>[^<\"]*?)\"?\s*<(?P<mail>[^<>\s]+@[^<>\s]+)>")
 _GROUP: Final = re.compile(
@@ -50,12 +52,36 @@ _ALIASES: Final = {
 }
 
 
+_REGISTRIES: Final = {
+    "cargo": "crates.io",
+    "composer": "packagist.org",
+    "gem": "rubygems.org",
+    "golang": "proxy.golang.org",
+    "maven": "repo.maven.apache.org",
+    "npm": "registry.npmjs.org",
+    "nuget": "nuget.org",
+    "pypi": "pypi.org",
+}
+"""Where a package of a type is from if its purl names no other place (purl-spec, PURL-TYPES)."""
+
+
 class Supplier(NamedTuple):
     """Who supplies a package: ``organisation`` is a guess from the name."""
 
     name: str
     mail: str
     organisation: bool
+
+    @property
+    def said(self) -> str:
+        """What a reader of the document makes of it."""
+        if self.mail and self.mail != self.name:
+            return f"{self.name} <{self.mail}>"
+        return self.name
+
+
+SuppliedBy = Callable[[Package], Supplier | None]
+"""Says who supplies a package of one image: :func:`supplied` for that image."""
 
 
 def text(value: str) -> str:
@@ -64,9 +90,10 @@ def text(value: str) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-def document_uuid(kind: str, image: Inventory, name: str, created: int) -> uuid.UUID:
-    """Return the identifier of the one document of this kind, image, name and time."""
-    return uuid.uuid5(_NAMESPACE, f"{kind}\n{VERSION}\n{image.digest}\n{name}\n{created}")
+def document_uuid(kind: str, content: str, name: str, created: int) -> uuid.UUID:
+    """Return the identifier of the one document of this kind, content, name and time."""
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    return uuid.uuid5(_NAMESPACE, f"{kind}\n{VERSION}\n{digest}\n{text(name)}\n{created}")
 
 
 def timestamp(created: int) -> str:
@@ -101,3 +128,27 @@ def supplier(package: Package) -> Supplier | None:
         name, mail = "", said.split(",")[0].strip()
     name = name or mail
     return Supplier(name, mail, _GROUP.search(name) is not None) if name else None
+
+
+def publisher(name: str) -> Supplier | None:
+    """Return who publishes an image: what its repository's name has before the last ``/``."""
+    place = text(name).rpartition("/")[0].strip("/")
+    return Supplier(place, "", organisation=True) if place else None
+
+
+def supplied(package: Package, distribution: str, whole: Supplier | None) -> Supplier | None:
+    """Return who supplies a package: NTIA's "supplier name".
+
+    That is whom the package's metadata names. If it names nobody, what it is known to come from:
+    the distribution, the namespace under which it is published, the registry that a purl of its
+    type means (SPDX 2.3, 7.5: "the actual distribution source"); else the image itself, whose
+    publisher is ``whole``.
+    """
+    found = supplier(package)
+    if found is not None:
+        return found
+    if package.ecosystem in SYSTEMS:
+        place = distribution
+    else:
+        place = package.namespace or _REGISTRIES.get(package.ecosystem, "")
+    return Supplier(text(place), "", organisation=True) if place else whole

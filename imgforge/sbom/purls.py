@@ -60,7 +60,7 @@ class Purl(NamedTuple):
         return System(self.namespace, "", codename) if self.namespace else None
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 12)
 def parse(purl: str) -> Purl:
     """Return the parts of a package URL; ValueError if it is none."""
     found = _PURL.fullmatch(purl)

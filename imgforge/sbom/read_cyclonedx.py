@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Final
 
 from imgforge.inventory import Component, System
@@ -35,11 +36,8 @@ def read(value: Object) -> Read:
     if root and not gathered.is_image(text(root, "purl")):
         _take(root, entries)
     _walk(value, entries)
-    for number, formula in enumerate(items(value, "formulation")):
-        if not isinstance(formula, dict):
-            raise UnfitError(f"formulation[{number}]: there is no object")
-        for tool in fields.each(formula, "components", _component):
-            entries.tools[f"{number} {tool.ref}"] = tool
+    for _ in fields.each(value, "formulation", partial(_built, entries=entries)):
+        pass
     for ref, needs in fields.each(value, "dependencies", _edges):
         entries.needs.setdefault(ref, set()).update(needs)
     created = fields.time(text(metadata, "timestamp"), "metadata.timestamp")
@@ -66,6 +64,19 @@ def _walk(value: Object, entries: Entries) -> None:
             raise UnfitError(f"components: there are over {fields.MAX_LISTED} entries")
 
 
+def _built(formula: Object, entries: Entries) -> None:
+    """Take what built the image (or what is known of that)."""
+
+    def take(one: Object) -> None:
+        ref = text(one, "bom-ref")
+        if ref:
+            entries.know(ref)
+        entries.tools[ref or f" {len(entries.tools)}"] = _component(one)
+
+    for _ in fields.each(formula, "components", take):
+        pass
+
+
 def _take(one: Object, entries: Entries) -> None:
     ref = text(one, "bom-ref")
     if ref:
@@ -89,10 +100,9 @@ def _is_package(kind: str, purl: str, said: notes.Notes) -> bool:
 
 
 def _component(one: Object, said: notes.Notes | None = None) -> Component:
-    group, name = text(one, "group"), named(one, "name")
-    package = notes.package(
-        text(one, "purl"), f"{group}/{name}" if group else name, text(one, "version")
-    )
+    purl, group, name = text(one, "purl"), text(one, "group"), named(one, "name")
+    called = f"{group}/{name}" if group and not purl else name
+    package = notes.package(purl, called, text(one, "version"))
     cpe = text(one, "cpe")
     package = package._replace(
         licence=_licence(one),
@@ -147,17 +157,11 @@ def _supplier(one: Object) -> str:
 
 
 def _hashes(one: Object) -> tuple[str, ...]:
-    if "hashes" not in one:
-        return ()
-    pairs = fields.each(one, "hashes", lambda each: (named(each, "alg"), named(each, "content")))
-    return gathered.digests(pairs)
+    return gathered.digests(fields.pairs(one, "hashes", "alg", "content"))
 
 
 def _notes(one: Object) -> notes.Notes:
-    if "properties" not in one:
-        return {}
-    pairs = fields.each(one, "properties", lambda each: (text(each, "name"), text(each, "value")))
-    return gathered.grouped(pairs)
+    return gathered.grouped(fields.pairs(one, "properties", "name", "value"))
 
 
 def _edges(one: Object) -> tuple[str, list[str]]:

@@ -7,16 +7,20 @@ from typing import Final, NamedTuple
 
 from imgforge.inventory import Component, System
 from imgforge.sbom import fields, gathered, notes
-from imgforge.sbom.fields import Object, UnfitError, below, items, named, text
+from imgforge.sbom.fields import Object, UnfitError, below, named, text
 from imgforge.sbom.gathered import Entries, Read
+from imgforge.sbom.parts import TOOL_PURL
 
 _NAME: Final = "SPDX"
 _VERSION: Final = re.compile(r"SPDX-(2\.[0-9])")
 _NO_PACKAGE: Final = frozenset(
-    {"CONTAINER", "OPERATING-SYSTEM", "FILE", "SOURCE", "ARCHIVE", "DEVICE", "FIRMWARE"}
+    {"CONTAINER", "OPERATING_SYSTEM", "FILE", "SOURCE", "ARCHIVE", "DEVICE", "FIRMWARE"}
 )
 """Purposes that are listed beside packages, if they have no purl."""
+_SOURCE: Final = "built package from: "
+"""Trivy's, and ours."""
 _NOTHING: Final = frozenset({"NOASSERTION", "NONE"})
+_CPES: Final = frozenset({"cpe22Type", "cpe23Type"})
 _WHO: Final = re.compile(r"(?:Person|Organization): *(?P<name>.*?)(?: *\((?P<mail>[^()]*)\))?")
 _NEEDED: Final = frozenset(
     {
@@ -65,9 +69,10 @@ def read(value: Object) -> Read:
 
 
 def _take(one: Object, ref: str, purl: str, entries: Entries, *, tool: bool) -> None:
-    purpose = text(one, "primaryPackagePurpose")
+    # The specification's text has a hyphen in OPERATING-SYSTEM, its schema has none.
+    purpose = text(one, "primaryPackagePurpose").replace("-", "_")
     noted = _notes(one)
-    if purpose == "OPERATING-SYSTEM" and not purl:
+    if purpose == "OPERATING_SYSTEM" and not purl:
         version = text(one, "versionInfo")
         entries.systems.append(System(named(one, "name"), version, notes.one(noted, "codename")))
     elif purpose == "FILE" and not purl:
@@ -87,15 +92,12 @@ def _is_package(purpose: str, purl: str, noted: notes.Notes) -> bool:
 
 def _component(one: Object, purl: str, noted: notes.Notes) -> Component:
     package = notes.package(purl, named(one, "name"), text(one, "versionInfo"))
+    references = fields.pairs(one, "externalRefs", "referenceType", "referenceLocator")
     package = package._replace(
         licence=_licence(one),
         supplier=_supplier(one),
         hashes=_checksums(one),
-        cpes=tuple(
-            named(ref, "referenceLocator")
-            for ref in items(one, "externalRefs")
-            if ref["referenceType"] in {"cpe23Type", "cpe22Type"}
-        ),
+        cpes=tuple(locator for kind, locator in references if kind in _CPES),
     )
     return notes.component(package, noted)
 
@@ -122,15 +124,11 @@ def _relation(one: Object) -> _Relation:
 
 def _purl(one: Object) -> str:
     """Return the package's purl; two that differ are an error."""
-    found = fields.each(one, "externalRefs", _reference)
-    purls = {locator for kind, locator in found if kind == "purl"}
+    found = fields.pairs(one, "externalRefs", "referenceType", "referenceLocator")
+    purls = {locator for kind, locator in found if kind in {"purl", TOOL_PURL}}
     if len(purls) > 1:
         raise UnfitError("externalRefs: there are several package URLs")
     return next(iter(purls), "")
-
-
-def _reference(one: Object) -> tuple[str, str]:
-    return named(one, "referenceType"), named(one, "referenceLocator")
 
 
 def _licence(one: Object) -> str:
@@ -151,17 +149,17 @@ def _supplier(one: Object) -> str:
 
 
 def _checksums(one: Object) -> tuple[str, ...]:
-    if "checksums" not in one:
-        return ()
-    pairs = fields.each(
-        one, "checksums", lambda each: (named(each, "algorithm"), named(each, "checksumValue"))
-    )
-    return gathered.digests(pairs)
+    return gathered.digests(fields.pairs(one, "checksums", "algorithm", "checksumValue"))
 
 
 def _notes(one: Object) -> notes.Notes:
-    if "annotations" not in one and "attributionTexts" not in one:
-        return {}
-    comments = [*fields.each(one, "annotations", lambda each: text(each, "comment"))]
-    comments += fields.texts(one, "attributionTexts")
-    return gathered.grouped(pair for comment in comments for pair in notes.from_lines(comment))
+    pairs = []
+    source = text(one, "sourceInfo")
+    if source.startswith(_SOURCE):
+        name, _, version = source.removeprefix(_SOURCE).partition(" ")
+        pairs += [(f"{notes.TRIVY}SrcName", name), (f"{notes.TRIVY}SrcVersion", version)]
+    for comment in fields.each(one, "annotations", lambda each: text(each, "comment")):
+        pairs += notes.from_lines(comment)
+    for comment in fields.texts(one, "attributionTexts"):
+        pairs += notes.from_lines(comment)
+    return gathered.grouped(pairs)

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from imgforge.oci.layout import CorruptLayoutError, references
 from imgforge.oci.types import is_digest
+from imgforge.sbom import purls
 from imgforge.signing.statement import CYCLONEDX, SPDX
 from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
@@ -25,15 +26,20 @@ if TYPE_CHECKING:
 
 MAX_LISTED: Final = 500_000
 _NAMED: Final = 5
-_PURL: Final = re.compile(
-    r"pkg:/*(?P<type>[A-Za-z][A-Za-z0-9.+-]*)/(?P<path>@?[^@/?#]+/[^@?#]+|[^@?#]+)"
-    r"(?:@(?P<version>[^?#]*))?(?:\?(?P<query>[^#]*))?(?:#.*)?"
-)
 _FOLDED: Final = frozenset({"deb", "apk", "rpm", "github", "bitbucket", "composer", "oci"})
 """Types whose namespace and name have no case (purl-spec, PURL-TYPES)."""
 _NO_PACKAGE: Final = frozenset(
     {
-        *("CONTAINER", "OPERATING-SYSTEM", "FILE", "SOURCE", "ARCHIVE", "DEVICE", "FIRMWARE"),
+        *(
+            "CONTAINER",
+            "OPERATING-SYSTEM",
+            "OPERATING_SYSTEM",
+            "FILE",
+            "SOURCE",
+            "ARCHIVE",
+            "DEVICE",
+            "FIRMWARE",
+        ),
         *("container", "operating-system", "file", "platform", "device", "firmware", "data"),
         *("operatingSystem", "archive", "source"),
     }
@@ -83,21 +89,12 @@ def reasons(attested: Attested, predicate: object, subject: Judged) -> Iterator[
 
 def normal(purl: str) -> Purl:
     """Return a package URL for comparison; ValueError if it is none."""
-    found = _PURL.fullmatch(purl)
-    if found is None:
-        raise ValueError("it is no package URL")
-    kind = found["type"].lower()
-    namespace, _, name = unquote(found["path"].strip("/")).rpartition("/")
-    version = unquote(found["version"] or "")
-    if not name:
-        raise ValueError("it names no package")
+    said = purls.parse(purl)
+    kind, namespace, name, version = said.kind, said.namespace, said.name, said.full_version
     if kind in _FOLDED:
         namespace, name = namespace.lower(), name.lower()
     elif kind == "pypi":
         name = re.sub(r"[-_.]+", "-", name).lower()
-    epoch = re.search(r"(?:^|&)epoch=([0-9]+)(?:&|$)", found["query"] or "")
-    if epoch and kind in {"deb", "rpm"} and ":" not in version:
-        version = f"{epoch[1]}:{version}"
     if kind in {"deb", "rpm"}:
         version = version.removeprefix("0:")
     return kind, namespace, name, version
@@ -184,12 +181,17 @@ def _spdx(value: object) -> list[_Listed]:
     if not re.fullmatch(r"SPDX-2\.[0-9]", version):
         raise Unreadable(f"spdxVersion: {shown(version)} is not read")
     described = {one for one in _list(value, "documentDescribes") if isinstance(one, str)}
+    tools: set[str] = set()
     for relation in _list(value, "relationships"):
         if at(relation, "relationshipType") == "DESCRIBES":
             described.add(word(relation, "relatedSpdxElement"))
+        elif at(relation, "relationshipType") == "BUILD_TOOL_OF":
+            tools.add(word(relation, "spdxElementId"))
     out = []
     for index, one in enumerate(_bounded(items(value, "packages"))):
         place = f"packages[{index}]"
+        if word(one, "SPDXID") in tools:
+            continue  # said to be no part of the image, so what is part of it is lacking
         digests = [
             f"sha256:{word(sum_, 'checksumValue')}"
             for sum_ in _list(one, "checksums")

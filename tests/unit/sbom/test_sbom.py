@@ -103,7 +103,12 @@ def test_spdx_has_the_minimum_elements(image: Inventory) -> None:
     maintainers = "Organization: GNU Libc Maintainers (debian-glibc@lists.debian.org)"
     assert libc["supplier"] == maintainers
     assert libc["versionInfo"] == "2.41-12"
-    assert libc["annotations"][0]["comment"] == f"imgforge:layer={image.layers[0]}"
+    said = libc["annotations"][0]["comment"].split("\n")
+    assert said == [
+        f"imgforge:layer={image.layers[0]}",
+        "imgforge:location=/var/lib/dpkg/status",
+        "imgforge:source=glibc",
+    ]
     assert all(package["supplier"] for package in packages.values())
 
 
@@ -129,8 +134,8 @@ def test_licences_are_expressions_only_where_they_are_valid(image: Inventory) ->
     assert said["p2"] == ("NOASSERTION", None)
     components = json.loads(cyclonedx.render(image, name=NAME, created=CREATED))["components"]
     named = {c["name"]: c.get("licenses") for c in components}
-    assert named["p0"] == [{"expression": "MIT OR Apache-2.0"}]
-    assert named["p1"] == [{"license": {"name": "Our own terms"}}]
+    assert named["p0"] == [{"expression": "MIT OR Apache-2.0", "acknowledgement": "declared"}]
+    assert named["p1"] == [{"license": {"name": "Our own terms", "acknowledgement": "declared"}}]
     assert named["p2"] is None
 
 
