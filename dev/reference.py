@@ -43,7 +43,7 @@ def main() -> int:
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
     from imgforge.policy import keys
-    from imgforge.report import as_json
+    from imgforge.report import as_json, scan_json
     from imgforge.spec import json_schema
     from imgforge.verify import answer
 
@@ -56,6 +56,7 @@ def pages() -> dict[str, str]:
         **check_pages(),
         "findings.schema.json": json.dumps(as_json.json_schema(), indent=2) + "\n",
         "verification.schema.json": json.dumps(answer.json_schema(), indent=2) + "\n",
+        "scan.schema.json": json.dumps(scan_json.json_schema(), indent=2) + "\n",
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),

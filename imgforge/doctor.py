@@ -37,6 +37,7 @@ def examine() -> list[Fact]:
         _sources(),
         _policy(),
         _malware(),
+        _advisories(),
         *_engine(),
         _program("hadolint", "what it says of Dockerfiles' style is left out", "optional"),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
@@ -101,6 +102,26 @@ def _malware() -> Fact:
     except ImgforgeError as error:
         return Fact("malware", ok=False, detail=error.message, hint=error.hint or "", needed=True)
     return Fact("malware", ok=True, detail=", ".join(engines), needed=True)
+
+
+def _advisories() -> Fact:
+    from imgforge.advisories.database import open_database
+    from imgforge.advisories.whereabouts import place
+
+    try:
+        if not place().is_file():
+            detail = f"no database at {place()}; nothing can be scanned for vulnerabilities"
+            return Fact("advisories", ok=False, detail=detail, hint="imgforge db import")
+        with open_database() as database:
+            status = database.status()
+    except ImgforgeError as error:
+        return Fact("advisories", ok=False, detail=error.message, hint=error.hint or "")
+    oldest = min(status.imported.values(), default="never")
+    return Fact(
+        "advisories",
+        ok=True,
+        detail=f"{len(status.ecosystems)} ecosystems, oldest source of {oldest}, {status.path}",
+    )
 
 
 def _engine() -> list[Fact]:

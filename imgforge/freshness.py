@@ -1,9 +1,9 @@
 """Whether the stored build still is what a new one would make: one key over all that decides it.
 
-The key covers spec, lock, policy, stack, context, options, the day, what is known of malware, and
-imgforge's own code. When it holds, the stored evidence and every blob are verified again, so an
-answer from here proves as much as a build does. A record that was not written here, but came with a
-checkout, proves nothing: its writer knew all that the key covers.
+The key covers spec, lock, policy, stack, context, options, the day, what is known of malware and
+of vulnerabilities, and imgforge's own code. When it holds, the stored evidence and every blob are
+verified again, so an answer from here proves as much as a build does. A record that was not written
+here, but came with a checkout, proves nothing: its writer knew all that the key covers.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         "policy": [sha256(data) for data in _policy(asked.policy)],
         # Support ends, exceptions and budgets run out: what passed yesterday need not pass today.
         "day": _today(),
+        "advisories": _advisories(),
         "malware": malware.scanner(cache.directory("analysis")).identity,
         "engine": asked.engine,
         "epoch": asked.epoch,
@@ -102,6 +103,18 @@ def unchanged(
     return record, content
 
 
+def _advisories() -> str:
+    """Return what changes with the database of advisories; empty if there is none."""
+    from imgforge.advisories import whereabouts
+
+    if not whereabouts.place().exists():
+        return ""
+    from imgforge.advisories.database import open_database
+
+    with open_database() as held:
+        return held.identity
+
+
 def _signer(asked: Choices) -> str:
     if asked.sign is None or not asked.sign.anything:
         return ""  # nothing need be loaded to know that
@@ -124,8 +137,11 @@ def _verify(output: Output, record: Record, asked: Choices) -> None:
     if asked.sign is None or not asked.sign.anything:
         return
     from imgforge.signing import choice
+    from imgforge.signing.statement import VULNERABILITIES
+    from imgforge.vulnerabilities.built import FILE
 
     kinds = [kind for kind, _ in asked.attested]
+    kinds += [VULNERABILITIES] if FILE in record.evidence else []
     _signed(layout, record, choice.stored(asked.sign, record.signer), kinds)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from imgforge import cache, inventory, sources
 from imgforge.analysis import analyse
 from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, licences, run
+from imgforge.checks import vulnerabilities as known
 from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
@@ -17,14 +18,19 @@ from imgforge.policy import Policy, asked_for
 from imgforge.report import subject
 from imgforge.severity import Level
 from imgforge.sources.name import DOCKERFILE
+from imgforge.vulnerabilities import scan
+from imgforge.vulnerabilities.vex.applied import Subject
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.checks.drift import Drift
     from imgforge.checks.drift.expected import Expectation
     from imgforge.checks.profiles import Profile
+    from imgforge.inventory import Inventory
     from imgforge.oci.types import Platform
     from imgforge.report.subject import Report
+    from imgforge.sources.name import Name
+    from imgforge.vulnerabilities.vex.said import Document
 
 HERE: Final = "."
 """The folder in which the user is: a report calls what lies there by the image's own name."""
@@ -46,6 +52,10 @@ class Request:
     spec: Path | None = None
     offline: bool = False
     anew: bool = False
+    database: Path | None = None
+    vex: tuple[Path, ...] = ()
+    bounded: bool = False
+    """Whether a policy's file bounds what flags may accept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,15 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
     if expected:
         tools = {tool for each in expected.values() for tool in each.tools}
         policy = asked_for(policy, tools)
-    with sources.open_source(name, say=say, offline=asked.offline) as source:
+    with (
+        scan.opened(
+            policy, database=asked.database, files=asked.vex, bounded=asked.bounded
+        ) as scanner,
+        sources.open_source(name, say=say, offline=asked.offline) as source,
+    ):
+        if scanner is None:
+            say(scan.NONE)
+        proven = _proven(name, policy, say, offline=asked.offline)
         images, ran, meter = [], CHECKS, Meter(say, "reading layers")
         for image in source.images(asked.platforms, say):
             facts = analyse(
@@ -101,7 +119,11 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
                 whole=True,
                 progress=meter.add,
             )
-            ran = _checks(facts, asked, expected, policy, say)
+            listed, ran = _checks(facts, asked, expected, policy, say)
+            if scanner is not None:
+                about = Subject(sources.title(name), (source.digest(), facts.digest))
+                scanned = scanner.scan(listed, about, attested=proven)
+                ran = (*ran, *known.bound(scanned))
             images.append((facts, run(facts, policy, ran)))
         return subject.of(
             what,
@@ -112,6 +134,14 @@ def inspect(what: str, asked: Request, say: Say) -> Report:
             policy_digest=asked.policy_digest,
             profile=asked.profile,
         )
+
+
+def _proven(name: Name, policy: Policy, say: Say, *, offline: bool) -> tuple[Document, ...]:
+    if not policy.vulnerabilities.trusts_attested:
+        return ()
+    from imgforge.vulnerabilities import contents
+
+    return contents.attested(name, policy, say, offline=offline)
 
 
 def _dockerfile(path: Path, policy: Policy, say: Say) -> list[Finding]:
@@ -173,11 +203,11 @@ def _checks(
     expected: Mapping[Platform, Expectation],
     policy: Policy,
     say: Say,
-) -> tuple[Check, ...]:
+) -> tuple[Inventory, tuple[Check, ...]]:
     if asked.spec is None:
         found = inventory.of(facts)
         say(f"{len(found.components)} packages")
-        return (*CHECKS, *licences.bound(found, policy))
+        return found, (*CHECKS, *licences.bound(found, policy))
     from imgforge.checks import drift
     from imgforge.checks.inventory import bound
     from imgforge.engines.assembly import same
@@ -195,4 +225,4 @@ def _checks(
     say(f"{len(found.components)} packages")
     drifts = (_Comparison(module, wanted) for module in drift.CHECKS)
     judging = (*bound(found, declared, drift=True), *licences.bound(found, policy))
-    return (*CHECKS, *drifts, *judging)
+    return found, (*CHECKS, *drifts, *judging)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from imgforge import cache, context, freshness
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError, InvalidInputError
-from imgforge.files import LOCK
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
     from imgforge.compiled import Compiled
     from imgforge.engines.protocol import BuildSecret, Built
-    from imgforge.inventory import Declared, Inventory
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.publish import Pushed
@@ -119,13 +117,12 @@ def _build(  # noqa: PLR0917 - what a build is made of
     chosen: freshness.Choices,
     console: Console,
 ) -> Record:
-    from imgforge import checks, compiled
+    from imgforge import compiled, judgement
     from imgforge import evidence as beside
     from imgforge import policy as policies
-    from imgforge.checks import licences
-    from imgforge.checks.inventory import bound
     from imgforge.provenance import gathered
-    from imgforge.report import subject
+    from imgforge.vulnerabilities import built as vulnerabilities
+    from imgforge.vulnerabilities import scan
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
@@ -149,24 +146,22 @@ def _build(  # noqa: PLR0917 - what a build is made of
     built, engine, reason, base = run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
-        listed = _listed(source.root, plan, images, base, engine, built.tools)
+        listed = judgement.listed(source.root, plan, images, base, engine, built.tools)
+        verdict = judgement.judge(plan.name, policy, built.image.digest, images, listed)
+        report, looked = verdict.report, verdict.looked
         inventories = [
             (image, found) for (image, _), (found, _) in zip(images, listed, strict=True)
         ]
-        judged, asked = [], checks.CHECKS
-        for (_, facts), (found, declared) in zip(images, listed, strict=True):
-            asked = (*checks.CHECKS, *bound(found, declared), *licences.bound(found, policy))
-            judged.append((facts, checks.run(facts, policy, asked)))
-        report = subject.of(
-            plan.name, policy, images=judged, asked=asked, digest=built.image.digest
-        )
     packages = sum(len(found.components) for _, found in inventories)
     console.note(f"{packages} packages, {len(report.findings)} findings")
+    if looked is None:
+        console.note(scan.NONE)
     _gate(report, source.dockerfile, output, console)
     with console.step("write SBOMs and provenance"):
         provenance = tell(engine, built.tools)
         files = beside.files(plan, source.dockerfile, inventories, report.findings, provenance)
         files |= {beside.file_of(kind): data for kind, data in chosen.attested}
+        files |= {vulnerabilities.FILE: looked.predicate} if looked is not None else {}
     with output.staging() as folder:
         layout = Layout.create(folder / "image")
         layout.import_image(built.layout, built.image)
@@ -253,7 +248,10 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
     """Sign the image and its evidence; return the referrers and who signed."""
     from imgforge import evidence
     from imgforge.signing import choice
+    from imgforge.signing.statement import VULNERABILITIES
+    from imgforge.vulnerabilities.built import FILE
 
+    scanned = [(VULNERABILITIES, files[FILE])] if FILE in files else []
     referrers = evidence.sign(
         layout,
         image,
@@ -261,7 +259,7 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
         sealer,
         name=plan.name,
         created=plan.epoch,
-        attested=chosen.attested,
+        attested=[*chosen.attested, *scanned],
     )
     return referrers, choice.said(sealer)
 
@@ -319,32 +317,6 @@ def _analyse(built: Built, progress: Callable[[int], None]) -> list[tuple[Descri
     return [
         (image, analyse(built.layout, image, cache=store, progress=progress)) for image in images
     ]
-
-
-def _listed(  # noqa: PLR0917 - what an inventory is joined from
-    root: Path,
-    plan: BuildPlan,
-    images: Sequence[tuple[Descriptor, ImageFacts]],
-    base: Path,
-    engine: str,
-    tools: Mapping[str, str],
-) -> list[tuple[Inventory, Declared]]:
-    """Return what is in each image, and what the project declares of it."""
-    from imgforge import inventory, lock
-    from imgforge.bases.needed import layers_of
-    from imgforge.inventory.declared import of_project
-
-    locked, found = lock.read(root / LOCK), []
-    for _, facts in images:
-        declared = of_project(
-            *(plan, locked, root, facts.platform),
-            layers=layers_of(base, facts.platform),
-            ecosystems={package.ecosystem for package in facts.packages},
-            tools=tools,
-            builder=engine != "native",
-        )
-        found.append((inventory.of(facts, declared), declared))
-    return found
 
 
 def _gate(report: Report, dockerfile: str, output: Output, console: Console) -> None:

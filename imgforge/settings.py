@@ -47,11 +47,19 @@ def _repository(value: str) -> str:
     return value
 
 
+def _source(value: str) -> str:
+    # A dump's address may have a query, which holds no version that changes.
+    if not re.fullmatch(r"https?://([^\s/?#@]+@)?[^\s/?#@]+/[^\s#]*", value):
+        raise problem("is not an http(s) URL of a file", "such as https://osv.example.com/all.zip")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
 Moment = Annotated[str, AfterValidator(_moment)]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.\[\]:-]+$")]
 Repository = Annotated[str, AfterValidator(_repository)]
 File = Annotated[str, Field(min_length=1)]
+Source = Annotated[str, AfterValidator(_source)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
@@ -211,6 +219,24 @@ class Sigstore(Table):
     )
 
 
+class Advisories(Table):
+    """Where known vulnerabilities come from; nothing is fetched but by imgforge db update."""
+
+    database: File | None = Field(
+        default=None,
+        description="The advisory database; one in the cache where absent.",
+    )
+    sources: list[Source] = Field(
+        default=[],
+        description="Addresses of OSV dumps, KEV and EPSS files that imgforge db update imports.",
+    )
+    key: File | None = Field(
+        default=None,
+        description="The public key that must have signed every source (cosign sign-blob "
+        "--bundle); the signature lies beside it, in FILE.sigstore.json.",
+    )
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -227,6 +253,7 @@ class Settings(Table):
     policy: Organisation | None = None
     malware: Malware = Malware()
     sigstore: Sigstore = Sigstore()
+    advisories: Advisories = Advisories()
 
 
 def moment(value: str) -> dt.datetime:
@@ -291,8 +318,15 @@ def _tls(value: str) -> object:
     return found
 
 
-_READERS: dict[Any, Callable[[str], object]] = {bool: _yes, list[File]: _folders}
+_READERS: dict[Any, Callable[[str], object]] = {
+    bool: _yes,
+    list[File]: _folders,
+    list[Source]: str.split,
+}
 """What makes a value of a variable's text, by the key's type; text is taken as it is."""
+
+
+_DATABASE = "IMGFORGE_ADVISORIES_DATABASE"
 
 
 def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
@@ -309,12 +343,14 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
         "npm": Npm,
         "malware": Malware,
         "sigstore": Sigstore,
+        "advisories": Advisories,
     }
     for table, model in tables.items():
         for field, about in model.model_fields.items():
             read = _READERS.get(about.annotation, str)
             key = field.replace("_", "-")
-            found[f"IMGFORGE_{table}_{field}".upper()] = ((table, key), read)
+            name = f"IMGFORGE_{table}_{field}".upper()
+            found["IMGFORGE_DB" if name == _DATABASE else name] = ((table, key), read)
     return found
 
 
@@ -360,6 +396,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         elif isinstance(value, Sigstore) and value.trust_config is not None:
             rooted = _rooted(folder, value.trust_config)
             value = value.model_copy(update={"trust_config": rooted})
+        elif isinstance(value, Advisories):
+            paths = {"database": value.database, "key": value.key}
+            rooted_paths = {k: _rooted(folder, n) for k, n in paths.items() if n is not None}
+            value = value.model_copy(update=rooted_paths)
         elif isinstance(value, Registry) and value.tls:
             files = {
                 place: given.model_copy(

@@ -52,9 +52,11 @@ def run(image: ImageFacts, policy: Policy, checks: Sequence[Check] = CHECKS) -> 
 
 
 def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
-    """Whether the image passes: no finding that is not excused reaches ``policy.fail_on``."""
-    limit = Severity.parse(policy.fail_on)
-    return all(finding.ignored or finding.severity < limit for finding in findings)
+    """Whether the image passes: no finding that is not excused reaches the limit of its check."""
+    return all(
+        finding.ignored or finding.severity < Severity.parse(policy.limit(finding.check))
+        for finding in findings
+    )
 
 
 def judged(finding: Finding, policy: Policy) -> Finding:

@@ -37,7 +37,8 @@ class Finding:
     empty, ``layer`` a layer's digest or empty. ``key`` tells findings of one check at one path
     apart (an environment variable's name, a rule). ``ignored`` is the reason a policy gives for
     accepting it: reported, but not counted by the gate; ``ignored_by`` is who accepted it and
-    ``ignored_until`` the last day (``2030-01-31``), as far as the policy says.
+    ``ignored_until`` the last day (``2030-01-31``), as far as the policy says. ``vex`` names the
+    VEX statement by which it does not count, if that is why.
     """
 
     check: str
@@ -52,6 +53,7 @@ class Finding:
     line: int = 0
     ignored_by: str = ""
     ignored_until: str = ""
+    vex: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -73,6 +75,7 @@ class Finding:
             "ignored": self.ignored,
             "ignoredBy": self.ignored_by,
             "ignoredUntil": self.ignored_until,
+            "vex": self.vex,
             "fingerprint": self.fingerprint,
         }
         return {key: value for key, value in out.items() if value}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from imgforge.checks import dockerfile, drift, image, inventory, licences, unused_ignore
+from imgforge.checks import (
+    dockerfile,
+    drift,
+    image,
+    inventory,
+    licences,
+    unused_ignore,
+    vulnerabilities,
+)
 from imgforge.checks.rule import Rule
 
 RULES: Final[tuple[Rule, ...]] = tuple(
@@ -14,6 +22,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *(check.RULE for check in drift.CHECKS),
             *(check.RULE for check in inventory.CHECKS),
             *(check.RULE for check in licences.CHECKS),
+            *(check.RULE for check in vulnerabilities.CHECKS),
             unused_ignore.RULE,
             *dockerfile.RULES,
         ),

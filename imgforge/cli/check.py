@@ -47,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
         choices=("cis", "twelve", "restricted"),
         help="also say, and fail by, each practice of a benchmark",
     )
+    options.flag(out, "--db", type=Path, metavar="FILE", help="database of advisories")
+    options.flag(
+        out,
+        "--vex",
+        action="append",
+        metavar="FILE",
+        help="VEX document that is believed (OpenVEX, CycloneDX, CSAF); repeatable",
+    )
     options.flag(
         out, "--spec", type=Path, metavar="FILE", help="also compare with what this spec says"
     )
@@ -78,6 +86,9 @@ def run(given: argparse.Namespace, console: Console) -> int:
         spec=given.spec,
         offline=given.offline,
         anew=given.no_cache,
+        database=given.db,
+        vex=tuple(Path(file) for file in given.vex),
+        bounded=bool(policy.files(given.policy)),
     )
     for what in given.what:
         sources.parse(what)  # a slip in the last name is told before the first is read

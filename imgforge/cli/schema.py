@@ -15,6 +15,7 @@ EXAMPLES = """\
   imgforge schema --of policy > policy.schema.json
   imgforge schema --of findings                 what imgforge check --format json prints
   imgforge schema --of verification             what imgforge verify --format json prints
+  imgforge schema --of scan                     what imgforge scan --format json prints
 """
 
 
@@ -42,11 +43,18 @@ def _verification() -> dict[str, Any]:
     return json_schema()
 
 
+def _scan() -> dict[str, Any]:
+    from imgforge.report.scan_json import json_schema
+
+    return json_schema()
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "spec": _spec,
     "policy": _policy,
     "findings": _findings,
     "verification": _verification,
+    "scan": _scan,
 }
 """What there are schemas of, and where each comes from."""
 
@@ -60,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
         choices=tuple(SCHEMAS),
         default="spec",
         variable="IMGFORGE_SCHEMA_OF",
-        help="imgforge.toml (default), policy.toml, or what check or verify prints",
+        help="imgforge.toml (default), policy.toml, or what check, verify or scan prints",
     )
     options.common(out)
     return out

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import EvidenceError
+from imgforge.policy.vulnerabilities import USUAL, Vulnerabilities
 from imgforge.severity import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from imgforge.policy.licences import Licences
     from imgforge.verify.demand import Demand
 
-FIRM: Final = ("IF04", "IF09")
-"""Groups of checks that no policy excuses or lowers: an image that is not what it says, and what
-the policy says of itself."""
+FIRM: Final = ("IF04", "IF09", "IF205")
+"""Checks, and groups of them, that no policy excuses or lowers: an image that is not what it says,
+and what the policy says of itself."""
 
 FLAGS: Final = (
     "allow_shell",
@@ -197,6 +198,7 @@ class Policy:
     images: tuple[Images, ...] = ()
     licences: tuple[Licences, ...] = ()
     """What each policy that says something of licences allows, all of which must be met."""
+    vulnerabilities: Vulnerabilities = USUAL
 
     @property
     def exceptions(self) -> tuple[Ignore, ...]:
@@ -234,6 +236,11 @@ class Policy:
         if check.startswith(FIRM):
             own = max(own, found, key=LEVELS.index)
         return max(own, self.floors.get(check, own), key=LEVELS.index)
+
+    def limit(self, check: str) -> Level:
+        """Return the least severity at which a finding of ``check`` fails."""
+        own = self.vulnerabilities.fail_on
+        return own if own is not None and check == "IF200" else self.fail_on
 
     def about(self, image: str) -> Policy:
         """Return the policy for the image of this name: exceptions for others are left out."""

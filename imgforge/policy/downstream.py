@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from imgforge.errors import InvalidInputError
+from imgforge.policy import vulnerabilities
 from imgforge.policy.bounds import (
     FLAGS,
     Bases,
@@ -79,6 +80,13 @@ def tighten(outer: Policy, inner: Policy) -> Policy:
         ),
         images=outer.images + inner.images,
         licences=outer.licences + inner.licences,
+        vulnerabilities=vulnerabilities.tighten(
+            outer.vulnerabilities,
+            inner.vulnerabilities,
+            outer.delegate,
+            outer.day,
+            _limits(outer, inner),
+        ),
     )
 
 
@@ -103,7 +111,18 @@ def loosened(outer: Policy, inner: Policy, natural: Mapping[str, Level]) -> list
         most, wish = getattr(outer.budget, name), getattr(inner.budget, name)
         if most is not None and wish is not None and wish > most:
             found.append(f"budget.{name.replace('_', '-')}: {wish} where {most} is the most")
+    found += vulnerabilities.loosened(
+        outer.vulnerabilities,
+        inner.vulnerabilities,
+        outer.delegate,
+        outer.day,
+        _limits(outer, inner),
+    )
     return found + _undelegated(outer, inner)
+
+
+def _limits(outer: Policy, inner: Policy) -> tuple[Level, Level]:
+    return outer.limit(vulnerabilities.CHECK), inner.limit(vulnerabilities.CHECK)
 
 
 def _undelegated(outer: Policy, inner: Policy) -> list[str]:
@@ -136,6 +155,10 @@ def _single(policy: Policy) -> dict[str, object]:
     found: dict[str, object] = {"fail-on": policy.fail_on}
     found |= {flag.replace("_", "-"): getattr(policy, flag) for flag in FLAGS}
     found |= {f"budget.{n.replace('_', '-')}": getattr(policy.budget, n) for n in BUDGETS}
+    found |= {
+        f"vulnerabilities.{vulnerabilities.key(n)}": getattr(policy.vulnerabilities, n)
+        for n in vulnerabilities.SINGLE
+    }
     return found | {f"severity.{check}": level for check, level in severities(policy).items()}
 
 

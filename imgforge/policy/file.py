@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge import tomlfile
-from imgforge.policy import reading
+from imgforge.policy import reading, vulnerabilities
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
@@ -40,6 +40,8 @@ from imgforge.tomlfile import Location, Problem
 
 if TYPE_CHECKING:
     from imgforge.policy.licences import Licences
+_OTHERS = ("ignore", "images", "vulnerabilities")
+"""What stands at the top and is read apart."""
 
 
 def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool = False) -> Policy:
@@ -52,9 +54,10 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
     value = tomlfile.parse(data, str(path))
     names = ("severity", "budget", "delegate", "bases", "licences")
     tables = {name: value.pop(name, None) for name in names}
+    vulnerable = value.pop("vulnerabilities", None)
     images = reading.tables(value.pop("images", []), ("images",), problems)
     ignores = reading.tables(value.pop("ignore", []), ("ignore",), problems)
-    top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, "ignore", "images"))
+    top = reading.table(value, TOP, (), problems, known=(*TOP, *tables, *_OTHERS))
     budget = reading.table(tables["budget"], BUDGET, ("budget",), problems)
     delegate = reading.table(tables["delegate"], DELEGATE, ("delegate",), problems)
     above = above or Policy()
@@ -76,6 +79,9 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
         ),
         images=_images(images, path, problems, delegated=delegate.get("trust", False)),
         licences=_licences(tables["licences"], problems),
+        vulnerabilities=vulnerabilities.read(
+            vulnerable, path.parent, above.vulnerabilities, problems
+        ),
     )
     _check_ids(policy, problems)
     if problems:

@@ -25,6 +25,8 @@ _URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
 _POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)+")
 _MOST: Final = 1 << 53
 """The largest number that every reader of JSON keeps exactly."""
+_LONGEST: Final = 36_500
+"""Days of grace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,24 @@ def _pointers(value: object) -> dict[str, str]:
     return value
 
 
+def _grace(value: object) -> dict[str, int]:
+    if type(value) is int:
+        value = dict.fromkeys(LEVELS, value)
+    if not isinstance(value, dict) or not value:
+        raise ValueError("is neither a number of days nor a table such as {low = 90, high = 7}")
+    for level, days in value.items():
+        _level(level)
+        if type(days) is not int or not 0 <= days <= _LONGEST:
+            raise ValueError(f"{level}: is not a number of days, 0 to {_LONGEST}")
+    return value
+
+
+def _share(value: object) -> float:
+    if type(value) not in {int, float} or not 0 <= float(str(value)) <= 1:
+        raise ValueError("is not a probability, 0 to 1")
+    return float(str(value))
+
+
 LEVEL = Kind("severity", _level, {"type": "string", "enum": list(LEVELS)})
 FLAG = Kind("true or false", _flag, {"type": "boolean"})
 TEXT = Kind("text", _text, {"type": "string", "minLength": 1})
@@ -165,6 +185,24 @@ SIZE = Kind(
         ]
     },
 )
+_DAYS_SCHEMA: Final = {"type": "integer", "minimum": 0, "maximum": _LONGEST}
+GRACE = Kind(
+    "number of days, or a table of severities and days",
+    _grace,
+    {
+        "anyOf": [
+            _DAYS_SCHEMA,
+            {
+                "type": "object",
+                "minProperties": 1,
+                "propertyNames": {"enum": list(LEVELS)},
+                "additionalProperties": _DAYS_SCHEMA,
+            },
+        ]
+    },
+)
+SHARE = Kind("number, 0 to 1", _share, {"type": "number", "minimum": 0, "maximum": 1})
+VERDICT = _matching("`fail` or `report`", "(?:fail|report)", "fail or report")
 
 TOP: Final[Mapping[str, Key]] = {
     "fail-on": Key(LEVEL, "The least severity that fails the gate; high if nothing is said."),
@@ -319,6 +357,42 @@ CONDITIONS: Final[Mapping[str, frozenset[str]]] = {
 }
 """Which conditions can be held against which type; ``where`` against any."""
 
+VULNERABILITIES: Final[Mapping[str, Key]] = {
+    "required": Key(
+        FLAG, "Vulnerabilities must have been looked for: without a database it is an error."
+    ),
+    "database-max-age": Key(DAYS, "The most days since the database was brought up to date."),
+    "fail-on": Key(LEVEL, "The least level that fails; absent: the policy's own fail-on."),
+    "only-fixed": Key(FLAG, "What nobody has mended yet is reported and does not fail."),
+    "grace": Key(
+        GRACE,
+        "The days since its publication in which a vulnerability does not fail yet; of levels that "
+        "a table does not name none.",
+    ),
+    "exploited": Key(
+        VERDICT,
+        "Whether what is exploited in the wild (KEV) fails whatever else is said; fail if nothing "
+        "is.",
+    ),
+    "probability": Key(SHARE, "From this probability of exploitation (EPSS) any level fails."),
+    "unmatched": Key(
+        VERDICT, "Whether a component fails of which nobody knows; report if nothing is said."
+    ),
+    "vex": Key(
+        TEXTS,
+        "VEX documents that are believed: files or globs, relative to this file (with "
+        "`@sha256:...` in a policy that settings pin), and `attested` for those that the image's "
+        "own signatories attest of it.",
+    ),
+}
+ACCEPTED: Final[Mapping[str, Key]] = {
+    "id": Key(TEXT, "The vulnerability by any of its names, such as a CVE.", required=True),
+    "package": Key(TEXT, "A glob that the package's purl matches; absent: any."),
+    "reason": Key(TEXT, "Why it is accepted.", required=True),
+    "owner": Key(TEXT, "Who accepted it and answers for it.", required=True),
+    "expires": Key(DAY, "The last day on which this holds (UTC).", required=True),
+}
+
 TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "": ("What holds for every image.", TOP),
     "[severity]": ("Severities of checks, by id, in place of their own.", {}),
@@ -328,6 +402,11 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "[bases]": ("Which bases may be used.", BASES),
     "[[bases.trust]]": ("Why bases from registries are believed; the first match counts.", TRUST),
     "[licences]": ("Which licences packages may have; without it nobody asks.", LICENCES),
+    "[vulnerabilities]": ("Which known vulnerabilities fail, and when.", VULNERABILITIES),
+    "[[vulnerabilities.ignore]]": (
+        "Vulnerabilities that somebody accepted; an entry that has expired fails.",
+        ACCEPTED,
+    ),
     "[[images]]": ("What images must prove to `imgforge verify`; the first match counts.", IMAGES),
     "[[images.signed-by]]": (
         "Who may have signed: one of these, by a key or by an identity and its issuer.",
@@ -345,6 +424,12 @@ def json_schema() -> dict[str, Any]:
     images = _images()
     bases = _object(BASES)
     bases["properties"]["trust"] = {"type": "array", "items": trust}
+    vulnerabilities = _object(VULNERABILITIES)
+    vulnerabilities["properties"]["ignore"] = {
+        "type": "array",
+        "items": _object(ACCEPTED),
+        "description": TABLES["[[vulnerabilities.ignore]]"][0],
+    }
     properties: dict[str, Any] = {
         **_object(TOP)["properties"],
         "severity": {
@@ -358,6 +443,7 @@ def json_schema() -> dict[str, Any]:
         "bases": bases,
         "licences": _object(LICENCES)
         | {"anyOf": [{"required": ["allow"]}, {"required": ["deny"]}]},
+        "vulnerabilities": vulnerabilities,
         "images": {"type": "array", "items": images},
     }
     for header, (about, _) in TABLES.items():

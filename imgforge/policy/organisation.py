@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from imgforge import files, tomlfile
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.oci.types import sha256
+from imgforge.policy import vulnerabilities
 from imgforge.policy.bounds import Policy
 from imgforge.tomlfile import Problem
 
@@ -134,6 +135,11 @@ def sign(data: bytes, file: Path, signer: Signer) -> Path:
 def check_named(policy: Policy, file: Path) -> None:
     """InvalidInputError unless the pinned ``policy`` pins every file that it names in turn."""
     loose = [str(trust.file) for trust in policy.bases.trust if trust.file and not trust.digest]
+    loose += [
+        v.place
+        for v in policy.vulnerabilities.vex
+        if v.place != vulnerabilities.ATTESTED and not v.digest
+    ]
     demands = [demand for images in policy.images for demand in images.demands]
     for demand in demands:
         loose += [str(path) for by in demand.signed_by for path, digest in by.pins if not digest]
@@ -165,7 +171,15 @@ def named_in(file: Path) -> tuple[Path, ...]:
         named += [(by, ("key", "trusted-root")) for by in _tables(each, "signed-by")]
         named += [(attested, ("locked",)) for attested in _tables(each, "attested")]
     names = [each.get(key) for each, keys in named for key in keys]
-    return tuple(file.parent / name for name in names if isinstance(name, str))
+    found = [file.parent / name for name in names if isinstance(name, str)]
+    return (*found, *_vex(file, table.get("vulnerabilities")))
+
+
+def _vex(file: Path, table: object) -> list[Path]:
+    """Return the VEX documents that a policy names and that are there."""
+    named = table.get("vex") if isinstance(table, dict) else None
+    texts = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
+    return [path for each in texts for path in vulnerabilities.files(each, file.parent)]
 
 
 def _tables(value: object, name: str) -> list[dict[str, Any]]:

@@ -66,10 +66,11 @@ def json_schema() -> dict[str, Any]:
             "ignored": _about(text, "Why the policy accepts it; then the gate does not count it."),
             "ignoredBy": _about(text, "Who accepted it."),
             "ignoredUntil": {"type": "string", "format": "date", "description": "Last day (UTC)."},
+            "vex": _about(text, "The VEX statement by which it does not count."),
             "fingerprint": _about(fingerprint, "The same for the same fault in later builds."),
             "sites": {"type": "array", "items": site},
         },
-        optional={"path", "line", "layer", "ignored", "ignoredBy", "ignoredUntil"},
+        optional={"path", "line", "layer", "ignored", "ignoredBy", "ignoredUntil", "vex"},
     )
     practice = _object(
         "One practice of the profile and how it came out.",
@@ -125,10 +126,13 @@ def json_schema() -> dict[str, Any]:
                 "What decides.",
                 {
                     "failOn": _about(severity, "Findings of this severity or worse fail."),
+                    "vulnerabilities": _about(
+                        severity, "In its place for known vulnerabilities (IF200), if it differs."
+                    ),
                     "policy": _about(digest, "Of the policy; absent where the default was used."),
                     "passed": {"type": "boolean"},
                 },
-                optional={"policy"},
+                optional={"policy", "vulnerabilities"},
             ),
             "summary": _object(
                 "Findings by severity; ignored ones are counted apart.",
@@ -173,6 +177,7 @@ def _about(value: dict[str, Any], about: str) -> dict[str, Any]:
 def _subject(report: Report) -> dict[str, Any]:
     faults = report.faults()
     gate: dict[str, Any] = {"failOn": report.fail_on, "passed": report.passed}
+    gate |= {"vulnerabilities": report.vulnerable_on} if report.vulnerable_on else {}
     out: dict[str, Any] = {
         "subject": report.subject,
         **({"digest": report.digest} if report.digest else {}),

@@ -49,6 +49,7 @@ GROUPS: Final = (
     Group("IF09", "policy", "The policy itself"),
     Group("IF1", "dockerfile", "Dockerfiles"),
     Group("IF19", "inventory", "Declared and found"),
+    Group("IF20", "vulnerabilities", "Known vulnerabilities"),
     Group("IF21", "licences", "Licences"),
 )
 

@@ -62,7 +62,7 @@ def _practices(report: Report) -> str:
 def _command(report: Report, fault: Fault) -> str:
     """Return the level of an annotation: what fails the gate is an error, however mild."""
     severity = fault.finding.severity
-    fails = severity >= Severity.parse(report.fail_on)
+    fails = severity >= report.limit(fault.finding.check)
     return "error" if fails else _COMMANDS[severity]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgforge.policy import vulnerabilities
 from imgforge.policy.bounds import FLAGS, Ignore, Policy, Trust
 from imgforge.policy.downstream import origins, severities
 from imgforge.report.text import plain
@@ -37,6 +38,10 @@ def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
     ]
     lines += [f"images {_proof(image)}" for images in value["images"] for image in images]
     lines += [f"delegate.{key} = {json.dumps(each)}" for key, each in value["delegate"].items()]
+    lines += [
+        f"vulnerabilities.{key} = {json.dumps(each)}"
+        for key, each in value["vulnerabilities"].items()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -76,6 +81,7 @@ def _value(held: Policy) -> dict[str, Any]:
             "trust": [_trust(each) for each in held.bases.trust],
         },
         "licences": [each.to_json() for each in held.licences],
+        "vulnerabilities": vulnerabilities.shown(held.vulnerabilities),
         "images": [[_image(each) for each in images.demands] for images in held.images],
     }
 

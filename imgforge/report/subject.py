@@ -11,9 +11,10 @@ from typing import Final
 from imgforge import checks
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks import CHECKS, Check, profiles, unused_ignore
-from imgforge.checks.finding import Finding
+from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.profiles import Outcome, Profile
 from imgforge.policy.bounds import Policy
+from imgforge.policy.vulnerabilities import CHECK as VULNERABILITIES
 
 _SHORT: Final = len("sha256:") + 12
 UNREADABLE: Final = "IF100"
@@ -68,7 +69,8 @@ class Report:
     ``subject`` is what the user called it, ``digest`` its manifest's or index's (empty for a
     Dockerfile). ``images`` are its platforms, ``dockerfile`` the findings of a Dockerfile,
     ``general`` those about the policy itself.
-    ``fail_on`` is the gate's level, ``policy`` the digest of the policy that was applied (empty:
+    ``fail_on`` is the gate's level, ``vulnerable_on`` that of known vulnerabilities where it is
+    another one (else empty), ``policy`` the digest of the policy that was applied (empty:
     the default). ``passed`` is whether every gate held; with a ``profile``, that none of its
     practices failed as well.
     """
@@ -83,6 +85,12 @@ class Report:
     passed: bool = True
     profile: Profile | None = None
     outcomes: tuple[Outcome, ...] = ()
+    vulnerable_on: str = ""
+
+    def limit(self, check: str) -> Severity:
+        """Return the least severity at which a finding of ``check`` fails."""
+        own = self.vulnerable_on if check == VULNERABILITIES else ""
+        return Severity.parse(own or self.fail_on)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -151,6 +159,7 @@ def of(
         and all(o.verdict != profiles.FAIL for o in outcomes),
         profile=profile,
         outcomes=outcomes,
+        vulnerable_on=policy.vulnerabilities.fail_on or "",
     )
 
 

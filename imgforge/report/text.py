@@ -75,6 +75,7 @@ def excuse(finding: Finding) -> str:
     said = [finding.ignored]
     said += [f"by {finding.ignored_by}"] if finding.ignored_by else []
     said += [f"until {finding.ignored_until}"] if finding.ignored_until else []
+    said += [f"in {finding.vex}"] if finding.vex else []
     return ", ".join(said) if finding.ignored else ""
 
 
@@ -184,7 +185,8 @@ def _summary(report: Report, faults: Sequence[Fault], *, colour: bool) -> str:
         said += f", {failed} of {len(report.outcomes)} practices failed"
     verdict, code = ("passed", "32") if report.passed else ("failed", "1;31")
     verdict = _painted(verdict, code, colour=colour)
-    return f"{said}: {verdict} (findings of {report.fail_on} or worse fail)"
+    also = f", vulnerabilities of {report.vulnerable_on}" if report.vulnerable_on else ""
+    return f"{said}: {verdict} (findings of {report.fail_on}{also} or worse fail)"
 
 
 def _painted(text: str, code: str, *, colour: bool) -> str:

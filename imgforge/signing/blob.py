@@ -42,6 +42,14 @@ def sign(data: bytes, signer: Signer) -> bytes:
 def verify(signed: bytes, data: bytes, key: PublicKey) -> None:
     """Demand that the bundle ``signed`` holds ``key``'s signature over ``data``; else ValueError.
 
+    See :func:`verify_hash`.
+    """
+    verify_hash(signed, hashlib.sha256(data).digest(), key)
+
+
+def verify_hash(signed: bytes, hashed: bytes, key: PublicKey) -> None:
+    """Demand ``key``'s signature over the data whose SHA-256 is ``hashed``; else ValueError.
+
     As with images, a certificate never stands in for a key, and log entries prove nothing here.
     """
     value = strictjson.load_object(signed)
@@ -58,7 +66,7 @@ def verify(signed: bytes, data: bytes, key: PublicKey) -> None:
         raise ValueError("a messageDigest has algorithm and digest")
     if digest["algorithm"] != _ALGORITHM:
         raise ValueError(f"the digest's algorithm is {digest['algorithm']!a}")
-    if decode64(digest["digest"]) != hashlib.sha256(data).digest():
+    if decode64(digest["digest"]) != hashed:
         raise ValueError("the signature is over another file, or this one was changed")
-    if not key.verify(decode64(message["signature"]), data):
+    if not key.verify_hash(decode64(message["signature"]), hashed):
         raise ValueError("its signature is not by this key")

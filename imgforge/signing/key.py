@@ -109,16 +109,21 @@ class PublicKey:
 
     def verify(self, signature: bytes, data: bytes) -> bool:
         """Whether ``signature`` is this key's over ``data`` (SHA-256; RSA with PKCS #1 v1.5)."""
+        return self.verify_hash(signature, hashlib.sha256(data).digest())
+
+    def verify_hash(self, signature: bytes, hashed: bytes) -> bool:
+        """Whether ``signature`` is this key's over the data whose SHA-256 is ``hashed``."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import ec, padding
+        from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
         key = self._load("the public key")
+        algorithm = utils.Prehashed(hashes.SHA256())
         try:
             if isinstance(key, ec.EllipticCurvePublicKey):
-                key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+                key.verify(signature, hashed, ec.ECDSA(algorithm))
             else:
-                key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
+                key.verify(signature, hashed, padding.PKCS1v15(), algorithm)
         except InvalidSignature:
             return False
         return True

@@ -54,6 +54,12 @@ class Name:
         """The place as a path."""
         return Path(self.place)
 
+    @property
+    def text(self) -> str:
+        """What :func:`parse` takes for just this."""
+        prefix = next((prefix for prefix, kind in _PREFIXES.items() if kind == self.kind), "")
+        return f"{prefix}{self.place}" + (f":{self.tag}" if self.tag else "")
+
 
 def parse(text: str) -> Name:
     """Tell what ``text`` means: its prefix says so, or what exists under it, or it is a reference.

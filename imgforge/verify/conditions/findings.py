@@ -86,8 +86,14 @@ def capped(values: Sequence[object], place: str) -> Sequence[object]:
 def _accepted(finding: object, today: dt.date) -> bool:
     if not at(finding, "ignored"):
         return False
-    until = _date(at(finding, "ignoredUntil"))
-    return until is not None and until >= today
+    # That something does no harm (VEX) needs no end.
+    return bool(at(finding, "vex")) or holds(at(finding, "ignoredUntil"), today)
+
+
+def holds(until: object, today: dt.date) -> bool:
+    """Whether an acceptance has a last day, and that has not passed."""
+    last = _date(until)
+    return last is not None and last >= today
 
 
 def _date(said: object) -> dt.date | None:

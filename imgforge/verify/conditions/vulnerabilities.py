@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from imgforge.severity import LEVELS
 from imgforge.signing.statement import VULNERABILITIES
 from imgforge.verify.conditions import findings
 from imgforge.verify.conditions.findings import WORST, Found, capped
 from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
-_WORDS: Final[Mapping[str, int]] = {
+WORDS: Final[Mapping[str, int]] = {
     "none": 0,
     "negligible": 0,
     "unimportant": 0,
@@ -64,6 +65,8 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
         return list(_grype(result))
     if isinstance(at(result, "runs"), list):
         return list(_sarif(result))
+    if at(result, "tool", "name") == "imgforge" and isinstance(at(result, "targets"), list):
+        return list(_own(result, today))
     if isinstance(at(result, "findings"), list):
         return findings.found(result, today)
     raise Unreadable(
@@ -72,12 +75,12 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
     )
 
 
-def _worst(words: Iterable[object], scores: Iterable[object]) -> int:
+def worst(words: Iterable[object], scores: Iterable[object]) -> int:
     """Return the worst level of the words that are known, else of the scores, else the worst."""
     known = [
         level
         for word in words
-        if isinstance(word, str) and (level := _WORDS.get(word[:20].lower())) is not None
+        if isinstance(word, str) and (level := WORDS.get(word[:20].lower())) is not None
     ]
     if known:
         return max(known)
@@ -111,12 +114,34 @@ def _rated(one: object, place: str) -> Found:
         for rating in ratings
         if isinstance(method := at(rating, "method"), str) and _counts(method)
     ]
-    return Found(_worst(words, scores), said)
+    return Found(worst(words, scores), said)
 
 
 def _counts(method: str) -> bool:
     """Whether a number of this method is a CVSS score; EPSS' say something else."""
     return any(word in method[:100].lower() for word in ("cvss", "nvd"))
+
+
+def _own(result: object, today: dt.date) -> Iterator[Found]:
+    """Read what ``imgforge scan`` writes. What a VEX statement or a policy excuses does not count.
+
+    A policy's word counts until its day; one without a day counts for whoever built, not here.
+    """
+    number = 0
+    for target in capped(items(result, "targets"), "targets"):
+        for image in capped(items(target, "images"), "images"):
+            for one in capped(items(image, "vulnerabilities"), "vulnerabilities"):
+                number += 1
+                level = at(one, "judged")
+                if not isinstance(level, str) or level not in LEVELS:
+                    place = f"scanner.result: vulnerability {number}"
+                    raise Unreadable(f"{place}: {shown(level)} is no severity")
+                said = at(one, "vex", "status")
+                excused = at(one, "excused")
+                by_vex = excused is not None and said in {"not_affected", "fixed"}
+                until = at(excused, "until")
+                if not by_vex and not findings.holds(until, today):
+                    yield Found(LEVELS.index(level), at(one, "id"), at(one, "purl"))
 
 
 def _trivy(result: object) -> Iterator[Found]:
@@ -139,7 +164,7 @@ def _trivy(result: object) -> Iterator[Found]:
                 if kind == "Misconfigurations" and one.get("Status") in _HELD:
                     continue
                 called = one.get("VulnerabilityID") or one.get("ID") or one.get("RuleID")
-                level = _worst((one.get("Severity"),), _cvss(one.get("CVSS")))
+                level = worst((one.get("Severity"),), _cvss(one.get("CVSS")))
                 yield Found(level, called, one.get("PkgName"))
 
 
@@ -158,7 +183,7 @@ def _grype(result: object) -> Iterator[Found]:
         known = at(one, "vulnerability")
         cvss = at(known, "cvss")
         ratings = cvss if isinstance(cvss, list) else ()
-        level = _worst((at(known, "severity"),), (at(r, "metrics", "baseScore") for r in ratings))
+        level = worst((at(known, "severity"),), (at(r, "metrics", "baseScore") for r in ratings))
         yield Found(level, at(known, "id"), at(one, "artifact", "name"))
 
 

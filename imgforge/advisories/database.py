@@ -1,0 +1,269 @@
+"""The advisory database as it is read: what concerns components, and how old that knowledge is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from imgforge.advisories import ecosystems, schema, severity
+from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
+from imgforge.advisories.ecosystems import Listed
+from imgforge.advisories.hits import Hit, judge, severities_of
+from imgforge.advisories.status import Source, Status
+from imgforge.advisories.whereabouts import place
+from imgforge.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from imgforge.inventory import Component, System
+
+T = TypeVar("T")
+
+_CHUNK: Final = 500
+"""Values asked for at once; SQLite takes some thousands."""
+
+_AFFECTED: Final = (
+    "SELECT advisory, ranges, versions, unread, severities FROM affected "
+    "WHERE ecosystem = ? AND package = ?"
+)
+_MANY: Final = 3
+"""Names of advisories shown in one line."""
+
+
+def open_database(path: Path | None = None) -> Database:
+    """Open the database (:func:`place`); InvalidInputError if there is none, or it is no good."""
+    found = place(path)
+    if not found.is_file():
+        raise InvalidInputError(
+            f"there is no advisory database at {found}",
+            hint="make one from OSV's dumps: imgforge db import FILE|FOLDER|URL",
+        )
+    return Database(found, schema.readable(found))
+
+
+class Database:
+    """An open database; close it, or use ``with``.
+
+    It is one content for as long as it is open, whatever is imported meanwhile. InvalidInputError
+    if the file turns out to be damaged. One thread at a time.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._rated: dict[str, tuple[Severity, ...]] = {}
+        self._ecosystems: dict[str, int] = dict(
+            self._ask(lambda db: db.execute("SELECT name, id FROM ecosystem").fetchall())
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    @property
+    def identity(self) -> str:
+        """``sha256:<hex>`` over all that was imported: it changes whenever the content does."""
+        rows = self._ask(lambda db: db.execute("SELECT identity FROM content").fetchall())
+        if len(rows) != 1:
+            raise InvalidInputError(f"{self.path} was never finished", hint=schema.REBUILD)
+        return str(rows[0][0])
+
+    def match(
+        self, components: Sequence[Component], system: System | None
+    ) -> tuple[list[Match], list[Unmatched]]:
+        """Return what hits ``components`` of an image of ``system``, and what nobody can say.
+
+        Matches are in the order of the components, and of their advisories' ids. An advisory of
+        which a component's version cannot be compared is an Unmatched, whatever else matches.
+        """
+        rows: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+        hits: list[tuple[Component, dict[int, Hit]]] = []
+        unmatched: list[Unmatched] = []
+        for component in components:
+            try:
+                known = ecosystems.listed(component, system, self._ecosystems)
+                listed = self._kept(known)
+            except ValueError as error:
+                unmatched.append(Unmatched(component, str(error)))
+                continue
+            found: dict[int, Hit] = {}
+            unread: dict[str, list[int]] = {}
+            for each in listed:
+                asked = each.ecosystem, each.package
+                if asked not in rows:
+                    rows[asked] = self._rows(*asked)
+                if rows[asked]:
+                    try:
+                        judge(each, rows[asked], found, unread)
+                    except (ValueError, TypeError) as error:
+                        raise self._damaged(each.package, error) from error
+            if found:
+                hits.append((component, found))
+            if unread:
+                unmatched += self._unread(component, unread)
+        return self._matches(hits), unmatched
+
+    def exploited(self, cves: Collection[str]) -> set[str]:
+        """Return those of ``cves`` that are known to be exploited (CISA's KEV)."""
+        rows = self._in("SELECT cve FROM exploited WHERE cve IN (%s)", sorted(cves))
+        return {cve for (cve,) in rows}
+
+    def probabilities(self, cves: Collection[str]) -> dict[str, float]:
+        """Return how probable it is (0 to 1) that each of ``cves`` is exploited soon (EPSS).
+
+        Those that nobody rated are left out.
+        """
+        asked = "SELECT cve, max(value) FROM probability WHERE cve IN (%s) GROUP BY cve"
+        return dict(self._in(asked, sorted(cves)))
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return what was imported, by name; at once, unlike all of :meth:`status`."""
+        rows = self._ask(
+            lambda db: db.execute(
+                "SELECT name, kind, digest, signed, imported, newest, records, malformed "
+                "FROM source ORDER BY name"
+            ).fetchall()
+        )
+        return tuple(Source(*row) for row in rows)
+
+    def status(self) -> Status:
+        """Return what there is."""
+        counted = self._ask(
+            lambda db: db.execute(
+                "SELECT e.name, count(DISTINCT a.name), max(a.modified) "
+                "FROM affected JOIN ecosystem e ON e.id = affected.ecosystem "
+                "JOIN advisory a ON a.id = affected.advisory AND a.current = 1 "
+                "GROUP BY e.name ORDER BY e.name"
+            ).fetchall()
+        )
+        listed = self.sources()
+        days = {
+            kind: max((s.newest[:10] for s in listed if s.kind == kind), default="")
+            for kind in ("kev", "epss")
+        }
+        return Status(
+            path=self.path,
+            size=self.path.stat().st_size,
+            digest=self.identity,
+            ecosystems={name: (count, newest) for name, count, newest in counted},
+            sources=listed,
+            kev=days["kev"],
+            epss=days["epss"],
+        )
+
+    def tags(self) -> dict[str, tuple[str, str]]:
+        """Return what servers said about the version of each source, and how it was proven."""
+        rows = self._ask(lambda db: db.execute("SELECT name, tag, signed FROM source").fetchall())
+        return {name: (tag, signed) for name, tag, signed in rows}
+
+    def copy(self, to: Path) -> None:
+        """Write all of it, without gaps, to a new file; sqlite3.Error if that cannot be done."""
+        self._connection.execute("VACUUM INTO ?", (str(to),))
+
+    def _kept(self, listed: Sequence[Listed]) -> list[Listed]:
+        """Leave out ecosystems that the database does not have; ValueError if it has none."""
+        kept = [each for each in listed if each.ecosystem in self._ecosystems]
+        if not kept:
+            wanted = listed[0].ecosystem if listed else "its distribution's release"
+            raise ValueError(f"the database has no advisories of {wanted}")
+        return kept
+
+    def _rows(self, ecosystem: str, package: str) -> list[tuple[Any, ...]]:
+        asked = self._ecosystems[ecosystem], package
+        return self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
+
+    def _damaged(self, what: str, error: Exception) -> InvalidInputError:
+        return InvalidInputError(
+            f"the advisory database {self.path} is damaged: {what!a:.200}: {error}",
+            hint=schema.REBUILD,
+        )
+
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return question(self._connection)
+        except sqlite3.Error as error:
+            raise schema.broken(self.path, error) from error
+
+    def _in(self, question: str, values: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(values), _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            asked = question % ",".join("?" * len(chunk))
+            yield from self._ask(lambda db: db.execute(asked, chunk).fetchall())  # noqa: B023 - called at once
+
+    def _unread(self, component: Component, unread: Mapping[str, Sequence[int]]) -> list[Unmatched]:
+        found = []
+        for reason, numbers in unread.items():
+            asked = "SELECT name FROM advisory WHERE current = 1 AND id IN (%s)"
+            names = sorted({name for (name,) in self._in(asked, sorted(numbers))})
+            if names:
+                more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
+                about = ", ".join(names[:_MANY]) + more
+                found.append(Unmatched(component, f"{reason}: it may be hit by {about}"))
+        return found
+
+    def _elsewhere(self, advisory: Advisory) -> tuple[Severity, ...]:
+        """Return how others rate the same vulnerability, where this advisory does not."""
+        if advisory.id not in self._rated:
+            names = sorted({*advisory.aliases, advisory.id})
+            asked = "SELECT severities FROM advisory WHERE withdrawn = 0 AND name IN (%s)"
+            found = {each for (text,) in self._in(asked, names) for each in severities_of(text)}
+            self._rated[advisory.id] = tuple(sorted(found))
+        return self._rated[advisory.id]
+
+    def _matches(self, hits: Sequence[tuple[Component, Mapping[int, Hit]]]) -> list[Match]:
+        numbers = sorted({number for _, found in hits for number in found})
+        asked = (
+            "SELECT id, name, modified, published, aliases, summary, severities, url "
+            "FROM advisory WHERE current = 1 AND id IN (%s)"
+        )
+        rows = {row[0]: row[1:] for row in self._in(asked, numbers)}
+        made: dict[tuple[int, str], Advisory] = {}
+        matches = []
+        for component, found in hits:
+            own: dict[str, Match] = {}
+            for number, hit in found.items():
+                if number not in rows:  # withdrawn, or another source has a newer one
+                    continue
+                advisory = made.get((number, hit.ecosystem))
+                if advisory is None:
+                    try:
+                        advisory = _advisory(rows[number], hit.ecosystem)
+                    except (ValueError, TypeError) as error:
+                        raise self._damaged(str(rows[number][0]), error) from error
+                    made[number, hit.ecosystem] = advisory
+                severities = hit.severities
+                if not severity.says(severities):
+                    severities = (*severities, *advisory.severities)
+                if not severity.says(severities):
+                    severities = (*severities, *self._elsewhere(advisory))
+                own.setdefault(advisory.id, Match(component, advisory, hit.fixed, severities))
+            matches += [own[name] for name in sorted(own)]
+        return matches
+
+
+def _advisory(row: tuple[Any, ...], ecosystem: str) -> Advisory:
+    name, modified, published, aliases, summary, severities, url = row
+    return Advisory(
+        id=name,
+        ecosystem=ecosystem,
+        aliases=tuple(aliases.split()),
+        summary=summary,
+        severities=severities_of(severities),
+        published=published,
+        modified=modified,
+        url=url,
+        malicious=name.startswith("MAL-"),
+    )

@@ -1,0 +1,350 @@
+"""``imgforge scan``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge.cli import COMMANDS, options
+from imgforge.console import Console
+from imgforge.errors import GateError, ImgforgeError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from imgforge.policy.bounds import Policy
+    from imgforge.scanning import Request, Result
+    from imgforge.vulnerabilities.baseline import Changes
+    from imgforge.vulnerabilities.scan import Scanner
+
+EXAMPLES = """\
+  imgforge scan                                 the image that was built here
+  imgforge scan sboms/ image.spdx.json --fail-on critical --only-fixed
+  imgforge scan registry.example.com/acme/web:1.0 --key imgforge.pub    its attested SBOM
+  imgforge scan --list images.txt --policy policy.toml --format json --output today.json
+  imgforge scan --list images.txt --policy policy.toml --baseline yesterday.json
+  imgforge scan image.tar --vex web.openvex.json --report trivy.json
+  imgforge scan . --attest --sign-key imgforge.key
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    from imgforge.severity import LEVELS
+
+    out = options.parser("scan", COMMANDS["scan"], EXAMPLES)
+    out.add_argument(
+        "target",
+        nargs="*",
+        metavar="TARGET",
+        help="SBOM, folder of SBOMs, project, OCI layout, archive or registry reference "
+        "(default: built here)",
+    )
+    options.flag(
+        out, "--list", metavar="FILE|-", help="also scan what this lists, one a line; - is stdin"
+    )
+    options.flag(out, "--db", type=Path, metavar="FILE", help="database of advisories")
+    options.flag(out, "--policy", type=Path, metavar="FILE", help="policy that sets the gate")
+    options.flag(
+        out,
+        "--fail-on",
+        choices=LEVELS,
+        help="fail at this level; with a policy only lower than its own",
+    )
+    options.flag(
+        out,
+        "--only-fixed",
+        action="store_true",
+        help="what nobody has mended yet does not fail; a policy may forbid that",
+    )
+    options.flag(
+        out,
+        "--vex",
+        action="append",
+        metavar="FILE",
+        help="VEX document that is believed (OpenVEX, CycloneDX, CSAF); repeatable",
+    )
+    options.flag(
+        out,
+        "--report",
+        action="append",
+        metavar="FILE",
+        help="JSON report of trivy or grype on the target, whose findings count too; repeatable",
+    )
+    options.flag(
+        out,
+        "--with",
+        dest="scanners",
+        action="append",
+        choices=("trivy", "grype"),
+        help="also run this scanner; repeatable",
+    )
+    options.flag(
+        out, "--layers", action="store_true", help="read the layers, not an SBOM that is there"
+    )
+    options.platform(out, "scan only these of an index; repeatable (default: all)")
+    _compared(out)
+    options.verification(out)
+    _attesting(out)
+    options.flag(
+        out,
+        "--output",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_SCAN_OUTPUT",
+        help="write there instead of to stdout",
+    )
+    options.offline(out)
+    options.common(out, "text", "json", "sarif", "github", "vuln")
+    return out
+
+
+def _compared(out: argparse.ArgumentParser) -> None:
+    options.flag(
+        out,
+        "--baseline",
+        type=Path,
+        metavar="FILE",
+        help="earlier scan (--format json): say what is new and what is gone",
+    )
+    options.flag(
+        out,
+        "--since",
+        type=_day,
+        metavar="DATE",
+        help="say what became public on or after that day",
+    )
+
+
+def _attesting(out: argparse.ArgumentParser) -> None:
+    options.flag(
+        out,
+        "--attest",
+        action="store_true",
+        variable="IMGFORGE_SCAN_ATTEST",
+        help="attest the result of the one target (cosign's vuln), signed by:",
+    )
+    options.flag(out, "--sign-key", metavar="FILE|URI", help="private key that signs the result")
+    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds its password")
+    options.flag(
+        out, "--keyless", action="store_true", help="sign as whom an identity token names instead"
+    )
+    options.flag(
+        out, "--identity-token", type=Path, metavar="FILE", help="holds the token for --keyless"
+    )
+    options.flag(
+        out,
+        "--trust-config",
+        type=Path,
+        metavar="FILE",
+        variable="IMGFORGE_SIGSTORE_TRUST_CONFIG",
+        help="ClientTrustConfig of a private Sigstore",
+    )
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Print what was found; exit with 10 if it fails the gate."""
+    from imgforge import policy as policies
+    from imgforge import scanning
+    from imgforge.vulnerabilities import baseline, contents
+
+    held = policies.effective(given.policy)
+    bounded = bool(policies.files(given.policy))
+    policy = _tightened(held, given, bounded=bounded)
+    wanted = contents.targets(given.target or ([] if given.list else ["."]), _listed(given.list))
+    before = None if given.baseline is None else baseline.load(given.baseline)
+    asked = _request(given, policy, wanted)
+    with _scanner(policy, given, bounded=bounded) as scanner:
+        with console.step(f"scan {len(wanted)} targets" if len(wanted) != 1 else "scan") as say:
+            results, failed = scanning.scan(wanted, scanner, asked, say)
+        changes: Changes | None = None
+        if before is not None:
+            changes = baseline.compared(before, results, str(given.baseline))
+        elif given.since is not None:
+            changes = baseline.since(given.since, results)
+        if results:
+            _print(given, results, scanner, failed, changes)
+        if given.attest and not failed:
+            _attest(given, results, scanner, console)
+    return _outcome(results, failed)
+
+
+def _outcome(results: Sequence[Result], failed: Sequence[tuple[str, ImgforgeError]]) -> int:
+    if failed:
+        first = failed[0][1]
+        if not results and len(failed) == 1:
+            raise first
+        raise type(first)(
+            f"{len(failed)} of {len(failed) + len(results)} targets could not be scanned",
+            details=[f"{name}: {error.message}" for name, error in failed],
+            hint=first.hint,
+        )
+    bad = [result.target for result in results if not result.report.passed]
+    if bad:
+        shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")  # noqa: PLR2004
+        raise GateError(
+            f"{shown} did not pass",
+            hint="take mended versions, say by VEX why one does no harm, or let a policy accept it",
+        )
+    return 0
+
+
+def _request(given: argparse.Namespace, policy: Policy, wanted: Sequence[str]) -> Request:
+    from imgforge import inspection, scanning
+    from imgforge import policy as policies
+    from imgforge.vulnerabilities import adapters, contents
+
+    if given.report and len(wanted) != 1:
+        raise InvalidInputError(
+            f"--report is about one image, and {len(wanted)} targets are named",
+            hint="name the one that the report is about",
+        )
+    if given.attest or given.format == "vuln":
+        if len(wanted) != 1:
+            raise InvalidInputError("a predicate is about one target: name one")
+        if given.attest and not (given.sign_key or given.keyless):
+            raise InvalidInputError("--attest needs --sign-key or --keyless")
+    return scanning.Request(
+        contents.Reading(
+            policy,
+            options.asked(given),
+            options.platforms(given.platform),
+            given.layers,
+            given.offline,
+        ),
+        inspection.digest_of(policies.files(given.policy)),
+        tuple(dict.fromkeys(given.scanners)),
+        tuple(adapters.load(Path(file)) for file in given.report),
+    )
+
+
+def _scanner(
+    policy: Policy, given: argparse.Namespace, *, bounded: bool
+) -> AbstractContextManager[Scanner]:
+    from imgforge.vulnerabilities import scan
+
+    return scan.demanded(
+        policy,
+        database=given.db,
+        files=[Path(file) for file in given.vex],
+        bounded=bounded,
+        others=bool(given.report or given.scanners),
+    )
+
+
+def _tightened(held: Policy, given: argparse.Namespace, *, bounded: bool) -> Policy:
+    """Return the policy as the flags have it: beside a policy's file they only tighten."""
+    from dataclasses import replace
+
+    from imgforge.policy.vulnerabilities import CHECK
+    from imgforge.severity import LEVELS
+
+    bounds = held.vulnerabilities
+    if given.fail_on is not None:
+        own = held.limit(CHECK)
+        if bounded and LEVELS.index(given.fail_on) > LEVELS.index(own):
+            raise InvalidInputError(
+                f"--fail-on {given.fail_on} lets pass what the policy's {own} does not",
+                hint="a flag can only tighten; the policy's own fail-on decides",
+            )
+        bounds = replace(bounds, fail_on=given.fail_on)
+    if given.only_fixed:
+        if bounded and not bounds.only_fixed:
+            raise InvalidInputError(
+                "--only-fixed lets pass what the policy does not",
+                hint="a flag can only tighten; only-fixed in [vulnerabilities] of the policy",
+            )
+        bounds = replace(bounds, only_fixed=True)
+    return replace(held, vulnerabilities=bounds)
+
+
+def _listed(name: str | None) -> list[str]:
+    from imgforge.vulnerabilities import contents
+
+    if name is None:
+        return []
+    if name == "-":
+        return contents.lines(sys.stdin.buffer.read(), "stdin")
+    try:
+        return contents.lines(Path(name).read_bytes(), name)
+    except OSError as error:
+        raise InvalidInputError(f"{name} cannot be read: {error.strerror}") from error
+
+
+def _print(
+    given: argparse.Namespace,
+    results: Sequence[Result],
+    scanner: Scanner,
+    failed: Sequence[tuple[str, ImgforgeError]],
+    changes: Changes | None,
+) -> None:
+    from imgforge.report import FORMATS, scan, scan_json, scan_predicate
+
+    day, knowledge = scanner.policy.day, scanner.knowledge
+    if given.format == "json":
+        text = scan_json.render(results, day, knowledge, failed=failed, changes=changes)
+    elif given.format == "vuln":
+        text = scan_predicate.render(results, day, knowledge).decode()
+    elif given.format == "text":
+        colour = given.output is None and Console(sys.stdout).colour
+        text = scan.render(results, changes, colour=colour)
+    else:
+        text = FORMATS[given.format](*(result.report for result in results))
+    if given.output is None:
+        print(text, end="")
+    else:
+        options.write(given.output, text.encode())
+
+
+def _attest(
+    given: argparse.Namespace, results: Sequence[Result], scanner: Scanner, console: Console
+) -> None:
+    import time
+
+    from imgforge import endorsement
+    from imgforge.place import open_place
+    from imgforge.report import scan_predicate
+    from imgforge.signing import choice
+    from imgforge.signing.statement import VULNERABILITIES
+
+    def password() -> bytes:
+        from imgforge.signing import password as passwords
+
+        return passwords.read(given.password_file)
+
+    asked = choice.SignWith(
+        key=given.sign_key,
+        password=password,
+        keyless=given.keyless,
+        token=given.identity_token,
+        trust_config=given.trust_config,
+        log=given.log == "required",
+        timestamp=given.timestamp == "required",
+    )
+    choice.check(asked, offline=given.offline)
+    opened = choice.begin(asked, console.note)
+    (result,) = results
+    data = scan_predicate.render(results, scanner.policy.day, scanner.knowledge)
+    with open_place(result.target, offline=given.offline) as place:
+        if result.digest and place.image.digest != result.digest:
+            raise InvalidInputError(
+                f"{result.target} is {place.image.digest} now, and {result.digest} was scanned",
+                hint="scan it again",
+            )
+        sealer = opened()
+        with console.step(f"attest {place.title}"):
+            done = endorsement.attest(place, sealer, VULNERABILITIES, data, int(time.time()))
+    for each in done:
+        how = "added" if each.added else "already there"
+        console.note(f"{each.digest[:19]}: {each.kind} ({how})")
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{text!r} is no day", hint="such as 2030-01-31") from error
