@@ -38,6 +38,7 @@ from imgforge.analysis.packages import (
     pear,
     php,
     python,
+    rpm,
     ruby,
     vendored,
 )
@@ -60,6 +61,7 @@ READERS: Final[tuple[Reader, ...]] = (
     debcopyright,
     chisel,
     apk,
+    rpm,
     python,
     vendored,
     conda,
