@@ -386,6 +386,8 @@ class Contents:
             self._counted()
             if start.startswith(_CLASS):
                 kind = kinds.BINARY
+                if jar.is_grouped:
+                    jar.folder(name)
             else:
                 kind = kinds.kind(start)
                 self._record(place, name, start, jar)
