@@ -213,7 +213,7 @@ def _guessed(path: str, stem: str, manifest: Mapping[str, str], folders: set[str
         return Maker(lies[1].replace("/", "."), lies[2], lies[3])
     for name, group, folder in _GROUPS:
         known = artifact.startswith(name) if name.endswith("-") else artifact == name
-        if known and any(folder.startswith(there) for there in folders):
+        if known and any(there.startswith(folder) for there in folders):
             return Maker(group, artifact, version)
     return Maker("", artifact, version)
 
