@@ -19,7 +19,7 @@ _SCALAR: Final = re.compile(rb"(?:([ibd]):([^;:{}\"]{1,40})|(N));")
 _LENGTH: Final = re.compile(rb"s:(\d{1,9}):\"")
 _ARRAY: Final = re.compile(rb"a:\d{1,9}:\{")
 _DEPTH: Final = 100
-_VALUES: Final = 1_000_000
+_VALUES: Final = 200_000
 
 _Value = str | dict[str, "_Value"]
 
