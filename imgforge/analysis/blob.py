@@ -45,7 +45,7 @@ class Limits:
     ``inner``. ``archive_entries`` and ``inner_entries`` are members, of one and of all; ``depth``
     is how deep archives are opened, ``inner_window`` what is held of a file in one, ``whole`` the
     size of a zip from which on it is not held whole, ``complaints`` the problems told about
-    archives, and ``binaries`` the programs and libraries that are listed.
+    archives, and ``binaries`` and ``packages`` what is listed at most.
     """
 
     entries: int = 1_000_000
@@ -70,6 +70,7 @@ class Limits:
     depth: int = 6
     complaints: int = 1_000
     binaries: int = 200_000
+    packages: int = 200_000
 
 
 class Readable(Protocol):

@@ -29,14 +29,17 @@ from imgforge.analysis.packages import (
     bundles,
     chisel,
     conda,
+    cpython,
     deb,
     debcopyright,
     dotnet,
+    java,
     node,
     node_locks,
     pear,
     php,
     python,
+    rpm,
     ruby,
     vendored,
 )
@@ -59,6 +62,7 @@ READERS: Final[tuple[Reader, ...]] = (
     debcopyright,
     chisel,
     apk,
+    rpm,
     python,
     vendored,
     conda,
@@ -69,6 +73,8 @@ READERS: Final[tuple[Reader, ...]] = (
     php,
     pear,
     dotnet,
+    java,
+    cpython,
 )
 
 

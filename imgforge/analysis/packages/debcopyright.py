@@ -15,9 +15,12 @@ from typing import Final
 
 from imgforge.analysis.facts import Package
 from imgforge.analysis.packages.deb import ECOSYSTEM, paragraphs
+from imgforge.analysis.packages.licence import gnu, known, unknown
 
 _FOLDER: Final = "usr/share/doc/"
 _FORMAT: Final = "copyright-format"
+_FIELDS: Final = frozenset({"format", "files", "license"})
+_LARGEST: Final = 8 << 20
 _LONGEST: Final = 400
 """Characters of a short name; what is longer quotes a text."""
 
@@ -66,12 +69,8 @@ _EXCEPTIONS: Final = {
 }
 """Exceptions of which Debian's name says which of SPDX's it is."""
 
-_GNU: Final = re.compile(
-    r"(a?gpl|lgpl|gfdl)(-niv)?(?:-?v?([1-3](?:\.[0-9])?))?(\+|-or-later|-only)?", re.IGNORECASE
-)
 _EXCEPTION: Final = re.compile(r"(.+?)\s+with\s+(.+?)(?:\s+exceptions?)?", re.IGNORECASE)
 _WORDS: Final = re.compile(r"(\s*,\s*and\s+|\s*,\s*or\s+|\s+and\s+|\s+or\s+)", re.IGNORECASE)
-_UNFIT: Final = re.compile(r"[^A-Za-z0-9.-]+")
 
 _REFERENCE: Final = re.compile(r"/usr/share/common-licenses/([A-Za-z]+(?:-[0-9.]*[0-9])?)")
 _LATER: Final = re.compile(r"\bany later version\b|\bor \(at your option\) any\b")
@@ -122,7 +121,9 @@ def wants(path: str, name: str) -> bool:
 
 
 def read(path: str, data: bytes) -> list[Package]:
-    """Return one note of a package's licence, or none."""
+    """Return one note of a package's licence, or none; ValueError if it is too large for one."""
+    if len(data) > _LARGEST:
+        raise ValueError(f"the copyright file has over {_LARGEST} bytes")
     text = data.decode(errors="replace")
     licence = _declared(text) if _FORMAT in text[:400] else ""
     licence = licence or _certain(text)
@@ -167,42 +168,11 @@ def _one(short: str) -> str:
         if exception is None or licence.startswith(("LicenseRef", "(")) or " " in licence:
             return licence
         return f"{licence} WITH {exception}"
-    return _NAMES.get(short.lower()) or _gnu(short) or _known(short) or _own(short)
-
-
-def _gnu(short: str) -> str:
-    match = _GNU.fullmatch(short)
-    if match is None:
-        return ""
-    family, invariant, version, suffix = match.groups()
-    family = family.upper()
-    if version is None:
-        # No version means any (GPL version 2, section 9); these are the first that there were.
-        first = {"GPL": "1.0", "LGPL": "2.0", "GFDL": "1.1", "AGPL": "1.0"}[family]
-        return _known(f"{family}-{first}-or-later")
-    number = version if "." in version else version + ".0"
-    free = "-no-invariants" if invariant else ""
-    later = "only" if suffix in {None, "-only"} else "or-later"
-    return _known(f"{family}-{number}{free}-{later}")
-
-
-def _known(name: str) -> str:
-    """Return SPDX's spelling of one of its identifiers, or nothing."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    if " " in name or name.upper() in {"AND", "OR", "WITH"}:
-        return ""
-    try:
-        return canonicalize_license_expression(name)
-    except InvalidLicenseExpression:
-        return ""
+    return _NAMES.get(short.lower()) or gnu(short) or known(short) or _own(short)
 
 
 def _own(short: str) -> str:
-    fit = _UNFIT.sub("-", short).strip("-")
-    if fit.lower() in {"pd", "publicdomain"}:
-        fit = "public-domain"
-    return f"LicenseRef-dep5-{fit or 'unnamed'}"
+    return unknown("dep5", "public-domain" if short.lower() in {"pd", "publicdomain"} else short)
 
 
 def _declared(text: str) -> str:
@@ -210,7 +180,7 @@ def _declared(text: str) -> str:
     names: dict[str, None] = {}
     whole = ""
     try:
-        for fields in paragraphs(text):
+        for fields in paragraphs(text, _FIELDS):
             short = fields.get("license", "").split("\n", 1)[0].strip()
             if "files" in fields and short and len(short) <= _LONGEST:
                 names[short] = None
@@ -236,7 +206,7 @@ def _certain(text: str) -> str:
     if _PERL.search(plain) and any(name.startswith("GPL") for name in referred):
         referred = {n for n in referred if not n.startswith(("GPL", "Artistic"))}
         referred.add(_NAMES["perl"])
-    referred |= {name for name, known in _TEXTS.items() if known.search(plain)}
+    referred |= {name for name, body in _TEXTS.items() if body.search(plain)}
     return " AND ".join(sorted(referred))
 
 
@@ -250,4 +220,4 @@ def _referred(name: str, plain: str) -> str:
         if len(said) != 1:
             return ""
         version = said.pop()
-    return _gnu(f"{family}-{version}{'+' if _LATER.search(plain) else ''}")
+    return gnu(f"{family}-{version}{'+' if _LATER.search(plain) else ''}")
