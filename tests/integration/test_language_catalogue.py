@@ -111,9 +111,7 @@ def trivys(layout: Path, ecosystem: str) -> Catalogue:
 
 def agreed(facts: ImageFacts, layout: Path, ecosystem: str, explained: Iterable[str] = ()) -> None:
     """See that nobody lists what we do not, but what is explained, and that we add nothing."""
-    mine, syft, trivy = (
-        f(x, ecosystem) for f, x in ((ours, facts), (syfts, layout), (trivys, layout))
-    )
+    mine, syft, trivy = ours(facts, ecosystem), syfts(layout, ecosystem), trivys(layout, ecosystem)
     assert mine.listed
     assert syft.beyond(mine, explained) == set()
     assert trivy.beyond(mine, explained) == set()
