@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
+import madeimage as made
 import pytest
 
 from imgforge.analysis.facts import Package
@@ -181,3 +183,31 @@ def test_what_names_no_package_claims_nothing() -> None:
     assert node.claims("node_modules/a/package.json", b"{}") == []
     assert node.claims("node_modules/a/x/package.json", b'{"name":"x","version":"1"}') == []
     assert node.claims("srv/package.json", b'{"name":"x","version":"1"}') == []
+
+
+ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0" + b"\0" * 44
+"""The header of a shared object."""
+
+
+def test_a_packages_folder_is_its_own_and_its_neighbours_are_not(tmp_path: Path) -> None:
+    """Also where pnpm's links lead to it."""
+    manifest = b'{"name": "a", "version": "1"}'
+    store = "app/node_modules/.pnpm/a@1/node_modules/a"
+    image = made.facts(
+        tmp_path,
+        [
+            made.file(f"{store}/package.json", manifest),
+            made.file(f"{store}/build/Release/a.node", ELF),
+            made.symlink("app/node_modules/a", ".pnpm/a@1/node_modules/a"),
+            made.file("app/node_modules/ab/ab.node", ELF + b"2"),
+            made.file("app/node_modules/stub/package.json", b"{}"),
+            made.file("app/node_modules/stub/stub.node", ELF + b"3"),
+        ],
+    )
+    assert [binary.path for binary in image.unowned] == [
+        "app/node_modules/ab/ab.node",
+        "app/node_modules/stub/stub.node",
+    ]
+    assert [(p.purl, p.paths) for p in image.packages] == [
+        ("pkg:npm/a@1", (f"{store}/package.json",))
+    ]
