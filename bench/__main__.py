@@ -5,7 +5,7 @@
 
 Whole processes, the two sides in turn (A B A B …), medians, and the ratio pair by pair: the
 machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd image store;
-``checks`` (:mod:`bench.checks`) and ``signing`` (:mod:`bench.signing`) need none.
+``catalogue``, ``checks`` and ``signing`` (modules of those names) need none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bases, checks, signing
+from bench import bases, catalogue, checks, signing
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -199,7 +199,7 @@ def compression(_: Workplace) -> bool:
     return bases.compression()
 
 
-ALONE = {"checks": checks.run, "signing": signing.run}
+ALONE = {"catalogue": catalogue.run, "checks": checks.run, "signing": signing.run}
 """What needs neither an engine nor the example."""
 
 BENCHES = {

@@ -111,7 +111,7 @@ class Jar:
     def _parts(self) -> Iterator[Maker]:
         """Yield who Maven says is in it."""
         poms: dict[tuple[str, str], Maker] = {}
-        for name, data in self._members.items():
+        for name, data in sorted(self._members.items()):
             place = _PLACE.fullmatch(name)
             if place is None:
                 continue
@@ -125,9 +125,8 @@ class Jar:
                     said.get("version", ""),
                 )
                 poms[group, artifact] = maker
-            else:
-                version = pom.read(text).version
-                poms.setdefault((group, artifact), Maker(group, artifact, version))
+            elif (group, artifact) not in poms:
+                poms[group, artifact] = Maker(group, artifact, pom.read(text).version)
         yield from (maker for maker in poms.values() if _is_resolved(maker))
 
     def _package(
@@ -138,7 +137,7 @@ class Jar:
         for start in ("", "WEB-INF/classes/"):
             name = f"{start}META-INF/maven/{maker.group}/{maker.artifact}/pom.xml"
             if maker.group and name in self._members:
-                said = pom.read(self._members[name].decode(errors="replace"))
+                said = pom.brief(self._members[name].decode(errors="replace"))
         kinds = ("sha1", "sha256")
         digests = zip(kinds, self._hashes, strict=True) if itself is not None else ()
         manifest = itself or {}

@@ -56,6 +56,24 @@ def read(text: str) -> Pom:
     )
 
 
+def brief(text: str) -> Pom:
+    """Return licence and organisation alone, which is most of what is cheap to know."""
+    if "<!DOCTYPE" in text:
+        return Pom()
+    if "<!--" in text:
+        first, *others = text.split("<!--")
+        text = first + "".join(other.partition("-->")[2] for other in others)
+    parts = [_element(text, name) for name in ("licenses", "organization")]
+    return read(f"<project>{''.join(parts)}</project>")
+
+
+def _element(text: str, name: str) -> str:
+    """Return the first element of this name."""
+    start = text.find(f"<{name}>")
+    end = text.find(f"</{name}>", start) if start >= 0 else -1
+    return text[start : end + len(name) + 3] if end >= 0 else ""
+
+
 def _texts(text: str) -> dict[str, list[str]]:
     """Return the texts by the names of the elements that they are in; none if it is no XML."""
     found: dict[str, list[str]] = {}

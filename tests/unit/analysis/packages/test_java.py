@@ -159,6 +159,14 @@ def test_the_runtime_says_what_it_is() -> None:
     assert java.read("etc/release", b"Some distribution 7\n") == []
 
 
+def test_a_pom_in_brief_is_the_same() -> None:
+    assert pom.brief(POM) == pom.read(POM)._replace(version="")
+    hidden = POM.replace("<licenses><license>", "<!-- <licenses> --><licenses><license>")
+    assert pom.brief(hidden) == pom.brief(POM)
+    assert pom.brief("<!DOCTYPE p []>" + POM) == pom.Pom()
+    assert pom.brief("<licenses><license><name>x") == pom.Pom()
+
+
 def test_a_pom_is_read_and_nothing_in_it_expanded() -> None:
     assert pom.read(POM) == pom.Pom("9", "Apache-2.0 OR MIT", "Acme & Sons")
     bomb = '<!DOCTYPE p [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><project><version>&b;</version>'
