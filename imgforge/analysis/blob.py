@@ -44,8 +44,8 @@ class Limits:
     together, is at most ``inner_floor`` and ``inner_ratio`` times its size; what all do at most
     ``inner``. ``archive_entries`` and ``inner_entries`` are members, of one and of all; ``depth``
     is how deep archives are opened, ``inner_window`` what is held of a file in one, ``whole`` the
-    size of a zip from which on it is not held whole, and ``complaints`` the problems told about
-    archives.
+    size of a zip from which on it is not held whole, ``complaints`` the problems told about
+    archives, and ``binaries`` and ``packages`` what is listed at most.
     """
 
     entries: int = 1_000_000
@@ -69,6 +69,8 @@ class Limits:
     whole: int = 12 << 20
     depth: int = 6
     complaints: int = 1_000
+    binaries: int = 200_000
+    packages: int = 200_000
 
 
 class Readable(Protocol):

@@ -28,9 +28,11 @@ from imgforge.analysis.compression import (
     unxz,
     unzstd,
 )
-from imgforge.analysis.elf import Running, is_linked
 from imgforge.analysis.facts import FILE, Binary, MalwareHit, Package, Problem, SecretHit
-from imgforge.analysis.programs import Mark, identify
+from imgforge.analysis.linked import Found, Linked
+from imgforge.analysis.packages import reader
+from imgforge.analysis.packages.java import Jar
+from imgforge.analysis.programs import GO, Mark, identify
 from imgforge.analysis.tar import Archive
 from imgforge.analysis.zip import Whole, Zip, appended, regular
 from imgforge.secrets.catalogue import RULES, Rule
@@ -137,7 +139,10 @@ class Contents:
         self.packages: dict[str, list[Package]] = {}
         self.binaries: dict[str, Binary] = {}
         self.problems: list[Problem] = []
-        self._overflow = False
+        self._overflow = self._crowded = self._filled = False
+        self._packaged = 0
+        # The program or library that goes by.
+        self._linked: Linked | None = None
         self._complaints = 0
         # Bytes and members out of archives: in all, and the most that the file at hand may reach.
         self._bytes = self._most_bytes = 0
@@ -162,18 +167,38 @@ class Contents:
         if self._inside:
             self._inside = set()
         kind = kinds.kind(head)
-        program = None
-        if kind == kinds.ELF and is_linked(head):
-            program = Running()
-            program.feed(head)
-            read = _tapped(read, program.feed)
+        if kind == kinds.ELF:
+            linked = Linked(path, head, size, limits.captured)
+            self._linked = linked if linked.is_one else None
         marks = self._look(_Place(path, "", path), kind, head, read, 0)
-        if program is not None:
-            self.binaries[path] = program.end(path)
+        if self._linked is not None:
+            self._keep(path, self._linked.end())
+            self._linked = None
         if marks and kind in _PROGRAMS:
             name = identify(marks, script=kind == kinds.SCRIPT)
             if name:
                 self.programs[path] = name
+
+    def add(self, path: str, packages: list[Package]) -> None:
+        """Keep packages that the file ``path`` speaks of."""
+        if not packages:
+            return
+        room = self.limits.packages - self._packaged
+        self._packaged += len(packages)
+        self.packages.setdefault(path, []).extend(packages[: max(0, room)])
+        if room < len(packages) and not self._filled:
+            self._filled = True
+            self.problems.append(Problem("unread", path, "too many packages"))
+
+    def _keep(self, path: str, found: Found) -> None:
+        if len(self.binaries) < self.limits.binaries:
+            self.binaries[path] = found.binary
+        elif not self._crowded:
+            self._crowded = True
+            self.problems.append(Problem("unread", path, "too many programs"))
+        self.add(path, found.packages)
+        for problem in found.problems:
+            self._problem(problem.kind, _Place(path, "", path), problem.detail)
 
     def hit(self, place: _Place, match: Match, line: int, offset: int) -> None:
         """Keep a credential that was found."""
@@ -261,7 +286,7 @@ class Contents:
             return self._archive(place, kind, head, read, depth)
         if kind == kinds.CLOSED:
             self._problem("closed", place, f"{kinds.closed(head)} is not opened")
-        search = _Search(self, place, config=config)
+        search = _Search(self, place, config=config, linked=None if depth else self._linked)
         end = _Tail(head)
         if not whole:
             read = _tapped(read, end.feed)
@@ -299,7 +324,8 @@ class Contents:
         """Search an archive as it is, and what is in it."""
         found: list[tuple[Match, int]] = []
         config = kind in _TEXTS and is_config(place.name)
-        raw = _Search(self, place, config=config, keep=found.append)
+        linked = None if depth else self._linked
+        raw = _Search(self, place, config=config, keep=found.append, linked=linked)
         raw.feed(head)
         tapped = _tapped(read, raw.feed)
         if depth == self.limits.depth:
@@ -344,6 +370,10 @@ class Contents:
 
     def _zip(self, place: _Place, head: bytes, read: Read, depth: int) -> None:
         limits = self.limits
+        jar = Jar(place.name)
+        if jar.is_jar:
+            jar.feed(head)
+            read = _tapped(read, jar.feed)
         if len(head) >= (limits.inner_window if depth > 1 else limits.window):
             head = _Joined(head, read).read(limits.whole)
         parts = regular(head) if len(head) < limits.whole else None
@@ -354,13 +384,39 @@ class Contents:
         )
         for name, start in archive:
             self._counted()
-            kind = kinds.BINARY if start.startswith(_CLASS) else kinds.kind(start)
+            if start.startswith(_CLASS):
+                kind = kinds.BINARY
+            else:
+                kind = kinds.kind(start)
+                self._record(place, name, start, jar)
             if kind == kinds.BINARY and len(start) < self._small and start[:1] != b"\x30":
                 self._wait((place, name), start)
             elif start:
                 self._look(place.member(name), kind, start, archive.read, depth)
         for problem, detail in archive.problems:
             self._problem(problem, place, detail)
+        while read(PIECE):
+            pass
+        self.add(place.path, list(jar.packages(place.path, place.inside)))
+
+    def _record(self, place: _Place, name: bytes, data: bytes, jar: Jar) -> None:
+        """Look whether a file in a zip, which begins with ``data``, records packages."""
+        whole = len(data) < self.limits.inner_window
+        member = place.member(name)
+        path = f"{place.path}!/{member.inside}"
+        found = reader(path, member.name[member.name.rfind("/") + 1 :])
+        try:
+            jar.member(name, data, whole=whole)
+            if found is not None:
+                rows = found.read(path, data) if whole else ()
+                self.add(
+                    place.path,
+                    [r._replace(paths=(place.path,), inside=member.inside) for r in rows],
+                )
+        except ValueError as error:
+            self._problem("record", member, str(error))
+        if found is not None and not whole:
+            self._problem("record", member, "the record is too large")
 
     def _members_of_ar(self, place: _Place, read: Read, depth: int) -> None:
         """Open a Debian package (deb(5)): an ar archive of a version and two tars."""
@@ -424,11 +480,13 @@ class _Search:
         *,
         config: bool,
         keep: Callable[[tuple[Match, int]], None] | None = None,
+        linked: Linked | None = None,
     ) -> None:
         self._contents = contents
         self._place = place
         self._config = config
         self._keep = keep
+        self._linked = linked
         self._tail = b""
         self._offset = 0
         self._lines = 0
@@ -467,6 +525,8 @@ class _Search:
 
     def _window(self, data: bytes, stop: int) -> None:
         found = self._contents.candidates(data)
+        if self._linked is not None:
+            self._linked.window(self._offset, data, marked=GO in found)
         if found:
             self.marks.update(mark for mark in found if isinstance(mark, Mark))
         elif not self._config:

@@ -19,7 +19,6 @@ from imgforge.analysis.facts import (
     Claim,
     Entry,
     LayerFacts,
-    Package,
     Problem,
 )
 from imgforge.analysis.packages import claims, reader
@@ -70,11 +69,10 @@ class _Layer:
         self.opaque: list[str] = []
         self.captured: dict[str, str] = {}
         self.interpreters: dict[str, str] = {}
-        self.packages: dict[str, list[Package]] = {}
         self.claims: dict[str, list[Claim]] = {}
         self.problems: list[Problem] = []
         self._known: tuple[dict[str, Any], ...] = (
-            *(self.captured, self.interpreters, self.packages, self.claims),
+            *(self.captured, self.interpreters, self.claims),
             *(contents.programs, contents.packages, contents.binaries),
         )
 
@@ -91,7 +89,7 @@ class _Layer:
             programs=self._contents.programs,
             secrets=tuple(self._contents.secrets),
             malware=tuple(self._contents.malware),
-            packages=_joined(self.packages, self._contents.packages),
+            packages=_joined(self._contents.packages),
             claims=_joined(self.claims),
             binaries=tuple(self._contents.binaries.values()),
             problems=(*self.problems, *self._contents.problems),
@@ -167,7 +165,7 @@ class _Layer:
         data = self._archive.read(window)
         if found is not None and len(data) == member.size:
             try:
-                self.packages[path] = found.read(path, data)
+                self._contents.add(path, found.read(path, data))
                 self.claims[path] = claims(found, path, data)
             except ValueError as error:
                 self.problems.append(Problem("record", path, str(error)))

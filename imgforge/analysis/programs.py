@@ -72,8 +72,12 @@ _SIGNATURES: Final = (
     _Signature("dropbear", (b"SSH-2.0-dropbear_", b"dropbear.pid")),
 )
 
-MARKS: Final = tuple(
-    Mark(index, text) for index, entry in enumerate(_SIGNATURES) for text in entry.texts
+GO: Final = Mark(-1, b"\xff Go buildinf:")
+"""What Go's linker writes before what it has to say; no program is known by it."""
+
+MARKS: Final = (
+    GO,
+    *(Mark(index, text) for index, entry in enumerate(_SIGNATURES) for text in entry.texts),
 )
 """Every string, for an engine that looks for all at once."""
 

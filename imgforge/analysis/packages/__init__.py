@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Claim, Package
-from imgforge.analysis.packages import apk, chisel, deb, debcopyright, python, rpm
+from imgforge.analysis.packages import apk, chisel, deb, debcopyright, java, python, rpm
 
 NOTE: Final = "note"
 
@@ -39,7 +39,7 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, rpm, python)
+READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, rpm, java, python)
 
 
 def _by(attribute: str) -> dict[str, tuple[Reader, ...]]:
