@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import madeimage as made
 import pytest
 
 from imgforge.analysis.packages import debcopyright
@@ -101,3 +104,22 @@ def test_which_files() -> None:
     assert debcopyright.wants(PATH, "copyright")
     for path in ("usr/share/doc/copyright", "usr/share/doc/a/b/copyright", "srv/doc/a/copyright"):
         assert not debcopyright.wants(path, "copyright")
+
+
+def test_packages_that_share_a_folder_of_documents(tmp_path: Path) -> None:
+    names = ("gcc-12-base", "libgcc-s1", "libstdc++6", "lost")
+    status = "".join(f"Package: {name}\nVersion: 1\n\n" for name in names)
+    facts = made.facts(
+        tmp_path,
+        [
+            made.file("var/lib/dpkg/status", status.encode()),
+            made.file("usr/share/doc/gcc-12-base/copyright", MIT.encode()),
+            made.symlink("usr/share/doc/libgcc-s1", "gcc-12-base"),
+            made.symlink("usr/share/doc/libstdc++6", "/usr/share/doc/gcc-12-base"),
+            made.symlink("usr/share/doc/lost", "/etc"),
+        ],
+    )
+    assert [(p.name, p.licence) for p in facts.packages] == [
+        *((name, "MIT") for name in names[:3]),
+        ("lost", ""),
+    ]
