@@ -138,9 +138,10 @@ class Package(NamedTuple):
     as it was installed or is recorded. ``cpes`` are CPE 2.3 names that are certain. ``depends``
     are the names (as the ecosystem spells them, normalised like ``name``; with the namespace
     before a ``/``) of the packages it says it needs, ``source`` and ``source_version`` those that
-    advisories of a distribution speak of. ``found`` is how it is known: ``record`` (its package
-    manager's), ``manifest`` (the package's own), ``lock`` (a list beside it) or ``binary`` (what a
-    compiler wrote into a program).
+    advisories of a distribution speak of (for ``pypi`` repository and commit, if it was built from
+    one). ``found`` is how it is known: ``record`` (its package manager's), ``manifest`` (the
+    package's own), ``lock`` (a list beside it) or ``binary`` (what a compiler or bundler wrote into
+    a program or beside it).
     """
 
     ecosystem: str
@@ -173,7 +174,8 @@ class Claim(NamedTuple):
     """The files that a package's record says are its own.
 
     ``path`` is the record, ``owner`` the package's ecosystem and name (``deb:libc6``), ``files``
-    the paths relative to the root, joined by newlines: there may be tens of thousands.
+    the paths relative to the root, joined by newlines: there may be tens of thousands. One that
+    ends with ``/`` stands for all that is below it.
     """
 
     path: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from imgforge.analysis.facts import FILE, Binary, ImageFacts, Package
@@ -12,6 +12,9 @@ SYSTEMS: Final = frozenset({"deb", "apk", "rpm"})
 """Ecosystems whose packages are parts of a distribution."""
 
 _DOCUMENTS: Final = "usr/share/doc/"
+UNCERTAIN: Final = "generic"
+"""The ecosystem of what is known by its content, and has no other."""
+
 _NOTE: Final = "note"
 _LOCK: Final = "lock"
 
@@ -24,17 +27,19 @@ def packages(image: ImageFacts) -> Iterator[Package]:
 
     Notes enrich the records that they are about. So does a list beside the packages (``lock``) what
     is of the same version in its folder or below. It adds packages only if nothing else in its
-    folder speaks of its ecosystem's: what it lists beyond what is there was left out. Programs
-    that are known by their content are packages of the type ``generic``, unless a package of the
-    distribution has them.
+    folder speaks of its ecosystem's: what it lists beyond what is there was left out, and what
+    names further paths needs one of them to be there. A package seen in several bundles of one
+    folder is one. What is known by its content alone (``generic``) is left out where a package
+    of the distribution has the file.
     """
     release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
     records, locks, notes = _visible(image)
     rows = [_noted(image, row, notes) for row in records] if notes else records
-    _locked(rows, locks)
-    rows += _programs(image)
+    _locked(rows, [lock for lock in locks if _is_there(lock, image)])
+    rows = list(_unclaimed(image, list(_bundled(rows))))
     for row in sorted(rows):
-        yield row._replace(purl=build(row, release))
+        there = row.paths[:1] + tuple(path for path in row.paths[1:] if path in image.files)
+        yield row._replace(purl=build(row, release), paths=there)
 
 
 def unowned(image: ImageFacts) -> Iterator[Binary]:
@@ -43,7 +48,7 @@ def unowned(image: ImageFacts) -> Iterator[Binary]:
     found = [
         binary._replace(path=min(names))
         for _, binary, names in _binaries(image)
-        if not any(name in owners for name in names)
+        if not any(_owner(owners, name) for name in names)
     ]
     yield from sorted(found)
 
@@ -94,6 +99,8 @@ def _enriched(row: Package, about: Sequence[Package]) -> Package:
         cpes=_union(r.cpes for r in every),
         depends=next((r.depends for r in every if r.depends), ()),
         dev=any(r.dev for r in every),
+        source=next((r.source for r in every if r.source), ""),
+        source_version=next((r.source_version for r in every if r.source), ""),
     )
 
 
@@ -117,7 +124,25 @@ def _locked(rows: list[Package], locks: Sequence[Package]) -> None:
             if row.place.startswith(start):
                 rows[number] = _enriched(row, [lock])._replace(paths=row.paths)
         if (lock.ecosystem, tree) not in populated and not lock.dev:
-            rows.append(lock)
+            rows.append(lock._replace(paths=lock.paths[:1]))
+
+
+def _is_there(lock: Package, image: ImageFacts) -> bool:
+    more = lock.paths[1:]
+    return not more or any(path in image.files for path in more)
+
+
+def _bundled(rows: Sequence[Package]) -> Iterator[Package]:
+    """Yield the rows, those of Node packages in bundles once for each folder."""
+    places: dict[tuple[_Key, str], list[Package]] = {}
+    for row in rows:
+        if row.ecosystem == "npm" and row.found == "binary":
+            places.setdefault((_key(row), row.place.rpartition("/")[0]), []).append(row)
+        else:
+            yield row
+    for found in places.values():
+        first = min(found, key=lambda row: row.paths)
+        yield first._replace(paths=_union(row.paths for row in sorted(found)))
 
 
 def _folders(place: str) -> Iterator[str]:
@@ -127,8 +152,15 @@ def _folders(place: str) -> Iterator[str]:
         yield place
 
 
+def _owner(owners: Mapping[str, str], path: str) -> str:
+    """Return who owns ``path`` or the nearest folder above it; empty if nobody does."""
+    if path in owners:
+        return owners[path]
+    return next((owners[f"{f}/"] for f in _folders(path) if f"{f}/" in owners), "")
+
+
 def _owners(image: ImageFacts) -> dict[str, str]:
-    """Return who owns the real paths of what visible claims cover."""
+    """Return who owns the real paths of what visible claims cover; folders end with ``/``."""
     owners: dict[str, str] = {}
     real: dict[str, str | None] = {}
     for index, layer in enumerate(image.layers):
@@ -158,24 +190,21 @@ def _binaries(image: ImageFacts) -> Iterator[tuple[int, Binary, list[str]]]:
         yield layer, known[layer][origin], paths
 
 
-def _programs(image: ImageFacts) -> Iterator[Package]:
-    """Yield what programs are by their content where no package of the distribution has them."""
-    named = [found for found in _binaries(image) if found[1].name]
-    if not named:
+def _unclaimed(image: ImageFacts, rows: Sequence[Package]) -> Iterator[Package]:
+    """Yield ``rows`` without what is known by content alone in files of the distribution's."""
+    if not any(row.ecosystem == UNCERTAIN for row in rows):
+        yield from rows
         return
     owners = _owners(image)
-    for layer, binary, paths in named:
-        if any(owners.get(path, "").partition(":")[0] in SYSTEMS for path in paths):
-            continue
-        yield Package(
-            "generic",
-            binary.name,
-            binary.version,
-            purl="",
-            licence="",
-            supplier="",
-            paths=(min(paths),),
-            layer=image.layers[layer].digest,
-            hashes=(f"sha256:{binary.sha256}",),
-            found="binary",
-        )
+    names: dict[tuple[int, str], list[str]] = {}
+    for file in image.files.values():
+        if file.origin != file.path:
+            names.setdefault((file.layer, file.origin), []).append(file.path)
+    for row in rows:
+        path = row.paths[0]
+        if row.ecosystem == UNCERTAIN:
+            fact = image.files.get(path)
+            others = names.get((fact.layer, fact.origin), []) if fact else []
+            if any(_owner(owners, p).partition(":")[0] in SYSTEMS for p in (path, *others)):
+                continue
+        yield row

@@ -24,7 +24,25 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import Claim, Package
-from imgforge.analysis.packages import apk, chisel, deb, debcopyright, java, python, rpm
+from imgforge.analysis.packages import (
+    apk,
+    bundles,
+    chisel,
+    conda,
+    cpython,
+    deb,
+    debcopyright,
+    dotnet,
+    java,
+    node,
+    node_locks,
+    pear,
+    php,
+    python,
+    rpm,
+    ruby,
+    vendored,
+)
 
 NOTE: Final = "note"
 
@@ -39,7 +57,25 @@ class Reader(Protocol):
         """Return the packages recorded in ``data``; ValueError if it is no such record."""
 
 
-READERS: Final[tuple[Reader, ...]] = (deb, debcopyright, chisel, apk, rpm, java, python)
+READERS: Final[tuple[Reader, ...]] = (
+    deb,
+    debcopyright,
+    chisel,
+    apk,
+    rpm,
+    python,
+    vendored,
+    conda,
+    node,
+    node_locks,
+    bundles,
+    ruby,
+    php,
+    pear,
+    dotnet,
+    java,
+    cpython,
+)
 
 
 def _by(attribute: str) -> dict[str, tuple[Reader, ...]]:
