@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from imgforge import locks
-from imgforge.analysis.facts import Package
+from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
 from imgforge.locks.locked import Entry, Locked
@@ -15,6 +16,8 @@ from imgforge.locks.names import folded, same_version
 
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 _NODE: Final = {"amd64": "x64", "386": "ia32"}
+
+_PYTHON: Final = re.compile(r"python_version|python_full_version|implementation_version")
 
 Role = Literal["base", "install", "beside"]
 
@@ -26,7 +29,8 @@ class Match(NamedTuple):
     installs from, or one that lies beside the spec; all are None or empty if no lock is about it.
     ``entries`` are the entries of its name (and architecture) that are meant for the image's
     platform, ``elsewhere`` those that are not; ``entry`` the one that is its own. ``own`` says that
-    it is no dependency: the lock is about it.
+    it is no dependency: the lock is about it. ``owner`` is another package whose record has its
+    files (ecosystem and name): what came inside a package is no lock's affair.
     """
 
     locked: Locked | None = None
@@ -35,6 +39,7 @@ class Match(NamedTuple):
     entries: tuple[Entry, ...] = ()
     elsewhere: tuple[Entry, ...] = ()
     own: bool = False
+    owner: str = ""
 
 
 Names = Mapping[tuple[str, str], Sequence[Entry]]
@@ -51,8 +56,34 @@ def identity(package: Package) -> tuple[str, ...]:
     )
 
 
-def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declared) -> list[Match]:
-    """Return for every package, whose part is given beside it, what ``declared`` has of it."""
+def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mapping[str, str]:
+    """Return by path which other package's record has the file that speaks of a package.
+
+    Records in layers from number ``start`` on count, as far as they are seen.
+    """
+    wanted: dict[str, set[str]] = {}
+    for package in packages:
+        wanted.setdefault(package.paths[0], set()).add(f"{package.ecosystem}:{package.name}")
+    found: dict[str, str] = {}
+    for index, layer in enumerate(image.layers[start:], start):
+        for claim in layer.claims:
+            if image.is_visible(index, claim.path):
+                for file in wanted.keys() & claim.files.split("\n"):
+                    if claim.owner not in wanted[file]:
+                        found.setdefault(file, claim.owner)
+    return found
+
+
+def matches(
+    packages: Iterable[Package],
+    parts: Iterable[Part],
+    declared: Declared,
+    owned: Mapping[str, str],
+) -> list[Match]:
+    """Return for every package, whose part is given beside it, what ``declared`` has of it.
+
+    ``owned`` is what :func:`owners` found.
+    """
     target = declared.target
     base = _names(declared.base.entries)
     installs = [
@@ -64,8 +95,11 @@ def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declar
         match = Match()
         if part in {"base", ""}:
             match = _match(package, declared.base, "base", base, target)
-        if part != "base" and match.entry is None:
-            path = package.paths[0]
+        path = package.paths[0]
+        owner = "" if _on_top(package, declared) else owned.get(path, "")
+        if owner and match.entry is None:
+            match = Match(owner=owner)
+        elif part != "base" and match.entry is None:
             for place, locked, ecosystems, names in installs:
                 if package.ecosystem in ecosystems and path.startswith(place):
                     match = _match(package, locked, "install", names, target)
@@ -78,6 +112,17 @@ def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declar
                             break
         found.append(match)
     return found
+
+
+def _on_top(package: Package, declared: Declared) -> bool:
+    """Whether it lies where a lock's own packages are installed: no other one can bring it there.
+
+    A record could be made to say so.
+    """
+    if package.ecosystem != "pypi":
+        return False
+    folder = package.paths[0].rpartition("/")[0].rpartition("/")[0]
+    return any(install.place == folder for install in declared.installs)
 
 
 def _of(locked: Locked) -> tuple[frozenset[str], Names]:
@@ -110,9 +155,11 @@ def _match(package: Package, locked: Locked, role: Role, names: Names, target: T
     equal = [e for e in here if not e.version or is_same(e, package)]
     if not here and not elsewhere and named(package)[1] in _own(package.ecosystem, locked.own):
         return Match(locked, role, own=True)
-    best = next(
-        (e for e in equal if e.place and package.paths[0].find(f"{e.place}/") >= 0),
-        equal[0] if equal else None,
+    folder = f"/{package.paths[0]}".rpartition("/")[0]
+    best = max(
+        (e for e in equal if e.place and folder.endswith(f"/{e.place}")),
+        key=lambda e: len(e.place),
+        default=equal[0] if equal else None,
     )
     return Match(locked, role, best, tuple(here), tuple(elsewhere))
 
@@ -145,8 +192,10 @@ def _allowed(words: Sequence[str], own: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _holds(marker: str, target: Target) -> bool:
-    from packaging.markers import Marker
+    from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
+    if not target.python and _PYTHON.search(marker):
+        return True  # which one runs it, nobody knows
     platform = target.platform
     environment = {
         "implementation_name": "cpython",
@@ -155,11 +204,14 @@ def _holds(marker: str, target: Target) -> bool:
         "sys_platform": "linux",
         "platform_system": "Linux",
         "platform_machine": _MACHINES.get(platform.architecture, platform.architecture),
+        "platform_release": "",
+        "platform_version": "",
         "extra": "",
+        "python_version": target.python,
+        "python_full_version": f"{target.python}.0",
+        "implementation_version": f"{target.python}.0",
     }
-    if target.python:
-        environment |= {
-            "python_version": target.python,
-            "python_full_version": f"{target.python}.0",
-        }
-    return Marker(marker).evaluate(environment)
+    try:
+        return Marker(marker).evaluate(environment)
+    except (UndefinedComparison, UndefinedEnvironmentName):
+        return True  # it asks what an image does not say

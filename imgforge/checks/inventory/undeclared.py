@@ -41,7 +41,7 @@ def check(compared: Compared) -> Iterator[Finding]:
             if package.ecosystem == "deb" and declared.base.entries:
                 message = f"{named(package)} is in the base, which the lock does not make of it"
                 yield _finding(package, message, Severity.HIGH)
-        elif match.role == "install" and match.locked is not None and not _bundled(package):
+        elif match.role == "install" and match.locked is not None and not _within(package):
             yield _finding(
                 package, f"{named(package)} is not in {match.locked.path}", RULE.severity
             )
@@ -51,8 +51,6 @@ def check(compared: Compared) -> Iterator[Finding]:
             message = f"{named(package)} is neither in the base nor in a lock"
             yield _finding(package, message, RULE.severity)
     for path, packages in several.items():
-        if compared.brought(path):
-            continue
         first, severity = packages[0], Severity.LOW
         if len(packages) == 1:
             message = f"{named(first)} came with the application's files; no lock lists it"
@@ -63,7 +61,7 @@ def check(compared: Compared) -> Iterator[Finding]:
 
 
 def _declared(match: Match) -> bool:
-    return bool(match.entries or match.elsewhere or match.own)
+    return bool(match.entries or match.elsewhere or match.own or match.owner)
 
 
 def _itself(package: Package, compared: Compared) -> bool:
@@ -73,7 +71,7 @@ def _itself(package: Package, compared: Compared) -> bool:
     return own and compared.within(path, compared.declared.own)
 
 
-def _bundled(package: Package) -> bool:
+def _within(package: Package) -> bool:
     return bool(package.inside) or package.found == "binary"
 
 

@@ -14,6 +14,7 @@ from imgforge.analysis.facts import Binary, Claim, ImageFacts, Package
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory import bound
 from imgforge.inventory.declared import Declared, Install, Target
+from imgforge.inventory.matching import applies
 from imgforge.locks.locked import Entry, Locked
 from imgforge.oci.types import Platform
 from imgforge.policy import Policy
@@ -34,6 +35,7 @@ def row(ecosystem: str, name: str, path: str, version: str = "1", **fields: Any)
 
 
 def image(tmp_path: Path, *rows: Package, **fields: Any) -> ImageFacts:  # noqa: ANN401 - its own
+    tmp_path.mkdir(exist_ok=True)
     facts = made.facts(tmp_path, BASE, APP)
     layers = [facts.layers[0], dataclasses.replace(facts.layers[1], **fields)]
     own = facts.layers[1].digest
@@ -96,7 +98,68 @@ def test_what_a_package_brought_is_its_own_affair(tmp_path: Path) -> None:
     claims = (Claim("app/p.dist-info/RECORD", "pypi:p", "app/lib/two.jar"),)
     lock = Locked("requirements.txt", (Entry("pypi", "p", "1", 1),))
     facts = image(tmp_path, *rows, claims=claims)
+    assert said(judge(facts, installs=(Install("app", lock),))) == [
+        (
+            "IF191",
+            "the maven package a 1 came with the application's files; no lock lists it",
+            Severity.LOW,
+        )
+    ]
+    # A record that is not in the image says nothing; this one is.
+    seen = (claims[0]._replace(path="app/server"),)
+    facts = image(tmp_path / "seen", *rows, claims=seen)
     assert said(judge(facts, installs=(Install("app", lock),))) == []
+
+
+def test_what_is_vendored_is_not_held_against_the_lock(tmp_path: Path) -> None:
+    inner = row("pypi", "v", "app/p/_vendor/v-1.dist-info/METADATA")
+    outer = row("pypi", "p", "app/p-1.dist-info/METADATA")
+    beside = row("pypi", "evil", "app/evil-1.dist-info/METADATA")
+    files = "\n".join((*inner.paths, *beside.paths))
+    lock = Locked("requirements.txt", (Entry("pypi", "p", "1", 1), Entry("pypi", "v", "2", 2)))
+    facts = image(tmp_path, inner, outer, beside, claims=(Claim("app/server", "pypi:p", files),))
+    # No record can bring another package to where the lock's own ones are.
+    assert [s[:2] for s in said(judge(facts, installs=(Install("app", lock),)))] == [
+        ("IF191", "the pypi package evil 1 is not in requirements.txt"),
+        ("IF190", "pypi package v 2 of requirements.txt is missing"),
+    ]
+
+
+def test_of_two_places_the_package_own_counts(tmp_path: Path) -> None:
+    lock = Locked(
+        "package-lock.json",
+        (
+            Entry("npm", "x", "1", 1, place="node_modules/x", scope="dev"),
+            Entry("npm", "x", "1", 2, place="node_modules/a/node_modules/x"),
+        ),
+    )
+    rows = [
+        row("npm", "x", f"app/{folder}/package.json")
+        for folder in ("node_modules/a/node_modules/x", "node_modules/x")
+    ]
+    facts = image(tmp_path, *rows)
+    found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
+    assert {c.package.paths[0]: c.declared for c in found.components} == {
+        rows[0].paths[0]: "package-lock.json:2",
+        rows[1].paths[0]: "package-lock.json:1",
+    }
+    assert [f.path for f in judge(facts, beside=(lock,))] == [rows[1].paths[0]]
+
+
+@pytest.mark.parametrize(
+    ("marker", "python", "holds"),
+    [
+        ('python_version >= "3.9"', "3.13", True),
+        ('python_full_version < "3.12"', "3.13", False),
+        ('python_version < "3"', "", True),  # which Python runs it, nobody knows
+        ('sys_platform == "win32"', "", False),
+        ('platform_machine == "x86_64"', "", True),
+        ('"x" in dependency_groups', "3.13", True),
+    ],
+)
+def test_markers_are_asked_of_the_target(marker: str, python: str, holds: bool) -> None:  # noqa: FBT001
+    target = TARGET._replace(python=python)
+    assert applies(Entry("pypi", "a", "1", marker=marker), target) is holds
 
 
 @pytest.mark.parametrize("role", ["install", "beside"])
