@@ -152,7 +152,7 @@ def _match(package: Package, locked: Locked, role: Role, names: Names, target: T
         if entry.architecture and package.architecture not in {entry.architecture, "all", ""}:
             continue
         (here if applies(entry, target) else elsewhere).append(entry)
-    equal = [e for e in here if not e.version or is_same(e, package)]
+    equal = [e for e in here if is_same(e, package)]
     if not here and not elsewhere and named(package)[1] in _own(package.ecosystem, locked.own):
         return Match(locked, role, own=True)
     folder = f"/{package.paths[0]}".rpartition("/")[0]
@@ -170,7 +170,9 @@ def _own(ecosystem: str, titles: tuple[str, ...]) -> frozenset[str]:
 
 
 def is_same(entry: Entry, package: Package) -> bool:
-    """Whether the versions are one."""
+    """Whether the versions are one, as far as both are known."""
+    if not entry.version or not package.version:
+        return True
     return same_version(package.ecosystem, entry.version, package.version)
 
 

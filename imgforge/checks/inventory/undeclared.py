@@ -65,9 +65,15 @@ def _declared(match: Match) -> bool:
 
 
 def _itself(package: Package, compared: Compared) -> bool:
-    """Whether it is the application, whose own manifest lies among its files."""
+    """Whether it is the application, or the library of the language that it is compiled with.
+
+    An application's own manifest lies among its files; a Go program's main module has no version
+    unless it was built of a tag.
+    """
     path = package.paths[0]
     own = package.ecosystem == "npm" and "/node_modules/" not in f"/{path}"
+    if package.ecosystem == "golang" and package.found == "binary":
+        own = not package.version or package.name == "stdlib"
     return own and compared.within(path, compared.declared.own)
 
 

@@ -245,12 +245,20 @@ def test_the_application_is_no_dependency_of_itself(tmp_path: Path) -> None:
     lock = locks.read("go.mod", "module example.test/demo\n")
     facts = image(tmp_path, *rows)
     assert said(judge(facts, beside=(lock,))) == []
-    assert [f.key for f in judge(facts, beside=(lock,), own=())] == ["npm:web"]
+    assert [f.key for f in judge(facts, own=())] == ["", "npm:web"]
     found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
     assert {c.package.name: c.declared for c in found.components} == {
         "demo": "go.mod",
         "stdlib": "go.mod",
         "web": "",
     }
-    # Without a lock of Go's nobody declared what its program holds.
-    assert [f.path for f in judge(facts)] == ["app/server"]
+    assert judge(facts) == []
+    # Without a lock of Go's nobody declared what else its program holds.
+    more = image(tmp_path, *rows, row("golang", "dep", "app/server", "v1", found="binary"))
+    assert [f.key for f in judge(more)] == ["golang:dep"]
+
+
+def test_what_has_no_version_differs_from_none(tmp_path: Path) -> None:
+    replaced = row("golang", "dep", "app/server", "", found="binary")
+    lock = Locked("go.mod", (Entry("golang", "dep", "v1.0.0", 3),))
+    assert judge(image(tmp_path, replaced), beside=(lock,)) == []
