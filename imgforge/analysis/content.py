@@ -32,7 +32,7 @@ from imgforge.analysis.facts import FILE, Binary, MalwareHit, Package, Problem, 
 from imgforge.analysis.linked import Found, Linked
 from imgforge.analysis.packages import reader
 from imgforge.analysis.packages.java import Jar
-from imgforge.analysis.programs import GO, Mark, identify
+from imgforge.analysis.programs import Mark, identify
 from imgforge.analysis.tar import Archive
 from imgforge.analysis.zip import Whole, Zip, appended, regular
 from imgforge.secrets.catalogue import RULES, Rule
@@ -386,6 +386,8 @@ class Contents:
             self._counted()
             if start.startswith(_CLASS):
                 kind = kinds.BINARY
+                if jar.is_grouped:
+                    jar.folder(name)
             else:
                 kind = kinds.kind(start)
                 self._record(place, name, start, jar)
@@ -526,7 +528,7 @@ class _Search:
     def _window(self, data: bytes, stop: int) -> None:
         found = self._contents.candidates(data)
         if self._linked is not None:
-            self._linked.window(self._offset, data, marked=GO in found)
+            self._linked.window(self._offset, data, found)
         if found:
             self.marks.update(mark for mark in found if isinstance(mark, Mark))
         elif not self._config:

@@ -11,6 +11,9 @@ from imgforge.analysis.purl import build, distribution
 SYSTEMS: Final = frozenset({"deb", "apk", "rpm"})
 """Ecosystems whose packages are parts of a distribution."""
 
+UNCERTAIN: Final = "generic"
+"""The ecosystem of what is known by its content, and has no other."""
+
 _NOTE: Final = "note"
 _LOCK: Final = "lock"
 
@@ -25,14 +28,14 @@ def packages(image: ImageFacts) -> Iterator[Package]:
     is of the same version in its folder or below. It adds packages only if nothing else in its
     folder speaks of its ecosystem's: what it lists beyond what is there was left out, and what
     names further paths needs one of them to be there. A package seen in several bundles of one
-    folder is one. Programs that are known by their content are packages of the type ``generic``,
-    unless a package of the distribution has them.
+    folder is one. What is known by its content alone (``generic``) is left out where a package
+    of the distribution has the file.
     """
     release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
     records, locks, notes = _visible(image)
     rows = [_noted(row, notes) for row in records] if notes else records
     _locked(rows, [lock for lock in locks if _is_there(lock, image)])
-    rows = [*_bundled(rows), *_programs(image)]
+    rows = list(_unclaimed(image, list(_bundled(rows))))
     for row in sorted(rows):
         there = row.paths[:1] + tuple(path for path in row.paths[1:] if path in image.files)
         yield row._replace(purl=build(row, release), paths=there)
@@ -182,24 +185,21 @@ def _binaries(image: ImageFacts) -> Iterator[tuple[int, Binary, list[str]]]:
         yield layer, known[layer][origin], paths
 
 
-def _programs(image: ImageFacts) -> Iterator[Package]:
-    """Yield what programs are by their content where no package of the distribution has them."""
-    named = [found for found in _binaries(image) if found[1].name]
-    if not named:
+def _unclaimed(image: ImageFacts, rows: Sequence[Package]) -> Iterator[Package]:
+    """Yield ``rows`` without what is known by content alone in files of the distribution's."""
+    if not any(row.ecosystem == UNCERTAIN for row in rows):
+        yield from rows
         return
     owners = _owners(image)
-    for layer, binary, paths in named:
-        if any(_owner(owners, path).partition(":")[0] in SYSTEMS for path in paths):
-            continue
-        yield Package(
-            "generic",
-            binary.name,
-            binary.version,
-            purl="",
-            licence="",
-            supplier="",
-            paths=(min(paths),),
-            layer=image.layers[layer].digest,
-            hashes=(f"sha256:{binary.sha256}",),
-            found="binary",
-        )
+    names: dict[tuple[int, str], list[str]] = {}
+    for file in image.files.values():
+        if file.origin != file.path:
+            names.setdefault((file.layer, file.origin), []).append(file.path)
+    for row in rows:
+        path = row.paths[0]
+        if row.ecosystem == UNCERTAIN:
+            fact = image.files.get(path)
+            others = names.get((fact.layer, fact.origin), []) if fact else []
+            if any(_owner(owners, p).partition(":")[0] in SYSTEMS for p in (path, *others)):
+                continue
+        yield row

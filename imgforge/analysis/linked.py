@@ -9,11 +9,14 @@ kept until that header is seen.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from imgforge.analysis import known
 from imgforge.analysis.elf import build_id, shape
 from imgforge.analysis.facts import Binary, Package, Problem
 from imgforge.analysis.packages import go, rust
+from imgforge.analysis.programs import GO, KNOWN, Mark
 
 _HEAD: Final = 8192
 """Bytes within which a linker's notes and a packer's name are."""
@@ -43,6 +46,7 @@ class Linked:
         self._seen = 0
         self._held: list[bytes] | None = [] if go.NOTE in head[:_HEAD] and size <= most else None
         self._pointing = -1
+        self._versions: dict[known.Known, str] = {}
         self._texts: tuple[str, str] | None = None
         # A list whose end has not come: of Go, of Rust.
         self._go = self._rust = b""
@@ -58,11 +62,15 @@ class Linked:
         """Whether it is a program or a library at all."""
         return self._shape is not None
 
-    def window(self, start: int, data: bytes, *, marked: bool) -> None:
+    def window(self, start: int, data: bytes, marks: Collection[object]) -> None:
         """Take the bytes from ``start`` on, which may begin with some that came before.
 
-        ``marked`` says that Go's mark is among them.
+        ``marks`` has what an engine found in ``data``, Go's mark and those of known programs too.
         """
+        for mark in marks:
+            entry = KNOWN.get(mark) if isinstance(mark, Mark) else None
+            if entry is not None and not self._versions.get(entry):
+                self._versions[entry] = known.version(entry, data)
         new = data[self._seen - start :] if start < self._seen else data
         self._hash.update(new)
         if self._held is not None:
@@ -70,7 +78,7 @@ class Linked:
         if self._go:
             self._go += new
             self._read_go()
-        elif marked and self._texts is None and self._pointing < 0:
+        elif GO in marks and self._texts is None and self._pointing < 0:
             self._find_go(start, data)
         self._seen += len(new)
         if self._seen > self._loaded:
@@ -78,8 +86,12 @@ class Linked:
 
     def end(self) -> Found:
         """Return what it was."""
-        binary = Binary(self._path, self._hash.hexdigest(), self._build_id)
-        packages: list[Package] = []
+        digest = self._hash.hexdigest()
+        releases = [(entry, self._versions.get(entry, "")) for entry in known.TABLE]
+        releases = [(entry, version) for entry, version in releases if version]
+        name, version = next(((e.name, v) for e, v in releases if e.itself), ("", ""))
+        binary = Binary(self._path, digest, self._build_id, name, version)
+        packages = [self._release(entry, version, digest) for entry, version in releases]
         for listed in (self._modules, self._listed_crates):
             try:
                 packages += listed()
@@ -90,6 +102,20 @@ class Linked:
             text = "a program packed with UPX is not opened"
             problems.append(Problem("closed", self._path, text))
         return Found(binary, packages, problems)
+
+    def _release(self, entry: known.Known, version: str, digest: str) -> Package:
+        return Package(
+            "generic",
+            entry.name,
+            version,
+            purl="",
+            licence="",
+            supplier="",
+            paths=(self._path,),
+            hashes=(f"sha256:{digest}",) if entry.itself else (),
+            cpes=(known.cpe(entry, version),),
+            found="binary",
+        )
 
     def _modules(self) -> list[Package]:
         if self._go:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final, NamedTuple
 
+from imgforge.analysis.known import TABLE
+
 
 class Mark(NamedTuple):
     """One string, by the number of its signature."""
@@ -75,8 +77,11 @@ _SIGNATURES: Final = (
 GO: Final = Mark(-1, b"\xff Go buildinf:")
 """What Go's linker writes before what it has to say; no program is known by it."""
 
+KNOWN: Final = {Mark(-2 - number, entry.mark): entry for number, entry in enumerate(TABLE)}
+"""What stands beside a version, by mark."""
+
 MARKS: Final = (
-    GO,
+    *(GO, *KNOWN),
     *(Mark(index, text) for index, entry in enumerate(_SIGNATURES) for text in entry.texts),
 )
 """Every string, for an engine that looks for all at once."""

@@ -29,6 +29,7 @@ from imgforge.analysis.packages import (
     bundles,
     chisel,
     conda,
+    cpython,
     deb,
     debcopyright,
     dotnet,
@@ -73,6 +74,7 @@ READERS: Final[tuple[Reader, ...]] = (
     pear,
     dotnet,
     java,
+    cpython,
 )
 
 

@@ -23,6 +23,12 @@ _FILES: Final = "files"
 _MOST: Final = 8
 """Packages that are named for one capability; one is enough for who needs it."""
 
+_LINES: Final = 4_000_000
+"""Lines of a database: what is in a record of the size that is read at all."""
+
+_PACKAGES: Final = 100_000
+"""Packages of one database; no distribution has as many."""
+
 _SHA1: Final = "Q1"
 _DEPENDENCY: Final = re.compile(r"([^\s<>=~@!]+)")
 
@@ -58,27 +64,36 @@ def claims(path: str, data: bytes) -> list[Claim]:
 
 def _paragraphs(text: str) -> Iterator[dict[str, str]]:
     """Yield each package's fields by their letter, and its files joined by newlines."""
-    for paragraph in text.replace("\r\n", "\n").split("\n\n"):
-        fields: dict[str, str] = {}
-        files = []
-        folder = ""
-        for line in paragraph.split("\n"):
-            if not line:
-                continue
-            if line[1:2] != ":":
-                raise ValueError(f"no field in the line {line[:80]!r}")
-            key, value = line[0], line[2:]
-            if key == "F":
-                folder = value.strip("/")
-            elif key == "R":
-                files.append(f"{folder}/{value}" if folder else value)
-            else:
-                fields.setdefault(key, value.strip())
-        if not fields and not files:
+    if text.count("\n") > _LINES:
+        raise ValueError(f"the database has over {_LINES} lines")
+    for count, paragraph in enumerate(text.replace("\r\n", "\n").split("\n\n")):
+        if count > _PACKAGES:
+            raise ValueError(f"the database has over {_PACKAGES} packages")
+        fields = _fields(paragraph)
+        if not fields:
             continue
         if not fields.get("P") or "V" not in fields:
             raise ValueError("a paragraph names no package (P) and version (V)")
-        yield {**fields, _FILES: "\n".join(files)}
+        yield fields
+
+
+def _fields(paragraph: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    files = []
+    folder = ""
+    for line in paragraph.split("\n"):
+        if not line:
+            continue
+        if line[1:2] != ":":
+            raise ValueError(f"no field in the line {line[:80]!r}")
+        key, value = line[0], line[2:]
+        if key == "F":
+            folder = value.strip("/") + "/"
+        elif key == "R":
+            files.append(folder + value if folder != "/" else value)
+        else:
+            fields.setdefault(key, value.strip())
+    return {**fields, _FILES: "\n".join(files)} if fields or files else {}
 
 
 def _package(path: str, fields: Mapping[str, str], providers: Mapping[str, list[str]]) -> Package:

@@ -25,6 +25,11 @@ _LARGEST: Final = 64 << 20
 NAMES: Final = frozenset({"manifest.wall"})
 
 
+_ROWS: Final = 1_000_000
+_LONGEST: Final = 1 << 20
+"""Bytes of one row."""
+
+
 def wants(path: str, name: str) -> bool:
     """Whether this is the manifest."""
     return name == "manifest.wall" and path == _PATH
@@ -65,7 +70,10 @@ def claims(path: str, data: bytes) -> list[Claim]:
 
 
 def _rows(data: bytes) -> Iterator[dict[str, Any]]:
-    lines = _plain(data).split(b"\n")
+    plain = _plain(data)
+    if plain.count(b"\n") > _ROWS:
+        raise ValueError(f"the manifest has over {_ROWS} rows")
+    lines = plain.split(b"\n")
     first = _row(lines[0])
     if "jsonwall" not in first or first.get("schema") != "1.0":
         raise ValueError(f"no chisel manifest of a schema that is known: {first!r}"[:200])
@@ -89,6 +97,8 @@ def _plain(data: bytes) -> bytes:
 
 
 def _row(line: bytes) -> dict[str, Any]:
+    if len(line) > _LONGEST:
+        raise ValueError(f"a row of the manifest has over {_LONGEST} bytes")
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:

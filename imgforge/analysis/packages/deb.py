@@ -8,7 +8,7 @@ Both are control files (Debian policy, 5.1; states: dpkg-query(1)). What a packa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from imgforge.analysis.facts import Claim, Package
@@ -28,9 +28,29 @@ _SCRIPTS: Final = (".preinst", ".postinst", ".prerm", ".postrm", ".conffiles", "
 _ABSENT: Final = frozenset({"not-installed", "config-files"})
 """States of which nothing but settings is there. All others have files, be they whole or not."""
 
+_ABOUT: Final = frozenset(
+    {"package", "status", "version", "source", "maintainer", "architecture"}
+    | {"depends", "pre-depends", "provides"}
+)
 _MOST: Final = 8
 """Packages that are named for one relation; one is enough for who needs it."""
 
+_PACKAGES: Final = 100_000
+"""Packages of one record; no distribution has as many."""
+
+_FIELDS: Final = 1_000
+"""Fields of one paragraph."""
+
+_LONGEST: Final = 1 << 20
+"""Characters of one field."""
+
+_LINES: Final = 1_000_000
+"""Files of one package."""
+
+_GAP: Final = re.compile(r"\n[ \t\n]*\n")
+_END: Final = re.compile(r"\n(?![ \t])")
+_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
+_NO_FIELD: Final = frozenset({"", "#", " ", "\t", "\n"})
 _SOURCE: Final = re.compile(r"([^\s()]+)(?:\s*\(([^()]*)\))?")
 _RELATION: Final = re.compile(r"\s*([^\s:(\[<|,]+)")
 _SUM: Final = re.compile(r"[0-9a-fA-F]{32} [ *](.+)")
@@ -50,12 +70,14 @@ def read(path: str, data: bytes) -> list[Package]:
     if path.startswith(_INFO) or path.endswith(_SUMS):
         return []
     found, providers = list[tuple[dict[str, str], str]](), dict[str, list[str]]()
-    for fields in paragraphs(data.decode(errors="replace")):
+    for fields in paragraphs(data.decode(errors="replace"), _ABOUT):
         name = fields.get("package", "")
         if not name:
             raise ValueError("a paragraph has no Package field")
         if fields.get("status", "").rpartition(" ")[2] in _ABSENT:
             continue
+        if len(found) >= _PACKAGES:
+            raise ValueError(f"it lists over {_PACKAGES} packages")
         found.append((fields, name))
         for provided in (name, *map(_name, fields.get("provides", "").split(","))):
             providers.setdefault(provided, []).append(name)
@@ -64,6 +86,10 @@ def read(path: str, data: bytes) -> list[Package]:
 
 def claims(path: str, data: bytes) -> list[Claim]:
     """Return what one package owns; the directories of a ``.list`` are left out."""
+    if path in _STATUS:
+        return []
+    if data.count(b"\n") > _LINES:
+        raise ValueError(f"it lists over {_LINES} files")
     text = data.decode(errors="surrogateescape")
     name = path[path.rfind("/") + 1 :]
     if path.startswith(_INFO):
@@ -82,22 +108,44 @@ def claims(path: str, data: bytes) -> list[Claim]:
     return [Claim(path, _owner(name.removesuffix(_SUMS)), "\n".join(files))]
 
 
-def paragraphs(text: str) -> Iterator[dict[str, str]]:
-    """Read a control file: field names in lower case, continuation lines joined by newlines."""
-    for paragraph in re.split(r"\n(?:[ \t]*\n)+", text.replace("\r\n", "\n")):
-        fields: dict[str, list[str]] = {}
-        last: list[str] | None = None
-        for line in paragraph.split("\n"):
-            if line[:1] in {" ", "\t"}:
-                if last is not None:
-                    last.append(line.strip())
-            elif line and not line.startswith("#"):
-                key, colon, value = line.partition(":")
-                if not colon:
-                    raise ValueError(f"no field in the line {line[:80]!r}")
-                last = fields[key.strip().lower()] = [value.strip()]
-        if fields:
-            yield {key: "\n".join(lines) for key, lines in fields.items()}
+def paragraphs(text: str, only: Collection[str]) -> Iterator[dict[str, str]]:
+    """Read a control file: field names in lower case, continuation lines joined by newlines.
+
+    Of each paragraph that has any fields those of ``only`` are yielded. ValueError if a line is no
+    field, or there is more in a paragraph than anyone writes.
+    """
+    text = text.replace("\r\n", "\n")
+    at = 0
+    for gap in _GAP.finditer(text):
+        if (fields := _fields(text[at : gap.start()], only)) is not None:
+            yield fields
+        at = gap.end()
+    if (fields := _fields(text[at:], only)) is not None:
+        yield fields
+
+
+def _fields(paragraph: str, only: Collection[str]) -> dict[str, str] | None:
+    fields: dict[str, str] | None = None
+    at = lines = 0
+    while at < len(paragraph):
+        end = _END.search(paragraph, at)
+        stop = end.start() if end else len(paragraph)
+        first, start, at = paragraph[at : at + 1], at, stop + 1
+        lines += 1
+        if lines > _FIELDS:
+            raise ValueError(f"a paragraph has over {_FIELDS} fields")
+        if first in _NO_FIELD:
+            continue
+        colon = paragraph.find(":", start, stop)
+        if colon < 0 or "\n" in paragraph[start:colon]:
+            raise ValueError(f"no field in the line {paragraph[start : start + 80]!r}")
+        fields = {} if fields is None else fields
+        key = paragraph[start:colon].strip().lower()
+        if key in only:
+            if stop - colon > _LONGEST:
+                raise ValueError(f"the field {key} has over {_LONGEST} characters")
+            fields[key] = _FOLD.sub("\n", paragraph[colon + 1 : stop]).strip(" \t")
+    return fields
 
 
 def _package(

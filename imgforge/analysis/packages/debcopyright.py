@@ -19,6 +19,8 @@ from imgforge.analysis.packages.licence import gnu, known, unknown
 
 _FOLDER: Final = "usr/share/doc/"
 _FORMAT: Final = "copyright-format"
+_FIELDS: Final = frozenset({"format", "files", "license"})
+_LARGEST: Final = 8 << 20
 _LONGEST: Final = 400
 """Characters of a short name; what is longer quotes a text."""
 
@@ -119,7 +121,9 @@ def wants(path: str, name: str) -> bool:
 
 
 def read(path: str, data: bytes) -> list[Package]:
-    """Return one note of a package's licence, or none."""
+    """Return one note of a package's licence, or none; ValueError if it is too large for one."""
+    if len(data) > _LARGEST:
+        raise ValueError(f"the copyright file has over {_LARGEST} bytes")
     text = data.decode(errors="replace")
     licence = _declared(text) if _FORMAT in text[:400] else ""
     licence = licence or _certain(text)
@@ -176,7 +180,7 @@ def _declared(text: str) -> str:
     names: dict[str, None] = {}
     whole = ""
     try:
-        for fields in paragraphs(text):
+        for fields in paragraphs(text, _FIELDS):
             short = fields.get("license", "").split("\n", 1)[0].strip()
             if "files" in fields and short and len(short) <= _LONGEST:
                 names[short] = None

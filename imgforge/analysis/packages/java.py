@@ -67,6 +67,8 @@ class Jar:
 
     def __init__(self, name: str) -> None:
         self.is_jar = name.lower().endswith(_ENDS)
+        self.is_grouped = self.is_jar and name.rpartition("/")[2].startswith("spring-")
+        """Whether its classes tell the group that its name belongs to."""
         self._hashes = (hashlib.sha1(usedforsecurity=False), hashlib.sha256())
         self._members: dict[str, bytes] = {}
         self._folders: set[str] = set()
@@ -84,7 +86,10 @@ class Jar:
                 raise ValueError("the record is too large")
             if whole and not (name.endswith(b".xml") and len(start) > _MOST):
                 self._members[name.decode(errors="surrogateescape")] = start
-        elif name.startswith(b"org/springframework/"):
+
+    def folder(self, name: bytes) -> None:
+        """Note where a class lies."""
+        if name.startswith(b"org/springframework/"):
             self._folders.add("/".join(name.decode(errors="replace").split("/")[:3]) + "/")
 
     def packages(self, path: str, inside: str) -> Iterator[Package]:
@@ -208,7 +213,7 @@ def _guessed(path: str, stem: str, manifest: Mapping[str, str], folders: set[str
         return Maker(lies[1].replace("/", "."), lies[2], lies[3])
     for name, group, folder in _GROUPS:
         known = artifact.startswith(name) if name.endswith("-") else artifact == name
-        if known and any(folder.startswith(there) for there in folders):
+        if known and any(there.startswith(folder) for there in folders):
             return Maker(group, artifact, version)
     return Maker("", artifact, version)
 

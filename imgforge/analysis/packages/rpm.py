@@ -34,6 +34,9 @@ _MOST: Final = 8
 _PACKAGES: Final = 100_000
 """Packages of one database; no distribution has as many."""
 
+_VALUES: Final = 8_000_000
+"""Values of the tags that are read at once: of files, three each."""
+
 _ABOUT: Final = frozenset(
     {
         rpmheader.NAME,
@@ -113,10 +116,14 @@ def claims(path: str, data: bytes) -> list[Claim]:
 
 
 def _headers(data: bytes, tags: Collection[int]) -> Iterator[Mapping[int, Values]]:
+    values = 0
     for count, blob in enumerate(rpmdb.headers(data)):
         if count >= _PACKAGES:
             raise ValueError(f"the database has over {_PACKAGES} packages")
         header = rpmheader.decode(blob, tags)
+        values += sum(map(len, header.values()))
+        if values > _VALUES:
+            raise ValueError(f"the database has over {_VALUES} values")
         if not _text(header, rpmheader.NAME):
             raise ValueError("a package's header names no package")
         yield header

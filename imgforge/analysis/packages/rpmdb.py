@@ -81,7 +81,7 @@ def _sqlite(data: bytes) -> Iterator[bytes]:
                     raise ValueError("the database has more in it than it is large")
                 yield blob
     except sqlite3.Error as error:
-        why = "it takes too many steps" if looks > _LOOKS else str(error)
+        why = "it takes too many steps" if looks > _LOOKS else ascii(str(error))
         raise ValueError(f"the SQLite database cannot be read: {why}") from error
 
 

@@ -35,6 +35,9 @@ Values = tuple[int, ...] | tuple[str, ...]
 _COUNTS: Final = struct.Struct(">II")
 _ENTRY: Final = struct.Struct(">IIII")
 _ENTRIES: Final = 1 << 16
+_MOST: Final = 1 << 20
+"""Values of one tag, files most of all."""
+
 _NUMBERS: Final = {2: ("B", 1), 3: ("H", 2), 4: ("I", 4), 5: ("Q", 8)}
 _STRING: Final = 6
 _LISTS: Final = frozenset({8, 9})
@@ -53,14 +56,14 @@ def decode(blob: bytes, tags: Collection[int]) -> dict[int, Values]:
     if not 0 < entries <= _ENTRIES or start + size > len(blob):
         raise ValueError(f"a package's header has no {entries} entries and {size} bytes of data")
     data = blob[start : start + size]
-    return {
-        tag: _values(data, tag, kind, offset, count)
-        for tag, kind, offset, count in _ENTRY.iter_unpack(blob[_COUNTS.size : start])
-        if tag in tags
-    }
+    index = _ENTRY.iter_unpack(blob[_COUNTS.size : start])
+    last = {entry[0]: entry for entry in index if entry[0] in tags}
+    return {tag: _values(data, *entry) for tag, entry in last.items()}
 
 
 def _values(data: bytes, tag: int, kind: int, offset: int, count: int) -> Values:
+    if count > _MOST:
+        raise ValueError(f"tag {tag} of a package's header has over {_MOST} values")
     if kind in _NUMBERS:
         letter, width = _NUMBERS[kind]
         if offset + count * width > len(data):
