@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from madeinventory import whole
 
 from imgforge.errors import InvalidInputError
-from imgforge.sbom import cyclonedx, document, fields, spdx
+from imgforge.sbom import cyclonedx, document, fields, spdx, spdx3
 
 SPDX: dict[str, Any] = json.loads(spdx.render(whole(), name="acme/web", created=1))
+SPDX3: dict[str, Any] = json.loads(spdx3.render(whole(), name="acme/web", created=1))
 CYCLONEDX: dict[str, Any] = json.loads(cyclonedx.render(whole(), name="acme/web", created=1))
 
 
@@ -146,6 +147,23 @@ def test_spdx_of_other_types(key: str, value: object, told: str) -> None:
     assert told in refused(changed(SPDX, **{key: value}))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("@graph", {}, "@graph: there is no list, but an object"),
+        ("@graph", ["x"], "@graph[0]: there is no object, but 'x'"),
+        ("@graph", [{"spdxId": "a"}] * 2, "@graph[1]: there is the identifier 'a' a second time"),
+        ("@graph", [{"type": 3}], "@graph: type: there is no text, but a number"),
+        ("@graph", [{"type": "software_Package"}], "@graph: name: there is no text"),
+        ("@graph", [{"type": "Relationship"}], "@graph: relationshipType: there is no text"),
+        ("@context", "https://example.test/context", "@context: it is not SPDX 3's"),
+        ("@context", None, "@context: it is not SPDX 3's"),
+    ],
+)
+def test_spdx3_of_other_types(key: str, value: object, told: str) -> None:
+    assert told in refused(changed(SPDX3, **{key: value}))
+
+
 def test_a_purl_that_is_none_is_kept_and_of_no_ecosystem() -> None:
     component = {"type": "library", "name": "x", "version": "1", "purl": "pkg:npm"}
     read = document.read(changed(CYCLONEDX, components=[component]), "x")
@@ -235,8 +253,10 @@ _JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize("whole_document", [SPDX, CYCLONEDX], ids=["spdx", "cyclonedx"])
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@pytest.mark.parametrize(
+    "whole_document", [SPDX, CYCLONEDX, SPDX3], ids=["spdx", "cyclonedx", "spdx3"]
+)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck), deadline=None)
 @given(data=st.data())
 def test_any_value_anywhere_is_read_or_refused(
     whole_document: dict[str, Any], data: st.DataObject

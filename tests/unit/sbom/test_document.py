@@ -91,7 +91,7 @@ _COMPONENTS = st.builds(
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(_COMPONENTS, max_size=3), st.data())
 def test_whatever_is_in_an_inventory_comes_back(made: list[Component], data: st.DataObject) -> None:
     unique = {component.ref: component for component in made}
