@@ -95,7 +95,7 @@ def test_what_is_no_document(data: bytes, told: str) -> None:
             [{"type": "library", "name": "x", "bom-ref": "a"}] * 2,
             "components[1]: there is the identifier 'a' a second time",
         ),
-        ("dependencies", [{"dependsOn": []}], "dependencies[0].ref: there is no text"),
+        ("dependencies", [{"ref": 1}], "dependencies[0].ref: there is no text, but a number"),
         ("dependencies", [{"ref": "a", "dependsOn": [1]}], "dependencies[0].dependsOn[0]: there"),
         ("metadata", [], "metadata: there is no object, but a list"),
         ("metadata", {"timestamp": "yesterday"}, "metadata.timestamp: 'yesterday' is no time"),

@@ -30,10 +30,14 @@ def read(path: Path) -> Document:
 
 
 def found(read: Document) -> Found:
-    """Return what is compared: others' purls differ in spelling and qualifiers."""
+    """Return what is compared: others' purls differ in spelling and qualifiers.
+
+    Without a purl is what syft makes of an operating system: a package.
+    """
     return {
         (p.ecosystem, p.namespace, p.name.lower().replace("_", "-").replace(".", "-"), p.version)
         for p in (component.package for component in read.inventory.components)
+        if p.purl
     }
 
 
@@ -57,10 +61,11 @@ def test_trivy_reads_ours_and_finds_the_same(example: Example, kind: str, tmp_pa
     run(*argv, ours(example, kind))
     theirs, own = read(told), read(ours(example, kind))
     assert found(theirs) == found(own)
+    # Of SPDX, Trivy 0.76 passes no source packages on: not even of its own documents.
     sources = {
         p.name: p.source
         for p in (component.package for component in own.inventory.components)
-        if p.ecosystem == "deb" and p.source
+        if p.ecosystem == "deb" and p.source and kind == "cyclonedx"
     }
     seen = {c.package.name: c.package.source for c in theirs.inventory.components}
     assert {name: seen[name] for name in sources} == sources
@@ -103,7 +108,8 @@ def test_both_formats_say_the_same(example: Example) -> None:
 def test_an_applications_images_become_one(built: Built, tmp_path: Path) -> None:
     paths = [ours(built(name, "native"), "cyclonedx") for name in EXAMPLE_NAMES]
     whole = tmp_path / "shop.cdx.json"
-    said = imgforge("sbom", "merge", *paths, "--name", "acme/shop", "--format", "cyclonedx")
+    asked = ("--name", "acme/shop", "--format", "cyclonedx")
+    said = imgforge("sbom", "merge", *paths, *asked, cwd=tmp_path)
     whole.write_text(said.stdout)
     assert found(read(whole)) == set.union(*(found(read(path)) for path in paths))
     converted = run(tool("syft"), "convert", "--quiet", whole, "-o", "json").stdout
