@@ -126,8 +126,11 @@ def offline(parser: argparse.ArgumentParser) -> None:
     flag(parser, "--offline", action="store_true", help="fetch nothing, take all from the cache")
 
 
-def epoch(parser: argparse.ArgumentParser) -> None:
-    """Add the time that everything in the image is given."""
+def epoch(
+    parser: argparse.ArgumentParser,
+    about: str = "when the image says it was made (default: the lock's time)",
+) -> None:
+    """Add the time that everything in what is made is given."""
     default = os.environ.get("SOURCE_DATE_EPOCH")
     if default is not None and not default.isdecimal():
         raise InvalidInputError(f"SOURCE_DATE_EPOCH is {default!r}: not seconds since 1970")
@@ -137,7 +140,7 @@ def epoch(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=int(default) if default else None,
         metavar="SECONDS",
-        help="when the image says it was made (default: the lock's time) [SOURCE_DATE_EPOCH]",
+        help=f"{about} [SOURCE_DATE_EPOCH]",
     )
 
 

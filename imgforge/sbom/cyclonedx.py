@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component, Inventory, System
@@ -37,44 +37,76 @@ _BUILD: Final = "build:"
 _SYSTEM: Final = "operating-system"
 
 
+class Pieces(NamedTuple):
+    """What a document has of one image: its root, components, build tools and dependencies."""
+
+    root: dict[str, Any]
+    components: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    dependencies: list[dict[str, Any]]
+
+
 def render(image: Inventory, *, name: str, created: int) -> bytes:
     """Return the document for ``image`` called ``name``; ``created`` is in seconds since 1970."""
+    made = pieces(image, name)
+    serial = document_uuid("cyclonedx", repr(image), name, created)
+    return document(made, serial=serial.urn, created=created)
+
+
+def document(made: Pieces, *, serial: str, created: int) -> bytes:
+    """Return the document that has these pieces, called by the URN ``serial``."""
+    return canonical_json(
+        {
+            "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+            "bomFormat": "CycloneDX",
+            "specVersion": "1.6",
+            "serialNumber": serial,
+            "version": 1,
+            "metadata": {
+                "timestamp": timestamp(created),
+                "lifecycles": [{"phase": "post-build"}],
+                "tools": {"components": [_named("application", TOOL, VERSION)]},
+                "component": made.root,
+            },
+            "components": made.components,
+            **(_formulation(made.tools) if made.tools else {}),
+            "dependencies": made.dependencies,
+            # Files that neither a package manager recorded nor run are in the image only.
+            "compositions": [{"aggregate": "incomplete", "assemblies": [made.root["bom-ref"]]}],
+        }
+    )
+
+
+def pieces(image: Inventory, name: str, prefix: str = "") -> Pieces:
+    """Return what a document has of an image; ``prefix`` stands before all references."""
     whole = publisher(name)
     by = partial(supplied, distribution=image.system.id if image.system else "", whole=whole)
     components = [_component(each, by) for each in image.components]
     if image.system is not None:
         components.insert(0, _system(image.system))
     components += [_file(file, whole) for file in image.files]
+    tools = [_component(tool, by) for tool in image.tools]
+    for listed, before in ((components, prefix), (tools, f"{_BUILD}{prefix}")):
+        for component in listed:
+            component["bom-ref"] = before + component["bom-ref"]
+    root = _root(image, name, whole)
+    root["bom-ref"] = prefix + root["bom-ref"]
     references = sorted(str(component["bom-ref"]) for component in components)
-    return canonical_json(
-        {
-            "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-            "bomFormat": "CycloneDX",
-            "specVersion": "1.6",
-            "serialNumber": document_uuid("cyclonedx", image, name, created).urn,
-            "version": 1,
-            "metadata": {
-                "timestamp": timestamp(created),
-                "lifecycles": [{"phase": "post-build"}],
-                "tools": {"components": [_named("application", TOOL, VERSION)]},
-                "component": _root(image, name, whole),
-            },
-            "components": components,
-            **_formulation(image.tools, by),
-            "dependencies": [
-                {"ref": _about(image), "dependsOn": references},
-                *_dependencies(image.components, ""),
-                *({"ref": each} for each in _alone(references, image.components)),
-                *_dependencies(image.tools, _BUILD),
-            ],
-            # Files that neither a package manager recorded nor run are in the image only.
-            "compositions": [{"aggregate": "incomplete", "assemblies": [_about(image)]}],
-        }
-    )
+    needing = [
+        *_dependencies(image.components, prefix),
+        *_dependencies(image.tools, f"{_BUILD}{prefix}"),
+    ]
+    named = {dependency["ref"] for dependency in needing}
+    dependencies = [
+        {"ref": root["bom-ref"], "dependsOn": references},
+        *needing,
+        *({"ref": reference} for reference in references if reference not in named),
+    ]
+    return Pieces(root, components, tools, dependencies)
 
 
-def _about(image: Inventory) -> str:
-    return image.digest or "image"
+def _formulation(tools: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"formulation": [{"bom-ref": "build", "components": tools}]}
 
 
 def _root(image: Inventory, name: str, whole: Supplier | None) -> dict[str, Any]:
@@ -82,7 +114,7 @@ def _root(image: Inventory, name: str, whole: Supplier | None) -> dict[str, Any]
     said += [("layer", layer) for layer in image.layers]
     out: dict[str, Any] = {
         **_named("container", text(name), image.digest),
-        "bom-ref": _about(image),
+        "bom-ref": image.digest or "image",
         "properties": _properties([(notes.OURS + key, value) for key, value in said]),
         **_supplier(whole),
     }
@@ -92,22 +124,11 @@ def _root(image: Inventory, name: str, whole: Supplier | None) -> dict[str, Any]
     return out
 
 
-def _formulation(tools: Iterable[Component], by: SuppliedBy) -> dict[str, list[Any]]:
-    made = [_component(tool, by) for tool in tools]
-    for component in made:
-        component["bom-ref"] = _BUILD + component["bom-ref"]
-    return {"formulation": [{"bom-ref": "build", "components": made}]} if made else {}
-
-
 def _dependencies(components: tuple[Component, ...], prefix: str) -> Iterable[dict[str, Any]]:
     known = {component.ref for component in components}
     for ref, component in sorted((component.ref, component) for component in components):
         needs = [prefix + need for need in component.needs if need in known]
         yield {"ref": prefix + ref, **({"dependsOn": needs} if needs else {})}
-
-
-def _alone(references: Iterable[str], components: Iterable[Component]) -> list[str]:
-    return sorted(set(references) - {component.ref for component in components})
 
 
 def _named(kind: str, name: str, version: str) -> dict[str, str]:

@@ -86,6 +86,22 @@ def each(value: Object, key: str, read: Callable[[Object], T]) -> Iterator[T]:
         raise UnfitError(f"{key}[{number}]{middle}{told}") from error
 
 
+def pairs(value: Object, key: str, first: str, second: str) -> list[tuple[str, str]]:
+    """Return two texts of each object of a list, empty ones where they are not there.
+
+    Documents have tens of thousands: what is as it should be is taken without being asked twice.
+    """
+    if key not in value:
+        return []
+    try:
+        found = [(one[first], one[second]) for one in items(value, key)]
+    except (KeyError, TypeError):
+        found = []
+    if found and all(type(a) is str and type(b) is str for a, b in found):
+        return found
+    return list(each(value, key, lambda one: (text(one, first), text(one, second))))
+
+
 def _object(one: object) -> Object:
     if not isinstance(one, dict):
         raise UnfitError(f"there is no object, but {_shown(one)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -133,6 +133,6 @@ def is_image(purl: str) -> bool:
     return not purl or purl.lower().startswith(("pkg:oci/", "pkg:docker/"))
 
 
-def digests(pairs: Iterator[tuple[str, str]]) -> tuple[str, ...]:
+def digests(pairs: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return hashes (algorithm as either format spells it, value) as ``sha256:<hex>``."""
     return tuple(f"{alg.replace('-', '').lower()}:{value.lower()}" for alg, value in pairs)

@@ -90,15 +90,20 @@ def text(value: str) -> str:
     return raw.decode(errors="backslashreplace")
 
 
-def document_uuid(kind: str, image: Inventory, name: str, created: int) -> uuid.UUID:
+def document_uuid(kind: str, content: str, name: str, created: int) -> uuid.UUID:
     """Return the identifier of the one document of this kind, content, name and time."""
-    content = hashlib.sha256(repr(image).encode(errors="surrogatepass")).hexdigest()
-    return uuid.uuid5(_NAMESPACE, f"{kind}\n{VERSION}\n{content}\n{name}\n{created}")
+    digest = hashlib.sha256(content.encode(errors="surrogatepass")).hexdigest()
+    return uuid.uuid5(_NAMESPACE, f"{kind}\n{VERSION}\n{digest}\n{text(name)}\n{created}")
 
 
 def timestamp(created: int) -> str:
     """Return seconds since 1970 as RFC 3339 in UTC."""
     return dt.datetime.fromtimestamp(created, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def quoted(name: str) -> str:
+    """Return a name as a document's namespace can hold it."""
+    return quote(text(name), safe="")
 
 
 def image_purl(image: Inventory, name: str) -> str:

@@ -157,18 +157,13 @@ def _supplier(one: Object) -> str:
 
 
 def _hashes(one: Object) -> tuple[str, ...]:
-    if "hashes" not in one:
-        return ()
-    pairs = fields.each(one, "hashes", lambda each: (named(each, "alg"), named(each, "content")))
-    return gathered.digests(pairs)
+    return gathered.digests(fields.pairs(one, "hashes", "alg", "content"))
 
 
 def _notes(one: Object) -> notes.Notes:
-    if "properties" not in one:
-        return {}
-    pairs = fields.each(one, "properties", lambda each: (text(each, "name"), text(each, "value")))
-    return gathered.grouped(pairs)
+    return gathered.grouped(fields.pairs(one, "properties", "name", "value"))
 
 
 def _edges(one: Object) -> tuple[str, list[str]]:
-    return named(one, "ref"), fields.texts(one, "dependsOn")
+    # Trivy leaves the reference empty where it has none for what a document is about.
+    return text(one, "ref"), fields.texts(one, "dependsOn")

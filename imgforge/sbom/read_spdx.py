@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from imgforge.inventory import Component, System
 from imgforge.sbom import fields, gathered, notes
-from imgforge.sbom.fields import Object, UnfitError, below, items, named, text
+from imgforge.sbom.fields import Object, UnfitError, below, named, text
 from imgforge.sbom.gathered import Entries, Read
 from imgforge.sbom.parts import TOOL_PURL
 
@@ -20,6 +20,7 @@ _NO_PACKAGE: Final = frozenset(
 _SOURCE: Final = "built package from: "
 """Trivy's, and ours."""
 _NOTHING: Final = frozenset({"NOASSERTION", "NONE"})
+_CPES: Final = frozenset({"cpe22Type", "cpe23Type"})
 _WHO: Final = re.compile(r"(?:Person|Organization): *(?P<name>.*?)(?: *\((?P<mail>[^()]*)\))?")
 _NEEDED: Final = frozenset(
     {
@@ -91,15 +92,12 @@ def _is_package(purpose: str, purl: str, noted: notes.Notes) -> bool:
 
 def _component(one: Object, purl: str, noted: notes.Notes) -> Component:
     package = notes.package(purl, named(one, "name"), text(one, "versionInfo"))
+    references = fields.pairs(one, "externalRefs", "referenceType", "referenceLocator")
     package = package._replace(
         licence=_licence(one),
         supplier=_supplier(one),
         hashes=_checksums(one),
-        cpes=tuple(
-            named(ref, "referenceLocator")
-            for ref in items(one, "externalRefs")
-            if ref["referenceType"] in {"cpe23Type", "cpe22Type"}
-        ),
+        cpes=tuple(locator for kind, locator in references if kind in _CPES),
     )
     return notes.component(package, noted)
 
@@ -126,15 +124,11 @@ def _relation(one: Object) -> _Relation:
 
 def _purl(one: Object) -> str:
     """Return the package's purl; two that differ are an error."""
-    found = fields.each(one, "externalRefs", _reference)
+    found = fields.pairs(one, "externalRefs", "referenceType", "referenceLocator")
     purls = {locator for kind, locator in found if kind in {"purl", TOOL_PURL}}
     if len(purls) > 1:
         raise UnfitError("externalRefs: there are several package URLs")
     return next(iter(purls), "")
-
-
-def _reference(one: Object) -> tuple[str, str]:
-    return named(one, "referenceType"), named(one, "referenceLocator")
 
 
 def _licence(one: Object) -> str:
@@ -155,12 +149,7 @@ def _supplier(one: Object) -> str:
 
 
 def _checksums(one: Object) -> tuple[str, ...]:
-    if "checksums" not in one:
-        return ()
-    pairs = fields.each(
-        one, "checksums", lambda each: (named(each, "algorithm"), named(each, "checksumValue"))
-    )
-    return gathered.digests(pairs)
+    return gathered.digests(fields.pairs(one, "checksums", "algorithm", "checksumValue"))
 
 
 def _notes(one: Object) -> notes.Notes:

@@ -12,8 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any, Final, NamedTuple
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component, Inventory, System
@@ -29,6 +28,7 @@ from imgforge.sbom.parts import (
     expression,
     image_purl,
     publisher,
+    quoted,
     supplied,
     text,
     timestamp,
@@ -44,61 +44,84 @@ _SCOPES: Final = {"dev": "DEV_DEPENDENCY_OF", "optional": "OPTIONAL_DEPENDENCY_O
 _OF_TOOL: Final = ("OTHER", TOOL_PURL)
 _OWN_LICENCE: Final = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 _CONTEXT: Final = (
-    "Made after the build from the image's own layers (CISA's type: Deployed, and what only its "
-    "project's locks say is marked as declared)."
+    "Made after the build by reading the image's own layers (CISA's type: Analyzed); what its "
+    "project's locks say beside that is marked as declared."
 )
+
+
+class Pieces(NamedTuple):
+    """What a document has of one image: its root, everything else, and how that is related."""
+
+    root: dict[str, Any]
+    packages: list[dict[str, Any]]
+    relations: list[dict[str, str]]
 
 
 def render(image: Inventory, *, name: str, created: int) -> bytes:
     """Return the document for ``image`` called ``name``; ``created`` is in seconds since 1970."""
-    whole = publisher(name)
-    by = partial(supplied, distribution=image.system.id if image.system else "", whole=whole)
-    packages = [_root(image, name, whole, created)]
-    if image.system is not None:
-        packages.append(_system(image.system, created))
-    packages += [_package(each, _id(each), by, created) for each in image.components]
-    packages += [_file(file, whole, created) for file in image.files]
-    contained = [str(package["SPDXID"]) for package in packages[1:]]
-    packages += [_package(each, _tool(each), by, created, _OF_TOOL) for each in image.tools]
-    identifier = document_uuid("spdx", image, name, created)
-    licences = _own_licences(packages)
+    made = pieces(image, name, created)
+    identifier = document_uuid("spdx", repr(image), name, created)
+    return document(made, name=name, identifier=str(identifier), created=created)
+
+
+def document(made: Pieces, *, name: str, identifier: str, created: int) -> bytes:
+    """Return the document that has these pieces; ``identifier`` makes its namespace unique."""
+    licences = _own_licences(made.packages)
     return canonical_json(
         {
             "spdxVersion": "SPDX-2.3",
             "dataLicense": "CC0-1.0",
             "SPDXID": _DOCUMENT,
             "name": text(name),
-            "documentNamespace": f"https://spdx.org/spdxdocs/{_quoted(name)}-{identifier}",
+            "documentNamespace": f"https://spdx.org/spdxdocs/{quoted(name)}-{identifier}",
             "creationInfo": {
                 "created": timestamp(created),
                 "creators": [f"Tool: {TOOL}-{VERSION}"],
                 "comment": _CONTEXT,
             },
-            "packages": packages,
+            "packages": [made.root, *made.packages],
             **({"hasExtractedLicensingInfos": licences} if licences else {}),
             "relationships": [
-                _relation(_DOCUMENT, "DESCRIBES", _IMAGE),
-                *(_relation(_IMAGE, "CONTAINS", item) for item in contained),
-                *_relations(image),
+                relation(_DOCUMENT, "DESCRIBES", made.root["SPDXID"]),
+                *made.relations,
             ],
         }
     )
 
 
-def _relations(image: Inventory) -> Iterator[dict[str, str]]:
+def pieces(image: Inventory, name: str, created: int, suffix: str = "") -> Pieces:
+    """Return what a document has of an image; ``suffix`` stands behind all identifiers."""
+    whole = publisher(name)
+    by = partial(supplied, distribution=image.system.id if image.system else "", whole=whole)
+    root = _root(image, name, whole, created)
+    packages = [] if image.system is None else [_system(image.system, created)]
+    packages += [_package(each, _id(each), by, created) for each in image.components]
+    packages += [_file(file, whole, created) for file in image.files]
+    contained = [str(package["SPDXID"]) for package in packages]
+    packages += [_package(each, _tool(each), by, created, _OF_TOOL) for each in image.tools]
+    for package in (root, *packages):
+        package["SPDXID"] += suffix
+    relations = [
+        *(relation(_IMAGE + suffix, "CONTAINS", item + suffix) for item in contained),
+        *(relation(a + suffix, kind, b + suffix) for a, kind, b in _relations(image)),
+    ]
+    return Pieces(root, packages, relations)
+
+
+def _relations(image: Inventory) -> Iterator[tuple[str, str, str]]:
     for component in image.components:
         if component.scope in _SCOPES:
-            yield _relation(_id(component), _SCOPES[component.scope], _IMAGE)
+            yield _id(component), _SCOPES[component.scope], _IMAGE
     for tool in image.tools:
-        yield _relation(_tool(tool), "BUILD_TOOL_OF", _IMAGE)
+        yield _tool(tool), "BUILD_TOOL_OF", _IMAGE
         if tool.scope in _SCOPES:
-            yield _relation(_tool(tool), _SCOPES[tool.scope], _IMAGE)
+            yield _tool(tool), _SCOPES[tool.scope], _IMAGE
     for components, named in ((image.components, _id), (image.tools, _tool)):
         known = {component.ref: named(component) for component in components}
         for component in components:
             for need in component.needs:
                 if need in known:
-                    yield _relation(known[component.ref], "DEPENDS_ON", known[need])
+                    yield known[component.ref], "DEPENDS_ON", known[need]
 
 
 def _id(component: Component) -> str:
@@ -118,21 +141,23 @@ def _unique(component: Component) -> str:
 def _root(image: Inventory, name: str, whole: Supplier | None, created: int) -> dict[str, Any]:
     said = [("platform", str(image.platform))] if image.platform else []
     said += [("layer", layer) for layer in image.layers]
-    out = _described(_IMAGE, text(name), image.digest, "CONTAINER")
-    out |= {"supplier": _supplier(whole)} | _annotated(
-        [(notes.OURS + key, value) for key, value in said], created
-    )
+    out = described(_IMAGE, text(name), image.digest, "CONTAINER", whole)
+    out |= annotated([(notes.OURS + key, value) for key, value in said], created)
     if image.digest:
         out |= _checksums((image.digest,))
         out["externalRefs"] = [_reference("PACKAGE-MANAGER", "purl", image_purl(image, name))]
     return out
 
 
-def _described(identifier: str, name: str, version: str, purpose: str) -> dict[str, Any]:
+def described(
+    identifier: str, name: str, version: str, purpose: str, who: Supplier | None
+) -> dict[str, Any]:
+    """Return a package of which no more is known than this."""
     return {
         "SPDXID": identifier,
         "name": name,
         **({"versionInfo": version} if version else {}),
+        "supplier": _supplier(who),
         "downloadLocation": _NONE,
         "filesAnalyzed": False,
         "licenseConcluded": _NONE,
@@ -150,14 +175,13 @@ def _package(
     purl: tuple[str, str] = ("PACKAGE-MANAGER", "purl"),
 ) -> dict[str, Any]:
     package = component.package
-    out = _described(identifier, text(package.name), text(package.version), "LIBRARY")
+    who = by(package)
+    out = described(identifier, text(package.name), text(package.version), "LIBRARY", who)
     licence = expression(package.licence) if package.licence else None
     if licence is not None:
         out["licenseDeclared"] = licence
     elif package.licence:
         out["licenseComments"] = f"The package's metadata says: {text(package.licence)}"
-    who = by(package)
-    out["supplier"] = _supplier(who)
     references = [_reference(*purl, package.purl)] if package.purl else []
     references += [_reference("SECURITY", "cpe23Type", cpe) for cpe in package.cpes]
     if references:
@@ -167,7 +191,7 @@ def _package(
         out["sourceInfo"] = info
     who = who and Supplier(_plain(who.name), who.mail, who.organisation)
     said = notes.of(component, licence or "", who.said if who else "", named=len(package.cpes))
-    return out | _annotated(said, created)
+    return out | annotated(said, created)
 
 
 def _source(package: Package) -> str:
@@ -183,16 +207,16 @@ def _source(package: Package) -> str:
 def _system(system: System, created: int) -> dict[str, Any]:
     said = [(f"{notes.OURS}codename", system.codename)] if system.codename else []
     who = Supplier(text(system.id), "", organisation=True)
-    out = _described(_SYSTEM, text(system.id), text(system.version), "OPERATING_SYSTEM")
-    return out | {"supplier": _supplier(who)} | _annotated(said, created)
+    out = described(_SYSTEM, text(system.id), text(system.version), "OPERATING_SYSTEM", who)
+    return out | annotated(said, created)
 
 
 def _file(file: Binary, whole: Supplier | None, created: int) -> dict[str, Any]:
     place = notes.path(file.path)
     identifier = f"SPDXRef-File-{hashlib.sha256(place.encode()).hexdigest()[:20]}"
-    out = _described(identifier, f"/{place}", f"sha256:{file.sha256}", "FILE")
+    out = described(identifier, f"/{place}", f"sha256:{file.sha256}", "FILE", whole)
     out |= _checksums((f"sha256:{file.sha256}",))
-    return out | {"supplier": _supplier(whole)} | _annotated(notes.of_file(file), created)
+    return out | annotated(notes.of_file(file), created)
 
 
 def _checksums(hashes: Iterable[str]) -> dict[str, Any]:
@@ -205,7 +229,8 @@ def _checksums(hashes: Iterable[str]) -> dict[str, Any]:
     return {"checksums": found} if found else {}
 
 
-def _annotated(pairs: list[tuple[str, str]], created: int) -> dict[str, Any]:
+def annotated(pairs: list[tuple[str, str]], created: int) -> dict[str, Any]:
+    """Return notes as the annotations of a package."""
     if not pairs:
         return {}
     said = {
@@ -247,13 +272,10 @@ def _reference(category: str, kind: str, locator: str) -> dict[str, str]:
     }
 
 
-def _relation(source: str, kind: str, target: str) -> dict[str, str]:
+def relation(source: str, kind: str, target: str) -> dict[str, str]:
+    """Return one relationship."""
     return {
         "spdxElementId": source,
         "relationshipType": kind,
         "relatedSpdxElement": target,
     }
-
-
-def _quoted(name: str) -> str:
-    return quote(text(name), safe="")
