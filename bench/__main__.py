@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bases, catalogue, checks, signing
+from bench import bases, catalogue, checks, sboms, signing
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -199,7 +199,7 @@ def compression(_: Workplace) -> bool:
     return bases.compression()
 
 
-ALONE = {"catalogue": catalogue.run, "checks": checks.run, "signing": signing.run}
+ALONE = {"catalogue": catalogue.run, "checks": checks.run, "sboms": sboms.run, "signing": signing.run}
 """What needs neither an engine nor the example."""
 
 BENCHES = {

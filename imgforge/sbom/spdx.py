@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component, Inventory, System
@@ -29,6 +28,7 @@ from imgforge.sbom.parts import (
     expression,
     image_purl,
     publisher,
+    quoted,
     supplied,
     text,
     timestamp,
@@ -44,8 +44,8 @@ _SCOPES: Final = {"dev": "DEV_DEPENDENCY_OF", "optional": "OPTIONAL_DEPENDENCY_O
 _OF_TOOL: Final = ("OTHER", TOOL_PURL)
 _OWN_LICENCE: Final = re.compile(r"LicenseRef-[A-Za-z0-9.-]+")
 _CONTEXT: Final = (
-    "Made after the build from the image's own layers (CISA's type: Deployed, and what only its "
-    "project's locks say is marked as declared)."
+    "Made after the build by reading the image's own layers (CISA's type: Analyzed); what its "
+    "project's locks say beside that is marked as declared."
 )
 
 
@@ -73,7 +73,7 @@ def document(made: Pieces, *, name: str, identifier: str, created: int) -> bytes
             "dataLicense": "CC0-1.0",
             "SPDXID": _DOCUMENT,
             "name": text(name),
-            "documentNamespace": f"https://spdx.org/spdxdocs/{_quoted(name)}-{identifier}",
+            "documentNamespace": f"https://spdx.org/spdxdocs/{quoted(name)}-{identifier}",
             "creationInfo": {
                 "created": timestamp(created),
                 "creators": [f"Tool: {TOOL}-{VERSION}"],
@@ -279,7 +279,3 @@ def relation(source: str, kind: str, target: str) -> dict[str, str]:
         "relationshipType": kind,
         "relatedSpdxElement": target,
     }
-
-
-def _quoted(name: str) -> str:
-    return quote(text(name), safe="")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import madeimage as made
@@ -9,6 +9,7 @@ import pytest
 from imgforge import expectation, inspection
 from imgforge.checks.drift.expected import Expectation
 from imgforge.errors import InvalidInputError
+from imgforge.inventory.declared import Declared, Target
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Platform, canonical_json, sha256
 from imgforge.policy import Policy
@@ -60,6 +61,26 @@ def test_a_shell_is_accepted_if_the_policy_allows_and_the_spec_asks(
     request = inspection.Request(Policy(allow_shell=True), spec=Path("imgforge.toml"))
     report = inspection.inspect(str(layout.path), request, print)
     assert ("IF030" in {f.check for f in report.findings}) is (not tools)
+
+
+def test_what_locks_declare_is_asked_for_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    found = made.file("opt/a-1.dist-info/METADATA", b"Name: a\nVersion: 1\n")
+    layout.write_index([made.add(layout, [made.tar(found)], config=CONFIG)])
+    (tmp_path / "base").mkdir()
+    base, asked = made.facts(tmp_path / "base", []), list[Collection[str]]()
+
+    def declares(ecosystems: Collection[str]) -> Declared:
+        asked.append(ecosystems)
+        return Declared(Target(AMD64))
+
+    expected = Expectation("imgforge.toml", AMD64, CONFIG, base, (), declares=declares)
+    expect(monkeypatch, {AMD64: expected})
+    assert "IF191" in rules(str(layout.path), spec=Path("imgforge.toml"))
+    assert asked == [{"pypi"}]
+    assert "IF191" not in rules(str(layout.path))
 
 
 def test_a_spec_that_says_nothing_of_a_platform_is_an_error(

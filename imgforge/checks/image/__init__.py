@@ -3,7 +3,8 @@
 Ids stand in groups: IF00x who it runs as and which accounts it has, IF01x privileges, IF02x
 credentials, IF03x attack surface, IF04x integrity, IF05x running, IF06x origin, age and size,
 IF07x what does not belong, IF08x drift from a spec, IF09x the policy itself; IF1xx are rules of
-Dockerfiles. To add a check, write a module and name it in ``CHECKS``.
+Dockerfiles, but IF19x those of ``checks.inventory``. To add a check, write a module and name it in
+``CHECKS``.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.inventory import Component, Declared, Inventory, found
-from imgforge.inventory.matching import Match, matches
+from imgforge.inventory.matching import Match, matches, owners
 
 
 @dataclass(frozen=True)
@@ -27,25 +27,13 @@ class Compared:
         components = [c for c in self.inventory.components if c.package.found != "lock"]
         packages = [c.package for c in components]
         parts = [c.part for c in components]
-        return list(zip(components, matches(packages, parts, self.declared), strict=True))
+        owned = owners(self.image, packages, self.below)
+        return list(zip(components, matches(packages, parts, self.declared, owned), strict=True))
 
     @cached_property
     def below(self) -> int:
         """How many layers are the base's."""
         return found.below(self.image, self.declared.layers)
-
-    @cached_property
-    def _claimed(self) -> frozenset[str]:
-        return frozenset(
-            file
-            for layer in self.image.layers
-            for claim in layer.claims
-            for file in claim.files.split("\n")
-        )
-
-    def brought(self, path: str) -> bool:
-        """Whether a package's record has ``path`` as its own, and so answers for what is in it."""
-        return path in self._claimed
 
     def within(self, path: str, places: tuple[str, ...]) -> bool:
         """Whether ``path`` lies in one of ``places``."""

@@ -8,7 +8,7 @@ from typing import Final
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory.compared import Compared
 from imgforge.checks.rule import Rule
-from imgforge.inventory.matching import applies, named
+from imgforge.inventory.matching import applies, named, program
 from imgforge.locks.locked import Entry
 from imgforge.locks.names import folded
 
@@ -61,7 +61,7 @@ def _by_content(entry: Entry, compared: Compared) -> bool:
     if entry.ecosystem == "deb":
         return False
     digests = {h.removeprefix("sha256:") for h in entry.hashes}
-    name = entry.name.partition("-linux-")[0]
+    name = program(entry)
     return any(
         binary.sha256 in digests or (binary.name == name and binary.version == entry.version)
         for layer in compared.image.layers

@@ -41,7 +41,7 @@ def check(compared: Compared) -> Iterator[Finding]:
             if package.ecosystem == "deb" and declared.base.entries:
                 message = f"{named(package)} is in the base, which the lock does not make of it"
                 yield _finding(package, message, Severity.HIGH)
-        elif match.role == "install" and match.locked is not None and not _bundled(package):
+        elif match.role == "install" and match.locked is not None and not _within(package):
             yield _finding(
                 package, f"{named(package)} is not in {match.locked.path}", RULE.severity
             )
@@ -51,8 +51,6 @@ def check(compared: Compared) -> Iterator[Finding]:
             message = f"{named(package)} is neither in the base nor in a lock"
             yield _finding(package, message, RULE.severity)
     for path, packages in several.items():
-        if compared.brought(path):
-            continue
         first, severity = packages[0], Severity.LOW
         if len(packages) == 1:
             message = f"{named(first)} came with the application's files; no lock lists it"
@@ -63,17 +61,23 @@ def check(compared: Compared) -> Iterator[Finding]:
 
 
 def _declared(match: Match) -> bool:
-    return bool(match.entries or match.elsewhere or match.own)
+    return bool(match.entries or match.elsewhere or match.own or match.owner)
 
 
 def _itself(package: Package, compared: Compared) -> bool:
-    """Whether it is the application, whose own manifest lies among its files."""
+    """Whether it is the application, or the library of the language that it is compiled with.
+
+    An application's own manifest lies among its files; a Go program's main module has no version
+    unless it was built of a tag.
+    """
     path = package.paths[0]
     own = package.ecosystem == "npm" and "/node_modules/" not in f"/{path}"
+    if package.ecosystem == "golang" and package.found == "binary":
+        own = not package.version or package.name == "stdlib"
     return own and compared.within(path, compared.declared.own)
 
 
-def _bundled(package: Package) -> bool:
+def _within(package: Package) -> bool:
     return bool(package.inside) or package.found == "binary"
 
 

@@ -58,7 +58,7 @@ def packages(out: str) -> dict[str, str]:
     return {c.package.name: c.package.version for c in read.components}
 
 
-@pytest.mark.parametrize("kind", ["spdx", "cyclonedx"])
+@pytest.mark.parametrize("kind", ["spdx", "cyclonedx", "spdx3"])
 def test_an_image_and_its_sbom_list_the_same(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     image = layout("lay")
     assert main(["sbom", "lay", "--format", kind]) == 0

@@ -79,9 +79,13 @@ def test_bases_of_the_lock(make_project: Make) -> None:
     assert declared(made, lock=dataclasses.replace(lock, runtime=pulled)).base.entries == ()
 
 
-def test_python_is_known_from_the_base(make_project: Make) -> None:
+def test_python_is_known_from_the_stack_or_the_base(make_project: Make) -> None:
     made = make_project()
-    lock = made.read_lock()
-    runtime = dataclasses.replace(lock.runtime, abi="debian13 python3.13")
-    found = declared(made, lock=dataclasses.replace(lock, runtime=runtime))
-    assert found.target == (AMD64, "3.13")
+    assert declared(made).target == (AMD64, "3.13")
+    lock, plan = made.read_lock(), made.plan()
+    stages = tuple(dataclasses.replace(stage, fill=None) for stage in plan.stages)
+    plan = dataclasses.replace(plan, stages=stages)
+    for abi, python in (("debian12 python3.11", "3.11"), ("debian13", "")):
+        runtime = dataclasses.replace(lock.runtime, abi=abi)
+        other = dataclasses.replace(lock, runtime=runtime)
+        assert of_project(plan, other, made.root, AMD64).target == (AMD64, python)

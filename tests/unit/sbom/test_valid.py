@@ -11,7 +11,7 @@ import pytest
 import validators
 
 from imgforge.inventory import Component, Inventory
-from imgforge.sbom import cyclonedx, spdx
+from imgforge.sbom import cyclonedx, spdx, spdx3
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -50,6 +50,16 @@ def test_cyclonedx(image: Inventory) -> None:
     assert validators.cyclonedx(cyclonedx.render(image, name=NAME, created=CREATED)) == []
 
 
+@pytest.mark.parametrize("image", IMAGES)
+def test_spdx3(image: Inventory, tmp_path: Path) -> None:
+    data = spdx3.render(image, name=NAME, created=CREATED)
+    path = tmp_path / "sbom.spdx3.json"
+    path.write_bytes(data)
+    assert validators.spdx3_schema(data) == []
+    assert validators.spdx3_model(data) == []
+    assert validators.ntia(path, "spdx3") == []
+
+
 def test_validators_refuse_what_is_wrong(tmp_path: Path) -> None:
     document = json.loads(spdx.render(IMAGES[0], name=NAME, created=CREATED))
     document["packages"][2]["supplier"] = "NOASSERTION"
@@ -64,3 +74,8 @@ def test_validators_refuse_what_is_wrong(tmp_path: Path) -> None:
     other = json.loads(cyclonedx.render(IMAGES[0], name=NAME, created=CREATED))
     other["components"][0]["colour"] = "red"
     assert validators.cyclonedx(json.dumps(other).encode()) != []
+    third = json.loads(spdx3.render(IMAGES[0], name=NAME, created=CREATED))
+    package = next(e for e in third["@graph"] if e["type"] == "software_Package")
+    package["software_primaryPurpose"] = "toy"
+    assert validators.spdx3_schema(json.dumps(third).encode()) != []
+    assert validators.spdx3_model(json.dumps(third).encode()) != []

