@@ -124,7 +124,10 @@ def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Return notes by name."""
     out: dict[str, list[str]] = {}
     for name, value in pairs:
-        out.setdefault(name, []).append(value)
+        if name in out:
+            out[name].append(value)
+        else:
+            out[name] = [value]
     return out
 
 

@@ -26,19 +26,13 @@ ALGORITHMS: Final = {"md5": "MD5", "sha1": "SHA-1"} | {
 }
 """Hashes that both formats know, by our name: CycloneDX's name, which SPDX writes without ``-``."""
 
-_TEXTS: Final = (
-    ("ecosystem", "ecosystem"),
-    ("namespace", "namespace"),
-    ("name", "name"),
-    ("version", "version"),
-    ("architecture", "architecture"),
-    ("source", "source"),
-    ("source_version", "source-version"),
-    ("licence", "licence"),
-    ("supplier", "supplier"),
-    ("inside", "inside"),
-    ("found", "found"),
-)
+_TEXTS: Final = {
+    field: OURS + field.replace("_", "-")
+    for field in (
+        *("ecosystem", "namespace", "name", "version", "architecture", "source"),
+        *("source_version", "licence", "supplier", "inside", "found"),
+    )
+}
 _FILE: Final = (("build_id", "build-id"), ("name", "program"), ("version", "program-version"))
 _ESCAPE: Final = re.compile(r"\\(?:(\\)|x([89a-f][0-9a-f]))")
 _LINES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
@@ -65,10 +59,10 @@ def of(component: Component, licence: str, supplier: str, named: int) -> list[tu
     plain = plain._replace(licence=licence, supplier=supplier)
     out = [("layer", package.layer)] if package.layer else []
     out += [("location", f"/{path(place)}") for place in package.paths]
-    for field, name in _TEXTS:
+    for field, name in _TEXTS.items():
         value = getattr(package, field)
         if value != getattr(plain, field):
-            out.append((name, path(value)))
+            out.append((name.removeprefix(OURS), path(value)))
     out += [("cpe", cpe) for cpe in package.cpes[named:]]
     out += [("hash", each) for each in package.hashes if each.partition(":")[0] not in ALGORITHMS]
     out += [("depends", path(name)) for name in package.depends]
@@ -131,7 +125,8 @@ def file(sha256: str, notes: Notes) -> Binary:
 
 def one(notes: Notes, name: str) -> str:
     """Return the first of our notes of this name, or an empty text."""
-    return next(iter(notes.get(OURS + name, ())), "")
+    found = notes.get(OURS + name)
+    return found[0] if found else ""
 
 
 def _plain(purl: str, name: str, version: str) -> Package:
@@ -156,9 +151,7 @@ def _plain(purl: str, name: str, version: str) -> Package:
 
 
 def _ours(package: Package, notes: Notes) -> Package:
-    said = {
-        field: _unescaped(notes[OURS + name][0]) for field, name in _TEXTS if OURS + name in notes
-    }
+    said = {field: _unescaped(notes[name][0]) for field, name in _TEXTS.items() if name in notes}
     places = notes.get(f"{OURS}location", ())
     return package._replace(
         **said,

@@ -73,8 +73,11 @@ def test_trivy_reads_ours_and_finds_the_same(example: Example, kind: str, tmp_pa
 
 @pytest.mark.parametrize("kind", ["spdx-json", "cyclonedx-json"])
 def test_what_syft_lists_reads_as_what_we_list(example: Example, kind: str, tmp_path: Path) -> None:
+    # syft takes a layout of one image alone, without what is attached to it.
+    image = f"oci:{example.layout}:{example.name.rpartition(':')[2]}"
+    run(tool("skopeo"), "copy", "--quiet", "--preserve-digests", image, f"oci:{tmp_path}/alone")
     path = tmp_path / "syft.json"
-    run(tool("syft"), "--quiet", f"oci-dir:{example.layout}", "-o", f"{kind}={path}")
+    run(tool("syft"), "--quiet", f"oci-dir:{tmp_path}/alone", "-o", f"{kind}={path}")
     theirs = read(path)
     own = read(ours(example, "spdx"))
     assert theirs.inventory.digest == own.inventory.digest

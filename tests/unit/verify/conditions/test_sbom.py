@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,31 @@ def spdx3(image: Image) -> dict[str, Any]:
             }
         )
     return {"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": graph}
+
+
+@pytest.mark.parametrize("kind", [SPDX, CYCLONEDX])
+def test_what_built_the_image_is_no_content(image: Image, kind: str) -> None:
+    whole = inventory.of(image.facts)
+    compiler = whole.components[0].package._replace(name="gcc", purl="pkg:deb/debian/gcc@14")
+    said = replace(whole, tools=(inventory.Component(compiler, part="build"),))
+    render = spdx.render if kind == SPDX else cyclonedx.render
+    written = json.loads(render(said, name="acme/web", created=0))
+    assert image.against(written, kind) == []
+
+
+def test_content_that_is_called_a_tool_is_lacking(image: Image) -> None:
+    document = image.own(SPDX)
+    hidden = next(p for p in document["packages"] if p["name"] == "tzdata")
+    document["relationships"].append(
+        {
+            "spdxElementId": hidden["SPDXID"],
+            "relationshipType": "BUILD_TOOL_OF",
+            "relatedSpdxElement": "SPDXRef-Image",
+        }
+    )
+    (reason,) = image.against(document, SPDX)
+    assert "the layers have what the SBOM lacks" in reason
+    assert "tzdata" in reason
 
 
 def test_spdx_3_is_read(image: Image) -> None:
