@@ -27,3 +27,10 @@ def test_purls_are_those_of_the_reference_library(
     assert build(package, {}) == purl
     assert PackageURL.from_string(purl).to_string() == purl
     assert PackageURL(kind, namespace, name, version).to_string() == purl
+
+
+def test_a_gem_for_one_platform() -> None:
+    purl = "pkg:gem/nokogiri@1.15.0?platform=x86_64-linux"
+    package = Package("gem", "nokogiri", "1.15.0", "", "", "", ("x",), architecture="x86_64-linux")
+    assert build(package, {}) == purl
+    assert PackageURL.from_string(purl).to_string() == purl
