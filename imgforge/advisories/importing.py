@@ -112,13 +112,14 @@ class _Source:
             self._db.execute("BEGIN")
             number = self._number(source.kind)
             removed = self._read(source, number)
-            signed = proven(given, source.digest)
+            digest = source.digest
+            signed = proven(given, digest)
             records = self._counted(number, source.kind)
             self._db.execute(
                 "UPDATE source SET digest = ?, signed = ?, imported = ?, newest = ?, records = ?, "
                 "malformed = ?, tag = ? WHERE id = ?",
                 (
-                    source.digest,
+                    digest,
                     signed,
                     self._now.strftime(osv.TIME),
                     self._newest,
@@ -134,7 +135,7 @@ class _Source:
         return Imported(
             given.name,
             source.kind,
-            source.digest,
+            digest,
             signed,
             records,
             self._added,
