@@ -16,7 +16,7 @@ KNOWN = (
 
 
 def places(found: Component, system: System | None = None) -> list[tuple[str, str, str]]:
-    return [tuple(each) for each in listed(found, system, KNOWN)]
+    return [(e.ecosystem, e.package, e.version) for e in listed(found, system, KNOWN)]
 
 
 @pytest.mark.parametrize(
