@@ -248,7 +248,7 @@ class _Source:
     def _ecosystem(self, name: str) -> int:
         known = self._ecosystems.get(name)
         if known is None:
-            self._db.execute("INSERT OR IGNORE INTO ecosystem (name) VALUES (?)", (name,))
+            self._db.execute("INSERT OR IGNORE INTO ecosystem VALUES (NULL, ?, 0, '')", (name,))
             row = self._db.execute("SELECT id FROM ecosystem WHERE name = ?", (name,)).fetchone()
             known = self._ecosystems[name] = int(row[0])
         return known

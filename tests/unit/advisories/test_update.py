@@ -28,6 +28,7 @@ class Server:
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
     failures: int = 0
+    moved: str = ""
 
 
 @contextmanager
@@ -45,7 +46,11 @@ def serving() -> Iterator[Server]:
                 state.failures -= 1
                 status, data = 503, b""
             state.asked.append((self.path, status))
+            if self.path == "/moved":
+                status = 302
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", state.moved)
             self.send_header("ETag", tag)
             self.send_header("Content-Length", str(len(data or b"")))
             self.end_headers()
@@ -131,6 +136,21 @@ def test_the_signature_is_fetched_from_beside_the_source(tmp_path: Path, server:
 def test_what_is_not_encrypted_is_not_fetched(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="not encrypted"):
         bring(Wish(("http://osv.example.com/all.zip",)), tmp_path / "db", print)
+
+
+def test_a_redirect_does_not_lead_where_anybody_could_change_it(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.files["/all.zip"] = source(tmp_path / "1.zip", ONE).read_bytes()
+    port = server.url.rpartition(":")[2]
+    server.moved = f"http://elsewhere.test:{port}/all.zip"
+    monkeypatch.setattr("imgforge.oci.origin.is_loopback", lambda host: host == "127.0.0.1")
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server.files[server.moved] = server.files["/all.zip"]
+    with pytest.raises(RegistryError, match=r"elsewhere\.test.* is not encrypted"):
+        bring(Wish((f"{server.url}/moved",)), tmp_path / "db", print)
+    assert not (tmp_path / "db").exists()
 
 
 @pytest.mark.parametrize(
