@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import madeadvisories as made
+import madescan as made
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

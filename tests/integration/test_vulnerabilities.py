@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-import madeadvisories as made
+import madescan as made
 import pytest
 from running import Key, copy_example, imgforge
 

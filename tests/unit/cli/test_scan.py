@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import madeadvisories as made
+import madescan as made
 import madeimage
 import pytest
 

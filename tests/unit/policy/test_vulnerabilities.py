@@ -88,7 +88,7 @@ found = st.fixed_dictionaries(
 def test_what_fails_above_fails_below_unless_its_acceptance_is_delegated(
     outer: Policy, inner: Policy, fields: dict[str, Any]
 ) -> None:
-    import madeadvisories as made
+    import madescan as made
 
     (above,) = judge([vulnerability(made.component(), **fields)], outer)
     both = downstream.tighten(outer, inner)

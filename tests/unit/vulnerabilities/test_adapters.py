@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import madeadvisories as made
+import madescan as made
 
 from imgforge.vulnerabilities import adapters
 from imgforge.vulnerabilities.adapters import joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import madeadvisories as made
+import madescan as made
 import pytest
 
 from imgforge.advisories.advisory import Advisory, Match, Severity
