@@ -19,6 +19,8 @@ from imgforge.errors import InvalidInputError
 if TYPE_CHECKING:
     from imgforge.inventory import Component, System
 
+__all__ = ["Database", "open_database", "place"]
+
 T = TypeVar("T")
 
 _CHUNK: Final = 500

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import madescan as made
 import madeimage
+import madescan as made
 import pytest
 
 from imgforge.cli.main import main
