@@ -80,14 +80,15 @@ def scan(
     results: list[Result] = []
     failed: list[tuple[str, ImgforgeError]] = []
     told = time.monotonic()
-    for number, target in enumerate(wanted, 1):
+    for number, (target, read) in enumerate(contents.read_all(wanted, asked.reading, say), 1):
         if time.monotonic() - told > _SILENCE:
             told = time.monotonic()
             say(f"{number} of {len(wanted)}: {target}")
         try:
-            results.append(
-                _scanned(target, contents.read(target, asked.reading, say), scanner, asked)
-            )
+            if isinstance(read, ImgforgeError):
+                failed.append((target, read))
+            else:
+                results.append(_scanned(target, read, scanner, asked))
         except ImgforgeError as error:
             failed.append((target, error))
     return results, failed

@@ -19,6 +19,8 @@ from imgforge.errors import InvalidInputError
 if TYPE_CHECKING:
     from imgforge.inventory import Component, System
 
+__all__ = ["Database", "open_database", "place"]
+
 T = TypeVar("T")
 
 _CHUNK: Final = 500
@@ -143,10 +145,7 @@ class Database:
         """Return what there is."""
         counted = self._ask(
             lambda db: db.execute(
-                "SELECT e.name, count(DISTINCT a.name), max(a.modified) "
-                "FROM affected JOIN ecosystem e ON e.id = affected.ecosystem "
-                "JOIN advisory a ON a.id = affected.advisory AND a.current = 1 "
-                "GROUP BY e.name ORDER BY e.name"
+                "SELECT name, advisories, newest FROM ecosystem ORDER BY name"
             ).fetchall()
         )
         listed = self.sources()

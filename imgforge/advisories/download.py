@@ -56,6 +56,7 @@ def fetch(
         try:
             with http.stream("GET", url, headers=_condition(tag)) as response:
                 status = response.status_code
+                _check_all(response)
                 if status == _SAME and tag:
                     return None
                 if status in {408, 425, 429} or status >= 500:  # noqa: PLR2004 - try again
@@ -97,6 +98,11 @@ def check(url: str) -> None:
             f"{without_password(url)} is not encrypted: anybody on the way could change it",
             hint="use https",
         )
+
+
+def _check_all(response: httpx.Response) -> None:
+    for each in (*response.history, response):
+        check(str(each.url))
 
 
 def _condition(tag: str) -> dict[str, str]:

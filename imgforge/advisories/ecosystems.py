@@ -203,7 +203,7 @@ _RELEASED: Final[dict[str, _Release]] = {
     "almalinux": _by_major("AlmaLinux"),
     "alpaquita": _by_release("Alpaquita"),
     "alpine": _alpine,
-    "azurelinux": _by_release("Azure Linux"),
+    "azurelinux": _by_major("Azure Linux"),
     "debian": _by_major("Debian"),
     "mageia": _by_release("Mageia"),
     "openeuler": _by_release("openEuler"),

@@ -112,13 +112,14 @@ class _Source:
             self._db.execute("BEGIN")
             number = self._number(source.kind)
             removed = self._read(source, number)
-            signed = proven(given, source.digest)
+            digest = source.digest
+            signed = proven(given, digest)
             records = self._counted(number, source.kind)
             self._db.execute(
                 "UPDATE source SET digest = ?, signed = ?, imported = ?, newest = ?, records = ?, "
                 "malformed = ?, tag = ? WHERE id = ?",
                 (
-                    source.digest,
+                    digest,
                     signed,
                     self._now.strftime(osv.TIME),
                     self._newest,
@@ -134,7 +135,7 @@ class _Source:
         return Imported(
             given.name,
             source.kind,
-            source.digest,
+            digest,
             signed,
             records,
             self._added,
@@ -247,7 +248,7 @@ class _Source:
     def _ecosystem(self, name: str) -> int:
         known = self._ecosystems.get(name)
         if known is None:
-            self._db.execute("INSERT OR IGNORE INTO ecosystem (name) VALUES (?)", (name,))
+            self._db.execute("INSERT OR IGNORE INTO ecosystem VALUES (NULL, ?, 0, '')", (name,))
             row = self._db.execute("SELECT id FROM ecosystem WHERE name = ?", (name,)).fetchone()
             known = self._ecosystems[name] = int(row[0])
         return known

@@ -99,6 +99,11 @@ def finish(connection: sqlite3.Connection) -> None:
         "DELETE FROM ecosystem WHERE NOT EXISTS "
         "(SELECT 1 FROM affected WHERE affected.ecosystem = ecosystem.id)"
     )
+    connection.execute(
+        "UPDATE ecosystem SET (advisories, newest) = (SELECT count(DISTINCT a.name), "
+        "coalesce(max(a.modified), '') FROM affected JOIN advisory a ON a.id = affected.advisory "
+        "WHERE affected.ecosystem = ecosystem.id AND a.current = 1)"
+    )
     connection.execute("DELETE FROM content")
     connection.execute("INSERT INTO content VALUES (?)", (identity(connection),))
     connection.execute("COMMIT")

@@ -37,7 +37,12 @@ CREATE TABLE source (
   malformed INTEGER NOT NULL,
   tag TEXT NOT NULL
 ) STRICT;
-CREATE TABLE ecosystem (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE ecosystem (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  advisories INTEGER NOT NULL,
+  newest TEXT NOT NULL
+) STRICT;
 CREATE TABLE advisory (
   id INTEGER PRIMARY KEY,
   source INTEGER NOT NULL,
@@ -73,6 +78,8 @@ CREATE TABLE probability (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE content (identity TEXT NOT NULL) STRICT;
 """
+
+_STATEMENTS: Final = frozenset(text.strip() for text in _TABLES.split(";") if text.strip())
 
 
 def create(path: Path) -> sqlite3.Connection:
@@ -133,16 +140,9 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} is an advisory database of form {version}, and this imgforge reads {VERSION}",
             hint=REBUILD,
         )
-    named = "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
-    if connection.execute(named).fetchall() != _expected():
+    made = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
+    if {sql for (sql,) in connection.execute(made)} != _STATEMENTS:
         raise InvalidInputError(f"{path} has other tables than an advisory database", hint=REBUILD)
-
-
-def _expected() -> list[tuple[str, str]]:
-    import re
-
-    found = re.findall(r"CREATE (?:UNIQUE )?(TABLE|INDEX) (\w+)", _TABLES)
-    return sorted(((kind.lower(), name) for kind, name in found), key=lambda each: each[1])
 
 
 def broken(path: Path, error: sqlite3.Error) -> InvalidInputError:

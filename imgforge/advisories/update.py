@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
+import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from imgforge.signing.key import PublicKey
 
 ADDRESS: Final = ("https://", "http://")
+_DAY: Final = 86_400
 
 
 class Wish(NamedTuple):
@@ -145,6 +149,7 @@ def _fetched(
 
     name = wish.name or _shown(url)
     folder = cache.directory("advisories")
+    _swept(folder)
     scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix=".download-", dir=folder))
     http = stack.enter_context(client())
     meter = Meter(say, f"fetching {_shown(url)}")
@@ -159,3 +164,11 @@ def _fetched(
         address, mark, query = url.partition("?")
         bundle = download.small(http, address + SUFFIX + mark + query, Path(scratch, "bundle"))
     return Given(name, path, wish.sha256, wish.key, bundle, found.tag)
+
+
+def _swept(folder: Path) -> None:
+    """Remove what downloads that were killed left behind, a day later."""
+    for old in folder.glob(".download-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if old.stat().st_mtime < time.time() - _DAY:
+                shutil.rmtree(old, ignore_errors=True)

@@ -68,7 +68,7 @@ def inquire(what: str, asked: Inquiry, say: Say) -> Verified:
         return _proven(name, demands, asked, say)
     except EvidenceError as error:
         hint = error.hint or (None if held else _hint(error, asked.flags))
-        raise EvidenceError(error.message, details=error.details, hint=hint) from error
+        raise type(error)(error.message, details=error.details, hint=hint) from error
 
 
 def _hint(error: EvidenceError, flags: Flags) -> str | None:

@@ -7,13 +7,14 @@ no layer is fetched then. Layers are read of images on this machine, and where t
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge import files, sources
-from imgforge.errors import EvidenceError, InvalidInputError
+from imgforge.errors import EvidenceError, ImgforgeError, InvalidInputError
 from imgforge.sources import name as names
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from imgforge.vulnerabilities.vex.said import Document
 
 _MAX_LIST: Final = 16 << 20
+_MANY: Final = 32
+"""SBOMs from which on it pays to start processes, and how many one of them takes at a time."""
+_CHUNK: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,44 @@ def read(target: str, asked: Reading, say: Say) -> Contents:
         if stored is not None:
             return stored
     return _layers(name, asked, say)
+
+
+def read_all(
+    wanted: Sequence[str], asked: Reading, say: Say
+) -> Iterator[tuple[str, Contents | ImgforgeError]]:
+    """Yield each target with what it has, or why that cannot be had, in order.
+
+    Many SBOMs are read by several processes: that is most of the time that a scan of them takes.
+    """
+    paths = [Path(target) for target in wanted]
+    many = [str(path) for path in paths if path.suffix == ".json" and _is_sbom(path)]
+    if len(many) < _MANY or (os.cpu_count() or 1) == 1:
+        yield from ((target, _tried(target, asked, say)) for target in wanted)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor() as pool:
+        apart = set(many)
+        answers = pool.map(_tried_document, many, chunksize=_CHUNK)
+        for target in wanted:
+            if str(Path(target)) in apart:
+                yield target, next(answers)
+            else:
+                yield target, _tried(target, asked, say)
+
+
+def _tried(target: str, asked: Reading, say: Say) -> Contents | ImgforgeError:
+    try:
+        return read(target, asked, say)
+    except ImgforgeError as error:
+        return error
+
+
+def _tried_document(name: str) -> Contents | ImgforgeError:
+    try:
+        return _document(Path(name))
+    except ImgforgeError as error:
+        return error
 
 
 def _document(path: Path) -> Contents:

@@ -14,12 +14,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from imgforge.severity import LEVELS
 from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 if TYPE_CHECKING:
-    from imgforge.advisories.advisory import Match, Unmatched
+    from imgforge.advisories.advisory import Match, Severity, Unmatched
+    from imgforge.advisories.severity import Rating
     from imgforge.inventory import Component, Inventory, System
 
 SOURCE = "imgforge"
@@ -67,8 +70,6 @@ def vulnerabilities(matches: Sequence[Match], database: Matcher) -> list[Vulnera
 
 def ordered(found: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
     """Return vulnerabilities worst first, then by package and name."""
-    from imgforge.severity import LEVELS
-
     return tuple(
         sorted(
             found,
@@ -111,13 +112,11 @@ def _groups(matches: Sequence[Match]) -> Iterator[list[Match]]:
 def _merged(
     group: Sequence[Match], exploited: set[str], probable: dict[str, float]
 ) -> Vulnerability:
-    from imgforge.advisories.severity import rated
-
     first, *_ = ranked = sorted(group, key=_rank)
     names = {n for m in group for n in (m.advisory.id, *m.advisory.aliases)}
     cves = sorted({cve for m in group for cve in m.advisory.cves})
     called = cves[0] if len(cves) == 1 else first.advisory.id
-    rating = rated([severity for m in ranked for severity in m.severities])
+    rating = _rating(tuple(severity for m in ranked for severity in m.severities))
     chances = [probable[cve] for cve in cves if cve in probable]
     return Vulnerability(
         id=called,
@@ -136,6 +135,14 @@ def _merged(
         probability=max(chances, default=None),
         malicious=any(m.advisory.malicious for m in group),
     )
+
+
+@lru_cache(maxsize=65_536)
+def _rating(severities: tuple[Severity, ...]) -> Rating:
+    """Rate once what advisories of many packages say alike."""
+    from imgforge.advisories.severity import rated
+
+    return rated(severities)
 
 
 def _rank(match: Match) -> tuple[bool, str]:

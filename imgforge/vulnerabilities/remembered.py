@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import dataclasses
 from typing import TYPE_CHECKING
 
-from imgforge.advisories.advisory import Match, Unmatched
+from imgforge.vulnerabilities.found import Found, ordered, vulnerabilities
 
 if TYPE_CHECKING:
-    from imgforge.inventory import Component, System
+    from imgforge.advisories.advisory import Unmatched
+    from imgforge.inventory import Component, Inventory, System
     from imgforge.vulnerabilities.found import Matcher
+    from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 Key = tuple[object, ...]
 
@@ -19,40 +21,31 @@ class Remembered:
 
     def __init__(self, database: Matcher) -> None:
         self._database = database
-        self._known: dict[Key, tuple[list[Match], list[Unmatched]]] = {}
+        self._known: dict[Key, tuple[list[Vulnerability], list[Unmatched]]] = {}
 
-    def match(
-        self, components: Sequence[Component], system: System | None
-    ) -> tuple[list[Match], list[Unmatched]]:
-        """Return what the database would, in the order of ``components``."""
-        keys = [_key(component, system) for component in components]
-        fresh = {k: c for k, c in zip(keys, components, strict=True) if k not in self._known}
+    def found(self, inventory: Inventory) -> Found:
+        """Return what :func:`imgforge.vulnerabilities.found.found` does."""
+        keys = [_key(component, inventory.system) for component in inventory.components]
+        pairs = list(zip(keys, inventory.components, strict=True))
+        fresh = {key: component for key, component in pairs if key not in self._known}
         if fresh:
-            self._ask(fresh, system)
-        matches: list[Match] = []
+            self._ask(fresh, inventory.system)
+        found: list[Vulnerability] = []
         unmatched: list[Unmatched] = []
-        for key, component in zip(keys, components, strict=True):
+        for key, component in pairs:
             hits, unknown = self._known[key]
-            matches += [hit._replace(component=component) for hit in hits]
+            found += [dataclasses.replace(hit, component=component) for hit in hits]
             unmatched += [each._replace(component=component) for each in unknown]
-        return matches, unmatched
+        return Found(ordered(found), tuple(unmatched))
 
     def _ask(self, fresh: dict[Key, Component], system: System | None) -> None:
         matches, unmatched = self._database.match(list(fresh.values()), system)
         for key in fresh:
             self._known[key] = ([], [])
-        for match in matches:
-            self._known[_key(match.component, system)][0].append(match)
+        for one in vulnerabilities(matches, self._database):
+            self._known[_key(one.component, system)][0].append(one)
         for each in unmatched:
             self._known[_key(each.component, system)][1].append(each)
-
-    def exploited(self, cves: Collection[str]) -> set[str]:
-        """Return those that are exploited in the wild."""
-        return self._database.exploited(cves)
-
-    def probabilities(self, cves: Collection[str]) -> dict[str, float]:
-        """Return how probably each is exploited, as far as that is known."""
-        return self._database.probabilities(cves)
 
 
 def _key(component: Component, system: System | None) -> Key:

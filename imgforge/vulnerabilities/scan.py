@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.policy.vulnerabilities import may_accept
-from imgforge.vulnerabilities.found import Found, Matcher, found, ordered
+from imgforge.vulnerabilities.found import Found, ordered
 from imgforge.vulnerabilities.remembered import Remembered
 from imgforge.vulnerabilities.scanned import UNASKED, Knowledge, Scanned
 from imgforge.vulnerabilities.vex.applied import Subject, apply
@@ -33,10 +33,10 @@ NONE = "no advisory database: vulnerabilities were not looked for (imgforge db i
 
 @dataclass(frozen=True, slots=True)
 class Scanner:
-    """What is asked about every inventory; ``matcher`` is None if only other scanners were."""
+    """What is asked about every inventory; ``database`` is None if only other scanners were."""
 
     policy: Policy
-    matcher: Matcher | None
+    database: Remembered | None
     knowledge: Knowledge
     documents: tuple[Document, ...] = ()
 
@@ -53,7 +53,7 @@ class Scanner:
         ``reports`` are what other scanners found in it, ``attested`` are VEX documents that are
         proven of it.
         """
-        known = Found((), ()) if self.matcher is None else found(inventory, self.matcher)
+        known = Found((), ()) if self.database is None else self.database.found(inventory)
         all_found = known.vulnerabilities
         if reports:
             from imgforge.vulnerabilities.adapters.foreign import joined

@@ -36,6 +36,8 @@ def deb(version: str) -> tuple[int, Runs, Runs]:
     if found is None:
         raise ValueError(version)
     epoch, rest = found.groups()
+    if epoch is None and ":" in rest:
+        raise ValueError(version)
     upstream, hyphen, revision = rest.rpartition("-")
     if not hyphen:
         upstream, revision = rest, ""

@@ -33,7 +33,7 @@ requests==2.32.4""",
 
 def check(scanned: Scanned, policy: Policy) -> Iterator[Finding]:
     """Yield each vulnerability that is neither malware nor exploited as the policy counts it."""
-    for verdict in judging.judge(scanned.found, policy):
-        one = verdict.vulnerability
-        if not one.malicious and not (one.exploited and policy.vulnerabilities.exploited):
-            yield told.finding(RULE, verdict)
+    counts = policy.vulnerabilities.exploited
+    mine = [one for one in scanned.found if not one.malicious and not (one.exploited and counts)]
+    for verdict in judging.judge(mine, policy):
+        yield told.finding(RULE, verdict)

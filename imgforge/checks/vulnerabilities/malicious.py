@@ -32,6 +32,6 @@ requests==2.32.4""",
 
 def check(scanned: Scanned, policy: Policy) -> Iterator[Finding]:
     """Yield each package that an advisory calls malicious; no VEX statement excuses one."""
-    for verdict in judging.judge(scanned.found, policy):
-        if verdict.vulnerability.malicious:
-            yield told.finding(RULE, verdict)
+    mine = [one for one in scanned.found if one.malicious]
+    for verdict in judging.judge(mine, policy):
+        yield told.finding(RULE, verdict)

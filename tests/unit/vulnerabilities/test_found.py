@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import madeadvisories as made
+import madescan as made
 import pytest
 
 from imgforge.advisories.advisory import Advisory, Match, Severity
@@ -89,9 +89,9 @@ def test_an_inventory_is_asked_about_as_a_whole(tmp_path: Path, *, kept: bool) -
     other = made.component("pkg:pypi/flask@3.0.0")
     gem = made.component("pkg:gem/rails@7.0.0")
     with open_database(made.database(tmp_path)) as database:
-        matcher = Remembered(database) if kept else database
+        inventory, remembered = made.inventory(made.component(), other, gem), Remembered(database)
         for _ in range(2):
-            known = found(made.inventory(made.component(), other, gem), matcher)
+            known = remembered.found(inventory) if kept else found(inventory, database)
     assert [v.id for v in known.vulnerabilities] == ["CVE-2024-35195"]
     assert [u.component for u in known.unmatched] == [gem]
 
@@ -100,6 +100,6 @@ def test_an_answer_that_is_kept_is_about_the_component_that_is_asked_about(tmp_p
     here, there = made.component(paths=("a",)), made.component(paths=("b",))
     with open_database(made.database(tmp_path)) as database:
         remembered = Remembered(database)
-        first, _ = remembered.match([here], made.DEBIAN)
-        second, _ = remembered.match([there, here], made.DEBIAN)
-    assert [m.component.package.paths for m in (*first, *second)] == [("a",), ("b",), ("a",)]
+        known = [remembered.found(made.inventory(*each)) for each in ([here], [there, here])]
+    places = [[v.component.package.paths for v in each.vulnerabilities] for each in known]
+    assert [sorted(each) for each in places] == [[("a",)], [("a",), ("b",)]]

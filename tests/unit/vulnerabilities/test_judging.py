@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
-import madeadvisories as made
+import madescan as made
 import pytest
 
 from imgforge.checks import gate_holds

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import madeadvisories as made
+import madescan as made
 import pytest
 
 from imgforge.errors import EvidenceError, InvalidInputError
