@@ -111,3 +111,17 @@ def test_a_digest_that_is_none_is_refused(db: Path, capsys: pytest.CaptureFixtur
     assert main(["db", "import", "--sha256", "abc", "x.zip"]) == 2
     assert "no sha256 digest" in capsys.readouterr().err
     assert not db.exists()
+
+
+def test_doctor_says_how_old_the_database_is(db: Path, tmp_path: Path) -> None:
+    from imgforge import doctor
+
+    missing = doctor._advisories()
+    assert (missing.ok, missing.hint) == (False, "imgforge db import")
+    main(["db", "import", str(source(tmp_path / "all.zip", ONE))])
+    there = doctor._advisories()
+    assert there.ok
+    assert there.detail.startswith("1 ecosystems, oldest source of 20")
+    assert there.detail.endswith(str(db))
+    db.write_bytes(b"garbage")
+    assert not doctor._advisories().ok
