@@ -199,7 +199,12 @@ def compression(_: Workplace) -> bool:
     return bases.compression()
 
 
-ALONE = {"catalogue": catalogue.run, "checks": checks.run, "sboms": sboms.run, "signing": signing.run}
+ALONE = {
+    "catalogue": catalogue.run,
+    "checks": checks.run,
+    "sboms": sboms.run,
+    "signing": signing.run,
+}
 """What needs neither an engine nor the example."""
 
 BENCHES = {
