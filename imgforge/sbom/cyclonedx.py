@@ -28,6 +28,7 @@ from imgforge.sbom.parts import (
     text,
     timestamp,
 )
+from imgforge.sbom.purls import SYSTEMS
 
 MEDIA_TYPE: Final = "application/vnd.cyclonedx+json"
 
@@ -167,7 +168,7 @@ def _component(component: Component, by: SuppliedBy) -> dict[str, Any]:
 
 def _source(package: Package) -> list[tuple[str, str]]:
     """Say what a package was built from once more, as Trivy reads it."""
-    if not package.source:
+    if not package.source or package.ecosystem not in SYSTEMS:
         return []
     said = ("SrcName", package.source), ("SrcVersion", package.source_version or package.version)
     return [(notes.TRIVY + name, text(value)) for name, value in said]

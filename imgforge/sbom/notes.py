@@ -91,7 +91,10 @@ def from_lines(comment: str) -> list[tuple[str, str]]:
     """Read an annotation: ours, or one of Trivy's (``Name: value``)."""
     if comment.startswith(OURS):
         pairs = [line.partition("=") for line in comment.split("\n")]
-        return [(name, _LINE.sub(_broken, value)) for name, _, value in pairs]
+        return [
+            (name, _LINE.sub(_broken, value) if "\\" in value else value)
+            for name, _, value in pairs
+        ]
     name, colon, value = comment.partition(": ")
     return [(TRIVY + name, value)] if colon else []
 

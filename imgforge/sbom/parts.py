@@ -7,6 +7,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -113,6 +114,7 @@ def image_purl(image: Inventory, name: str) -> str:
     return f"pkg:oci/{quote(last)}@{quote(image.digest)}{arch}"
 
 
+@lru_cache(maxsize=1 << 12)
 def expression(licence: str) -> str | None:
     """Return a valid SPDX licence expression for what the metadata says, or None."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression

@@ -33,6 +33,7 @@ from imgforge.sbom.parts import (
     text,
     timestamp,
 )
+from imgforge.sbom.purls import SYSTEMS
 
 MEDIA_TYPE: Final = "application/spdx+json"
 
@@ -196,7 +197,7 @@ def _package(
 
 def _source(package: Package) -> str:
     """Say what a package was built from, in the words that Trivy writes and reads."""
-    if package.source:
+    if package.source and package.ecosystem in SYSTEMS:
         version = package.source_version or package.version
         return text(f"built package from: {package.source} {version}".rstrip())
     if package.paths:
