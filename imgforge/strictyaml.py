@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-EVENTS: Final = 4_000_000
+EVENTS: Final = 2_000_000
 """Values and marks of a document."""
 
 DEPTH: Final = 100

@@ -61,6 +61,8 @@ def build(package: Package, release: Mapping[str, str]) -> str:
         namespace, name = namespace.lower(), name.lower()
     elif kind == "npm":
         name = name.lower()
+    elif kind == "gem" and package.architecture:
+        query = f"platform={_quoted(package.architecture)}"
     if namespace:
         namespace = "/".join(_quoted(part) for part in namespace.split("/") if part) + "/"
     return (

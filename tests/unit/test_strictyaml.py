@@ -50,15 +50,15 @@ def test_documents() -> None:
         (b"- " * 100_000 + b"x", "nested"),
         (b"a: \xff", "no YAML"),
         (b"a: [\n", "no YAML in line"),
-        (b"- x\n" * 4_000_001, "over 4000000"),
+        (b"- x\n" * 2_000_001, "over 2000000"),
     ],
     ids=lambda value: str(value)[:20],
 )
 def test_what_is_refused_is_refused_soon(text: bytes, said: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ValueError, match=said):
         load(text)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 @given(st.binary(max_size=200) | st.text("ab:-[]{}&*!?|>'\"# \n\t", max_size=60).map(str.encode))

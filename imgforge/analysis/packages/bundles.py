@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages.document import load, mapping, text, word
+from imgforge.analysis.packages.document import lines, load, mapping, text, word
 from imgforge.analysis.packages.node import ECOSYSTEM, split
 
 SUFFIXES: Final = frozenset({".map", ".txt"})
@@ -103,19 +103,19 @@ def _source(literal: bytes) -> Iterator[_Found]:
 
 
 def _legal(data: bytes) -> Iterator[_Found]:
-    start, _, listed = data.decode(errors="replace").partition("Bundled license information:\n")
+    start, _, listed = lines(data).partition("Bundled license information:\n")
     if not start.strip():
         for name in _LEGAL.findall(listed):
             yield name, "", ""
 
 
 def _angular(data: bytes) -> Iterator[_Found]:
-    for name, licence in _ANGULAR.findall(data.decode(errors="replace")):
+    for name, licence in _ANGULAR.findall(lines(data)):
         yield word(name), "", text(licence)
 
 
 def _markdown(data: bytes) -> Iterator[_Found]:
-    for name, version, licence in _HEADING.findall(data.decode(errors="replace")):
+    for name, version, licence in _HEADING.findall(lines(data)):
         yield word(name), word(version), text(licence)
 
 

@@ -21,7 +21,17 @@ VALUES: Final = 2_000_000
 LONGEST: Final = 200
 """Characters of a name, a version or a supplier; what is longer is none."""
 
+LINES: Final = 4 << 20
+"""Bytes of a record that is read line by line; the longest real ones have a tenth of it."""
+
 _CONTROL: Final = re.compile(r"[\0-\x1f\x7f\ud800-\udfff]+")
+
+
+def lines(data: bytes) -> str:
+    """Decode a record that is read line by line; ValueError if it is far too long for one."""
+    if len(data) > LINES:
+        raise ValueError(f"the record has over {LINES >> 20} MiB")
+    return data.decode(errors="replace")
 
 
 def load(data: bytes) -> Any:  # noqa: ANN401 - decoded JSON of unknown shape

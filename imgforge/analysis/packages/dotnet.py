@@ -2,9 +2,9 @@
 
 Format: github.com/dotnet/runtime, docs/design/features/host-runtime-layering and
 "Runtime configuration files". Libraries of the kind ``package`` come from NuGet, ``runtimepack`` is
-the runtime that a self-contained application brings. Projects and references are the application's
-own. The versions in DLLs, and what is bundled into one program with its ``deps.json``, are not
-read.
+the runtime that a self-contained application brings; what has nothing to run in it is for
+development. Projects and references are the application's own. The versions in DLLs, and what is
+bundled into one program with its ``deps.json``, are not read.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ def read(path: str, data: bytes) -> list[Package]:
     """Return the packages, once each; ValueError if it is no such list."""
     fields = load_object(data)
     targets = _targets(fields)
+    needs = {key: _needs(target) for key, target in targets.items()}
+    shipped = _shipped(targets, needs)
+    owner = path.rpartition("/")[2].removesuffix(".deps.json")
     found = []
     for key, library in objects(fields.get("libraries")):
         name, version = _split(key)
@@ -41,7 +44,6 @@ def read(path: str, data: bytes) -> list[Package]:
             continue
         if not name or not version:
             raise ValueError(f"a library has no name and version: {text(key)!a}")
-        target = targets.get(key, {})
         found.append(
             Package(
                 ECOSYSTEM,
@@ -52,8 +54,8 @@ def read(path: str, data: bytes) -> list[Package]:
                 supplier="",
                 paths=(path,),
                 hashes=digests(text(library.get("sha512"), 1000)),
-                depends=tuple(sorted(filter(None, map(word, mapping(target.get("dependencies")))))),
-                dev=target.get("compileOnly") is True,
+                depends=tuple(sorted({_split(need)[0] for need in needs.get(key, ())})),
+                dev=key in targets and key not in shipped and name != owner,
             )
         )
     return found
@@ -68,6 +70,31 @@ def claims(path: str, data: bytes) -> list[Claim]:
         both = [name for file in files for name in (file, file.rpartition("/")[2])]
         found += ownership.claim(path, f"{ECOSYSTEM}:{_split(key)[0]}", folder, both)
     return found
+
+
+def _needs(target: Mapping[str, Any]) -> list[str]:
+    """Return the keys of what it depends on."""
+    said = mapping(target.get("dependencies")).items()
+    return [f"{name}/{version}" for name, version in said if word(name) and word(version)]
+
+
+def _shipped(targets: Mapping[str, Mapping[str, Any]], needs: Mapping[str, list[str]]) -> set[str]:
+    """Return the keys of what has files to run, itself or in what it depends on.
+
+    The others helped to build: analysers, SourceLink.
+    """
+    needed_by: dict[str, list[str]] = {}
+    for key, wanted in needs.items():
+        for need in wanted:
+            needed_by.setdefault(need, []).append(key)
+    open_ = [key for key, target in targets.items() if any(map(target.get, _ASSETS))]
+    seen = set(open_)
+    while open_:
+        for key in needed_by.get(open_.pop(), ()):
+            if key not in seen:
+                seen.add(key)
+                open_.append(key)
+    return seen
 
 
 def _split(key: str) -> tuple[str, str]:

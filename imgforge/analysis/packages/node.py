@@ -28,7 +28,8 @@ ECOSYSTEM: Final = "npm"
 NAMES: Final = frozenset({"package.json"})
 
 _MODULES: Final = "node_modules/"
-_NAME: Final = re.compile(r"(?:(@[^/@\s%]+)/)?([^/@\s%.][^/\s%]*)")
+_NAME: Final = re.compile(r"(?:(@[\w.!~*'()-]+)/)?([\w!~*'()-][\w.!~*'()-]*)", re.ASCII)
+"""Names of packages, those included that are no longer given."""
 _SCRAP: Final = frozenset(
     {
         *("test", "tests", "__tests__", "spec", "testdata", "fixture", "fixtures"),

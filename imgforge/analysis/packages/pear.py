@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from imgforge.analysis.facts import Package
-from imgforge.analysis.packages.document import mapping, text, word
+from imgforge.analysis.packages.document import LINES, mapping, text, word
 
 ECOSYSTEM: Final = "pear"
 SUFFIXES: Final = frozenset({".reg"})
@@ -19,7 +19,7 @@ _SCALAR: Final = re.compile(rb"(?:([ibd]):([^;:{}\"]{1,40})|(N));")
 _LENGTH: Final = re.compile(rb"s:(\d{1,9}):\"")
 _ARRAY: Final = re.compile(rb"a:\d{1,9}:\{")
 _DEPTH: Final = 100
-_VALUES: Final = 1_000_000
+_VALUES: Final = 200_000
 
 _Value = str | dict[str, "_Value"]
 
@@ -31,6 +31,8 @@ def wants(path: str, name: str) -> bool:
 
 def read(path: str, data: bytes) -> list[Package]:
     """Return the one package; ValueError if the record cannot be read or names none."""
+    if len(data) > LINES:
+        raise ValueError(f"the record has over {LINES >> 20} MiB")
     fields = mapping(_value(data))
     place = _PLACE.fullmatch(path)
     name = word(fields.get("name")) or word(fields.get("package"))  # the first form: package.xml 1

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages import ownership
-from imgforge.analysis.packages.document import load_object, mapping, text, word
+from imgforge.analysis.packages.document import lines, load_object, mapping, text, word
 from imgforge.analysis.packages.integrity import digest
 from imgforge.analysis.packages.python_licence import licence
 
@@ -51,7 +51,7 @@ def read(path: str, data: bytes) -> list[Package]:
     name = path.rpartition("/")[2]
     if name in _BESIDE:
         return _note(path, name, data)
-    fields, several = _headers(data.decode(errors="replace"))
+    fields, several = _headers(lines(_head(data)))
     title, version = word(fields.get("name")), word(fields.get("version"))
     if not title or not version:
         raise ValueError("the metadata names no distribution and version")
@@ -85,14 +85,14 @@ def claims(path: str, data: bytes) -> list[Claim]:
     if name not in {"RECORD", "installed-files.txt"}:
         return []
     about = _about(path)
-    lines = data.decode(errors="surrogateescape").splitlines()
+    listed = data.decode(errors="surrogateescape").splitlines()
     if name == "RECORD":
         folder = folder.rpartition("/")[0]
         try:
-            lines = [row[0] for row in csv.reader(lines) if row]
+            listed = [row[0] for row in csv.reader(listed) if row]
         except csv.Error as error:
             raise ValueError(f"the RECORD cannot be read: {error}") from error
-    return ownership.claim(path, f"{ECOSYSTEM}:{about[0]}", folder, lines)
+    return ownership.claim(path, f"{ECOSYSTEM}:{about[0]}", folder, listed)
 
 
 def normal(name: str) -> str:
@@ -112,7 +112,7 @@ def _note(path: str, name: str, data: bytes) -> list[Package]:
     if name == "direct_url.json":
         return _origin(note, data)
     if name == "requires.txt":
-        wanted = _depends(_sections(data.decode(errors="replace")))
+        wanted = _depends(_sections(lines(data)))
         return [note._replace(depends=wanted)] if wanted else []
     return []
 
@@ -203,6 +203,12 @@ def _holds(marker: str) -> bool:
     return False
 
 
+def _head(data: bytes) -> bytes:
+    """Return what stands before the first empty line: a description may follow, of any length."""
+    ends = [at for mark in (b"\n\n", b"\r\n\r\n") if (at := data.find(mark)) >= 0]
+    return data[: min(ends, default=len(data))]
+
+
 def _headers(content: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return the first of each field, and all of those that may be repeated, by lower-case name.
 
@@ -211,7 +217,7 @@ def _headers(content: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     fields: dict[str, str] = {}
     several: dict[str, list[str]] = {}
     last = ""
-    for line in content.replace("\r\n", "\n").split("\n\n", 1)[0].split("\n"):
+    for line in content.replace("\r\n", "\n").split("\n"):
         if line[:1] in {" ", "\t"}:
             fields.pop(last, None)
             continue

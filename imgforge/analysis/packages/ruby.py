@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.analysis.facts import Claim, Package
-from imgforge.analysis.packages.document import text, word
+from imgforge.analysis.packages.document import lines, text, word
 
 ECOSYSTEM: Final = "gem"
 NAMES: Final = frozenset({"gem_make.out"})
@@ -46,7 +46,7 @@ def read(path: str, data: bytes) -> list[Package]:
     """
     if path.endswith("/gem_make.out"):
         return []
-    content = data.decode(errors="replace")
+    content = lines(data)
     fields = _fields(content)
     stub = _STUB.search(content)
     checkout = _CHECKOUT.fullmatch(path)

@@ -10,6 +10,7 @@ import re
 from typing import Final
 
 from imgforge.analysis.facts import Package
+from imgforge.analysis.packages.document import lines
 from imgforge.analysis.packages.python import ECOSYSTEM, normal
 
 NAMES: Final = frozenset({"vendor.txt", "vendored.txt"})
@@ -30,7 +31,7 @@ def wants(path: str, name: str) -> bool:
 
 def read(path: str, data: bytes) -> list[Package]:
     """Return what is pinned to a version; comments, addresses and anything else is passed over."""
-    pins = (_PIN.fullmatch(line) for line in data.decode(errors="replace").splitlines())
+    pins = (_PIN.fullmatch(line) for line in lines(data).splitlines())
     found = sorted({(normal(pin[1]), pin[2]) for pin in pins if pin is not None})
     return [
         Package(ECOSYSTEM, name, version, "", "", "", (path, *_places(path, name)), found="lock")
