@@ -132,7 +132,8 @@ class Package(NamedTuple):
     and the licence texts beside them; ``inside`` is the path in the archive ``paths[0]``, as in
     SecretHit. ``licence`` is as the metadata has it, an SPDX expression or not; ``supplier`` a
     maintainer or author. ``layer`` is the digest of the layer that first brought this very
-    package, empty inside LayerFacts.
+    package, empty inside LayerFacts, as is ``purl`` (but for an rpm's module label, which becomes
+    part of it).
 
     ``hashes`` (``sha256:<hex>``, ``sha512:<hex>``, ``sha1:<hex>``) are of the package's own file
     as it was installed or is recorded. ``cpes`` are CPE 2.3 names that are certain. ``depends``

@@ -11,6 +11,7 @@ from imgforge.analysis.purl import build, distribution
 SYSTEMS: Final = frozenset({"deb", "apk", "rpm"})
 """Ecosystems whose packages are parts of a distribution."""
 
+_DOCUMENTS: Final = "usr/share/doc/"
 UNCERTAIN: Final = "generic"
 """The ecosystem of what is known by its content, and has no other."""
 
@@ -33,7 +34,7 @@ def packages(image: ImageFacts) -> Iterator[Package]:
     """
     release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
     records, locks, notes = _visible(image)
-    rows = [_noted(row, notes) for row in records] if notes else records
+    rows = [_noted(image, row, notes) for row in records] if notes else records
     _locked(rows, [lock for lock in locks if _is_there(lock, image)])
     rows = list(_unclaimed(image, list(_bundled(rows))))
     for row in sorted(rows):
@@ -77,10 +78,14 @@ def _key(row: Package) -> _Key:
     return row.ecosystem, row.namespace, row.name, row.version
 
 
-def _noted(row: Package, notes: dict[_Key, list[Package]]) -> Package:
+def _noted(image: ImageFacts, row: Package, notes: dict[_Key, list[Package]]) -> Package:
     """Return ``row`` with what notes about it add."""
     key = _key(row)
     about = [*notes.get(key, ()), *(notes.get((*key[:3], ""), ()) if row.version else ())]
+    if not about and row.ecosystem == "deb":
+        # Packages of one source may share one folder of documents (Debian policy, 12.3).
+        shared = image.resolve(_DOCUMENTS + row.name) or ""
+        about = notes.get(("deb", "", shared.removeprefix(_DOCUMENTS), ""), [])
     return _enriched(row, about) if about else row
 
 

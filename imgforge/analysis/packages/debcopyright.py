@@ -4,7 +4,7 @@ Machine-readable files (DEP-5, copyright-format 1.0) name a licence for every gr
 short names become SPDX's. A name that SPDX has not becomes ``LicenseRef-dep5-NAME``, which stands
 for the text in that very file. An exception that SPDX does not know is left out, for nobody has to
 use what it permits beside the licence. Of free-form files only what is certain is taken: the common
-licences that they refer to, and a few texts that are always the same.
+licence that one refers to, or a text that is always the same, if there is no sign of another.
 """
 
 from __future__ import annotations
@@ -75,7 +75,25 @@ _WORDS: Final = re.compile(r"(\s*,\s*and\s+|\s*,\s*or\s+|\s+and\s+|\s+or\s+)", r
 _REFERENCE: Final = re.compile(r"/usr/share/common-licenses/([A-Za-z]+(?:-[0-9.]*[0-9])?)")
 _LATER: Final = re.compile(r"\bany later version\b|\bor \(at your option\) any\b")
 _VERSION: Final = re.compile(r"\bversion ([123](?:\.[0-9])?)\b")
+_FAMILY: Final = re.compile(
+    r"\b((?:(?:lesser|library|affero) )?general public|free documentation) licen[cs]e"
+)
+_FAMILIES: Final = {
+    "general public": "GPL",
+    "lesser general public": "LGPL",
+    "library general public": "LGPL",
+    "affero general public": "AGPL",
+    "free documentation": "GFDL",
+}
 _PERL: Final = re.compile(r"\bsame terms as (?:the )?perl\b")
+_OTHER: Final = re.compile(
+    r"\bredistributions? (?:and use|of source|in binary)|\bpermission (?:to|is)\b|\bpermitted\b"
+    r"|\bpublic domain\b|\bfreely\b|\bwithout (?:fee|restriction)\b|\blicen[cs]e agreement\b"
+    r"|\b(?:bsd|mit|x11|expat|isc|psf) licen[cs]e|\bmozilla\b|\bcreative commons\b|\bas is\b"
+    r"|\bdual[- ]licen[cs]ed\b|\balternatively\b"
+)
+"""Signs of a licence beside the one that a file refers to."""
+
 _COMMON: Final = {
     "Apache-2.0": "Apache-2.0",
     "Artistic": "Artistic-1.0-Perl",
@@ -194,30 +212,41 @@ def _declared(text: str) -> str:
 
 
 def _certain(text: str) -> str:
-    """Return what a free-form file certainly says.
+    """Return what a free-form file says, if nothing else can be meant.
 
-    Whoever may choose between several finds all of them here, and a text that is not known is
-    missing. Nothing is returned if what the file refers to cannot be told.
+    That is one common licence that it refers to, or texts that are known, and no sign of another:
+    Debian's own part often has another licence than what it is about.
     """
     plain = " ".join(text.split()).lower()
-    referred = {_referred(name, plain) for name in _REFERENCE.findall(text)}
-    if "" in referred:
-        return ""
-    if _PERL.search(plain) and any(name.startswith("GPL") for name in referred):
-        referred = {n for n in referred if not n.startswith(("GPL", "Artistic"))}
-        referred.add(_NAMES["perl"])
-    referred |= {name for name, body in _TEXTS.items() if body.search(plain)}
-    return " AND ".join(sorted(referred))
-
-
-def _referred(name: str, plain: str) -> str:
-    """Return the licence that the reference to a common one means in the text ``plain``."""
-    family, _, version = name.partition("-")
-    if family not in {"GPL", "LGPL", "GFDL"}:
-        return _COMMON.get(name, "")
+    referred = set(_REFERENCE.findall(text))
+    found = {name for name, body in _TEXTS.items() if body.search(plain)}
+    for name in found:
+        plain = _TEXTS[name].sub("", plain)
     said = set(_VERSION.findall(plain))
-    if not version:
-        if len(said) != 1:
-            return ""
-        version = said.pop()
-    return gnu(f"{family}-{version}{'+' if _LATER.search(plain) else ''}")
+    if _PERL.search(plain) and {n.partition("-")[0] for n in referred} <= {"Artistic", "GPL"}:
+        found.add(_NAMES["perl"] if said <= {"1"} else "")
+    elif len(referred) == 1:
+        found.add(_referred(referred.pop(), plain, said))
+    elif referred:
+        return ""
+    if "" in found or _OTHER.search(plain):
+        return ""
+    return " AND ".join(sorted(found))
+
+
+def _referred(name: str, plain: str, said: set[str]) -> str:
+    """Return the licence that the reference to a common one means in the text ``plain``.
+
+    ``said`` are the versions that it speaks of. Nothing is returned if it names another licence of
+    the GNU project too, for then it has several.
+    """
+    family, _, version = name.partition("-")
+    gnu_family = family if family in _FAMILIES.values() else ""
+    if {_FAMILIES[word] for word in _FAMILY.findall(plain)} - {gnu_family}:
+        return ""
+    if not gnu_family:
+        return _COMMON.get(name, "")
+    if len(said | ({version} - {""})) != 1:
+        return ""
+    number = version or said.pop()
+    return gnu(f"{family}-{number}{'+' if _LATER.search(plain) else ''}")

@@ -15,11 +15,13 @@ import madeimage as made
 import maderpm
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages import apk, deb, reader, rpm, rpmdb
+
+some = settings(max_examples=200, deadline=None)
 
 HEADER = maderpm.header(
     requires=["b", "/bin/c"], modes=[0o100755], folder_of=[0], basenames=["a"], folders=["/bin/"]
@@ -76,11 +78,13 @@ def test_each_is_whole_before_it_is_broken(path: str) -> None:
     assert found or claims
 
 
+@some
 @given(st.sampled_from(sorted(RECORDS)), st.binary(max_size=2000))
 def test_any_bytes(path: str, data: bytes) -> None:
     look(path, data)
 
 
+@some
 @given(st.sampled_from(sorted(RECORDS)), st.data())
 def test_any_change(path: str, data: st.DataObject) -> None:
     whole = bytearray(RECORDS[path])
@@ -100,6 +104,7 @@ def test_cut_anywhere_is_never_a_shorter_list(path: str) -> None:
     assert look(path, whole[: len(whole) // 2]) is None
 
 
+@some
 @given(st.binary(max_size=300))
 def test_any_header(blob: bytes) -> None:
     for path, make in ((SQLITE, maderpm.sqlite), (NDB, maderpm.ndb)):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import madeimage as made
 import pytest
 
 from imgforge.analysis.packages import debcopyright
@@ -82,14 +85,23 @@ COMMON = "The text is in /usr/share/common-licenses"
         (f"under the GNU GPL, version 2. {COMMON}/GPL-2'.", "GPL-2.0-only"),
         (f"under the GNU GPL, {LATER} {COMMON}/GPL.", "GPL-2.0-or-later"),
         (f"under some GPL. {COMMON}/GPL.", ""),
+        (f"General Public License, {LATER} Library General Public License. {COMMON}/GPL-2", ""),
+        (f"version 3 of the GNU GPL. {COMMON}/GPL-2", ""),
+        (f"Apache License. Tests: GNU General Public License. {COMMON}/Apache-2.0", ""),
+        (f"GPL, version 3. A module: same terms as Perl. {COMMON}/GPL-3 {COMMON}/Artistic", ""),
         (f"version 2 or version 3 of it. {COMMON}/GPL.", ""),
-        (f"{COMMON}/Apache-2.0, and {COMMON}/LGPL-2.1", "Apache-2.0 AND LGPL-2.1-only"),
+        (f"{COMMON}/Apache-2.0", "Apache-2.0"),
+        (f"{COMMON}/Apache-2.0, and {COMMON}/LGPL-2.1", ""),
+        (f"Permission to use it is granted. Debian's part is under {COMMON}/GPL-2", ""),
+        (f"It is in the public domain. Debian's part is under {COMMON}/GPL-2", ""),
+        (f"{COMMON}/Artistic alternatively {COMMON}/GPL-2", ""),
         (f"{COMMON}/BSD-1999", ""),
         (f"Same terms as Perl: {COMMON}/GPL-1 {COMMON}/Artistic",
          "(Artistic-1.0-Perl OR GPL-1.0-or-later)"),
         (MIT, "MIT"),
         (MIT.replace("sublicense", "borrow"), ""),
         (f"{MIT} {COMMON}/MPL-2.0", "MIT AND MPL-2.0"),
+        (f"{MIT}. Redistribution and use in source and binary forms", ""),
         ("All rights reserved.", ""),
     ],
 )  # fmt: skip
@@ -101,3 +113,22 @@ def test_which_files() -> None:
     assert debcopyright.wants(PATH, "copyright")
     for path in ("usr/share/doc/copyright", "usr/share/doc/a/b/copyright", "srv/doc/a/copyright"):
         assert not debcopyright.wants(path, "copyright")
+
+
+def test_packages_that_share_a_folder_of_documents(tmp_path: Path) -> None:
+    names = ("gcc-12-base", "libgcc-s1", "libstdc++6", "lost")
+    status = "".join(f"Package: {name}\nVersion: 1\n\n" for name in names)
+    facts = made.facts(
+        tmp_path,
+        [
+            made.file("var/lib/dpkg/status", status.encode()),
+            made.file("usr/share/doc/gcc-12-base/copyright", MIT.encode()),
+            made.symlink("usr/share/doc/libgcc-s1", "gcc-12-base"),
+            made.symlink("usr/share/doc/libstdc++6", "/usr/share/doc/gcc-12-base"),
+            made.symlink("usr/share/doc/lost", "/etc"),
+        ],
+    )
+    assert [(p.name, p.licence) for p in facts.packages] == [
+        *((name, "MIT") for name in names[:3]),
+        ("lost", ""),
+    ]
