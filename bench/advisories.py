@@ -55,9 +55,13 @@ def _name(dice: random.Random, kind: str) -> str:
     number = int(dice.paretovariate(1.2)) % 20_000
     if kind == "Maven":
         return f"org.example.g{number % 500}:artifact-{number}"
-    return f"example.com/mod{number}" if kind == "Go" else f"vendor/package-{number}" if (
-        kind == "Packagist"
-    ) else f"package-{number}"
+    return (
+        f"example.com/mod{number}"
+        if kind == "Go"
+        else f"vendor/package-{number}"
+        if (kind == "Packagist")
+        else f"package-{number}"
+    )
 
 
 def _releases(kind: str) -> tuple[str, ...]:
@@ -96,9 +100,7 @@ def advisory(number: int, changed: bool) -> dict[str, Any]:  # noqa: FBT001
         "aliases": [f"CVE-2026-{number:07d}"],
         "summary": f"A flaw in {name}",
         "details": _WORDS,
-        "severity": [
-            {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}
-        ],
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
         "affected": affected,
         "references": [{"type": "ADVISORY", "url": f"https://example.com/advisories/{number}"}],
     }
