@@ -73,6 +73,22 @@ def import_all(
     return done
 
 
+class Seen:
+    """Numbers of rows: a byte each, where a set would take eighty."""
+
+    def __init__(self) -> None:
+        self._rows = bytearray()
+
+    def add(self, row: int) -> None:
+        """Note a row."""
+        if row >= len(self._rows):
+            self._rows.extend(bytes(row + 4096 - len(self._rows)))
+        self._rows[row] = 1
+
+    def __contains__(self, row: int) -> bool:
+        return row < len(self._rows) and bool(self._rows[row])
+
+
 class _Source:
     """One source on its way into the database."""
 
@@ -166,7 +182,7 @@ class _Source:
             read = chances.read_kev if source.kind == "kev" else chances.read_epss
             self._newest = read(self._db, number, source, self._latest)
             return 0
-        seen: set[int] = set()
+        seen = Seen()
         for document in source:
             known = self._document(document, number)
             if known is not None:
@@ -259,7 +275,7 @@ class _Source:
         ).fetchall()
         self._delete([row for (row,) in rows])
 
-    def _remove(self, number: int, seen: set[int]) -> int:
+    def _remove(self, number: int, seen: Seen) -> int:
         rows = self._db.execute("SELECT id FROM advisory WHERE source = ?", (number,))
         gone = [row for (row,) in rows if row not in seen]
         self._delete(gone)

@@ -37,7 +37,7 @@ RULES: Final[dict[str, Callable[[str], Key]]] = {
 """What a rule is called here → what makes keys by it."""
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 15)
 def key(rule: str, version: str) -> Key:
     """Return what compares as ``version`` does by ``rule``; ValueError if it is no such version."""
     if len(version) > LONGEST:
