@@ -52,12 +52,16 @@ def _name(dice: random.Random, kind: str) -> str:
     # A few packages have thousands of advisories, as the kernel has.
     if kind in {"Debian", "Ubuntu"} and dice.random() < 0.1:  # noqa: PLR2004
         return "linux"
-    number = int(dice.paretovariate(1.2)) % 20_000
+    number = int(20_000 * dice.random() ** 2)
     if kind == "Maven":
         return f"org.example.g{number % 500}:artifact-{number}"
-    return f"example.com/mod{number}" if kind == "Go" else f"vendor/package-{number}" if (
-        kind == "Packagist"
-    ) else f"package-{number}"
+    return (
+        f"example.com/mod{number}"
+        if kind == "Go"
+        else f"vendor/package-{number}"
+        if (kind == "Packagist")
+        else f"package-{number}"
+    )
 
 
 def _releases(kind: str) -> tuple[str, ...]:
@@ -96,9 +100,7 @@ def advisory(number: int, changed: bool) -> dict[str, Any]:  # noqa: FBT001
         "aliases": [f"CVE-2026-{number:07d}"],
         "summary": f"A flaw in {name}",
         "details": _WORDS,
-        "severity": [
-            {"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}
-        ],
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
         "affected": affected,
         "references": [{"type": "ADVISORY", "url": f"https://example.com/advisories/{number}"}],
     }
