@@ -52,7 +52,7 @@ def _name(dice: random.Random, kind: str) -> str:
     # A few packages have thousands of advisories, as the kernel has.
     if kind in {"Debian", "Ubuntu"} and dice.random() < 0.1:  # noqa: PLR2004
         return "linux"
-    number = int(dice.paretovariate(1.2)) % 20_000
+    number = int(20_000 * dice.random() ** 2)
     if kind == "Maven":
         return f"org.example.g{number % 500}:artifact-{number}"
     return (

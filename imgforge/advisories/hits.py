@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -77,6 +78,7 @@ def _fixed(bounds: Sequence[Bound]) -> str:
     return min(ends, key=itemgetter(0))[1] if ends else ""
 
 
+@lru_cache(maxsize=1 << 12)
 def severities_of(text: str) -> tuple[Severity, ...]:
     """Read severities as the database keeps them; ValueError or TypeError if damaged."""
     return tuple(Severity(*each) for each in json.loads(text)) if text else ()

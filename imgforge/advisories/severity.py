@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from imgforge.advisories.advisory import Severity
@@ -64,6 +65,12 @@ _WORDS: Final[dict[str, Level]] = {
 
 def rated(severities: Sequence[Severity]) -> Rating:
     """Return the rating that counts. A vector that cannot be read counts as none."""
+    return _rated(tuple(severities))
+
+
+@lru_cache(maxsize=1 << 12)
+def _rated(severities: tuple[Severity, ...]) -> Rating:
+    # Thousands of advisories have the same few hundred ratings.
     best = _by_vector(severities)
     words = [(each.kind, level) for each in severities if (level := _word(each)) is not None]
     own = [(who, level) for who, level in words if who in _DISTRIBUTIONS]
