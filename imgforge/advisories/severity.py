@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from imgforge.advisories.advisory import Severity
 from imgforge.advisories.cvss import v2, v3
 from imgforge.advisories.cvss4 import v4
-from imgforge.severity import LEVELS, Level
+from imgforge.severity import LEVELS, WORDS, Level, band
 
 
 class Rating(NamedTuple):
@@ -46,22 +46,6 @@ _DISTRIBUTIONS: Final = frozenset({
     "USN", "Ubuntu", "Wolfi", "openEuler", "openSUSE",
 })  # fmt: skip
 
-_WORDS: Final[dict[str, Level]] = {
-    "critical": "critical",
-    "emergency": "critical",
-    "high": "high",
-    "important": "high",
-    "medium": "medium",
-    "moderate": "medium",
-    "low": "low",
-    "minor": "low",
-    "negligible": "info",
-    "none": "info",
-    "unimportant": "info",
-    "informational": "info",
-}
-"""Words in use: CVSS' bands, GitHub's, Red Hat's, Ubuntu's priorities, Debian's urgencies."""
-
 
 def rated(severities: Sequence[Severity]) -> Rating:
     """Return the rating that counts. A vector that cannot be read counts as none."""
@@ -90,14 +74,6 @@ def says(severities: Sequence[Severity]) -> bool:
     return bool(rated(severities).by)
 
 
-def band(score: float) -> Level:
-    """Return CVSS' qualitative rating of a score (specification 3.1, 5; 4.0, 6)."""
-    bounds: tuple[tuple[float, Level], ...] = (
-        (9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.1, "low"),
-    )  # fmt: skip
-    return next((level for least, level in bounds if score >= least), "info")
-
-
 def _by_vector(severities: Sequence[Severity]) -> Rating | None:
     for kind, read in _VECTORS.items():
         found: list[tuple[float, str]] = []
@@ -117,4 +93,4 @@ def _word(severity: Severity) -> Level | None:
     if severity.kind in _VECTORS:
         return None
     # Debian marks urgencies that follow from another source by asterisks.
-    return _WORDS.get(re.sub(r"[*\s]+", "", severity.value).lower())
+    return WORDS.get(re.sub(r"[*\s]+", "", severity.value).lower())

@@ -8,35 +8,18 @@ one a vulnerability counts as critical.
 
 from __future__ import annotations
 
-import bisect
 import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from imgforge.severity import LEVELS
+from imgforge.severity import LEVELS, WORDS, band
 from imgforge.signing.statement import VULNERABILITIES
 from imgforge.verify.conditions import findings
 from imgforge.verify.conditions.findings import WORST, Found, capped
 from imgforge.verify.conditions.shown import Unreadable, at, items, shown, text, word
 
-WORDS: Final[Mapping[str, int]] = {
-    "none": 0,
-    "negligible": 0,
-    "unimportant": 0,
-    "info": 0,
-    "informational": 0,
-    "low": 1,
-    "minor": 1,
-    "medium": 2,
-    "moderate": 2,
-    "high": 3,
-    "important": 3,
-    "critical": 4,
-}
-"""Places in LEVELS of the words of Trivy, grype, GitHub, Debian, Red Hat and CVSS."""
-_BANDS: Final = (0.1, 4.0, 7.0, 9.0)
 _NUMBER: Final = re.compile(r"(?:10|[0-9])(?:\.[0-9]{1,6})?")
 _SARIF: Final[Mapping[str, int]] = {"none": 0, "note": 1, "warning": 2, "error": WORST}
 """An error may be high or critical: the worse of the two."""
@@ -78,14 +61,14 @@ def found(kind: str, predicate: object, today: dt.date) -> Sequence[Found]:
 def worst(words: Iterable[object], scores: Iterable[object]) -> int:
     """Return the worst level of the words that are known, else of the scores, else the worst."""
     known = [
-        level
+        LEVELS.index(level)
         for word in words
         if isinstance(word, str) and (level := WORDS.get(word[:20].lower())) is not None
     ]
     if known:
         return max(known)
     rated = [score for score in map(_score, scores) if score is not None]
-    return _band(max(rated)) if rated else WORST
+    return LEVELS.index(band(max(rated))) if rated else WORST
 
 
 def _score(value: object) -> float | None:
@@ -94,10 +77,6 @@ def _score(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= 10 else None  # noqa: PLR2004
-
-
-def _band(score: float) -> int:
-    return bisect.bisect_right(_BANDS, score)
 
 
 def _rated(one: object, place: str) -> Found:
@@ -227,7 +206,7 @@ def _level(result: Mapping[str, object], rule: object, score: float | None) -> i
     own = _score(at(result, "properties", "security-severity"))
     scores = [value for value in (score, own) if value is not None]
     if scores:
-        return _band(max(scores))
+        return LEVELS.index(band(max(scores)))
     level = at(result, "level")
     if level is None and rule is not None:
         level = at(rule, "defaultConfiguration", "level") or "warning"

@@ -9,7 +9,8 @@ import pytest
 from imgforge.advisories.advisory import Severity
 from imgforge.advisories.cvss import v2, v3
 from imgforge.advisories.cvss4 import v4
-from imgforge.advisories.severity import Rating, band, rated
+from imgforge.advisories.severity import Rating, rated
+from imgforge.severity import band
 
 V3 = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 V4_LOW = "CVSS:4.0/AV:L/AC:L/AT:P/PR:L/UI:N/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N"
