@@ -315,13 +315,6 @@ class ImageFacts:
         ]
 
     @cached_property
-    def unowned(self) -> tuple[Binary, ...]:
-        """The visible programs and libraries (ELF) that no visible claim covers, by path."""
-        from imgforge.analysis.installed import unowned
-
-        return tuple(unowned(self))
-
-    @cached_property
     def hidden(self) -> tuple[tuple[int, Entry], ...]:
         """Regular files that are shipped but no longer seen, each with its layer's index."""
         return tuple(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from imgforge.analysis import osrelease
 from imgforge.analysis.facts import FILE, Binary, ImageFacts, Package
-from imgforge.analysis.purl import build, distribution
+from imgforge.analysis.purl import build
 
 SYSTEMS: Final = frozenset({"deb", "apk", "rpm"})
 """Ecosystems whose packages are parts of a distribution."""
@@ -32,7 +33,7 @@ def packages(image: ImageFacts) -> Iterator[Package]:
     folder is one. What is known by its content alone (``generic``) is left out where a package
     of the distribution has the file.
     """
-    release = distribution(image.text("etc/os-release") or image.text("usr/lib/os-release") or "")
+    release = osrelease.of(image)
     records, locks, notes = _visible(image)
     rows = [_noted(image, row, notes) for row in records] if notes else records
     _locked(rows, [lock for lock in locks if _is_there(lock, image)])
@@ -42,15 +43,15 @@ def packages(image: ImageFacts) -> Iterator[Package]:
         yield row._replace(purl=build(row, release), paths=there)
 
 
-def unowned(image: ImageFacts) -> Iterator[Binary]:
-    """Yield the visible programs and libraries that no visible claim covers, by path."""
+def unowned(image: ImageFacts) -> tuple[Binary, ...]:
+    """Return the visible programs and libraries (ELF) that no visible claim covers, by path."""
     owners = _owners(image)
     found = [
         binary._replace(path=min(names))
         for _, binary, names in _binaries(image)
         if not any(_owner(owners, name) for name in names)
     ]
-    yield from sorted(found)
+    return tuple(sorted(found))
 
 
 def _visible(

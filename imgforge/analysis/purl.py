@@ -7,10 +7,11 @@ the tests hold this against that library.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from imgforge.analysis.facts import Package
+if TYPE_CHECKING:
+    from imgforge.analysis.facts import Package
 
 _SAFE: Final = ":"
 _SYSTEMS: Final = {"deb": "debian", "apk": "alpine", "rpm": ""}
@@ -23,18 +24,8 @@ _LOWER: Final = frozenset({"deb", "apk", "composer", "hex"})
 """Types whose namespaces and names have no capitals. Go's have: its paths tell them apart."""
 
 
-def distribution(os_release: str) -> dict[str, str]:
-    """Read ``etc/os-release`` (os-release(5)) into its variables."""
-    out = {}
-    for line in os_release.splitlines():
-        key, equals, value = line.partition("=")
-        if equals and not line.startswith("#"):
-            out[key.strip()] = value.strip().strip("\"'")
-    return out
-
-
 def build(package: Package, release: Mapping[str, str]) -> str:
-    """Return the package URL; ``release`` is what :func:`distribution` read."""
+    """Return the package URL; ``release`` is what the image's ``os-release`` sets."""
     kind, namespace, name, version = (
         *(package.ecosystem, package.namespace),
         *(package.name, package.version),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from imgforge.analysis import osrelease
 from imgforge.bases.definitions import Definition, abi
 from imgforge.bases.tree import SHELLS, Merged, expanded
 from imgforge.errors import BuildFailedError
@@ -96,10 +97,10 @@ def _problems(
     yield from (f"there is no {path}" for path in paths if not there(path))
     if USERS in paths and not USER.search(text(USERS)):
         yield f"{USERS} has no user nonroot with the number 65532"
-    release = dict(line.partition("=")[::2] for line in text("etc/os-release").splitlines())
+    release = osrelease.read(text("etc/os-release"))
     wanted = _RELEASE.fullmatch(abi(chain).partition(" ")[0])
     if wanted:
-        got = tuple(release.get(key, "").strip("\"'") for key in ("ID", "VERSION_ID"))
+        got = tuple(release.get(key, "") for key in ("ID", "VERSION_ID"))
         if got != (wanted[1], wanted[2]):
             yield f"it is made of {' '.join(got).strip() or 'nothing known'}, not of {wanted[0]}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import bases, cache, checks, evidence, inventory, publish
-from imgforge.analysis.purl import distribution
+from imgforge.analysis import osrelease
 from imgforge.bases import definitions, named
 from imgforge.checks import CHECKS, Check, licences
 from imgforge.checks.image import base as base_allowed
@@ -77,9 +77,7 @@ def judge(
             f"base {base.name} has findings at or above {policy.fail_on} and was given no name",
             hint="mend its definition, or let a policy accept them",
         )
-    first = images[0][1]
-    release = distribution(first.text("etc/os-release") or first.text("usr/lib/os-release") or "")
-    predicate = provenance.predicate(base, release)
+    predicate = provenance.predicate(base, osrelease.of(images[0][1]))
     inventories = [(descriptor, inventory.of(facts)) for descriptor, facts in images]
     documents = evidence.documents(
         inventories, found.findings, predicate, name=base.reference, created=base.epoch

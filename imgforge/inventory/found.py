@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from imgforge.analysis import osrelease
 from imgforge.analysis.facts import ImageFacts, Package
-from imgforge.analysis.purl import distribution
+from imgforge.analysis.installed import unowned
 from imgforge.inventory.component import Component, Inventory, Part, Scope, System
 from imgforge.inventory.declared import Declared, Target
 from imgforge.inventory.edges import needs
@@ -47,7 +48,7 @@ def of(
         layers=tuple(layer.digest for layer in image.layers),
         components=tuple(whole[ref] for ref in sorted(whole)),
         tools=tools(declared, own) if declared is not None else (),
-        files=image.unowned,
+        files=unowned(image),
     )
 
 
@@ -62,9 +63,8 @@ def _once(image: ImageFacts) -> Iterator[Package]:
 
 
 def system(image: ImageFacts) -> System | None:
-    """Return the distribution that ``etc/os-release`` names, or None."""
-    release = image.text("etc/os-release") or image.text("usr/lib/os-release")
-    said = distribution(release) if release else {}
+    """Return the distribution that the image says it is, or None."""
+    said = osrelease.of(image)
     if not said.get("ID"):
         return None
     return System(said["ID"], said.get("VERSION_ID", ""), said.get("VERSION_CODENAME", ""))

@@ -19,6 +19,7 @@ from running import run, tool
 
 from imgforge.analysis import ImageFacts, analyse
 from imgforge.analysis.facts import Package
+from imgforge.analysis.installed import unowned
 from imgforge.oci.layout import Layout
 
 # What Trivy needs to work with neither a vulnerability database nor a network.
@@ -226,7 +227,7 @@ def test_python(tmp_path: Path) -> None:
         "jinja2",
         "werkzeug",
     )
-    assert [binary.path for binary in facts.unowned] == []
+    assert [binary.path for binary in unowned(facts)] == []
 
 
 def unpacked(tree: Path, *packages: str) -> Path:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from imgforge.analysis import osrelease
 from imgforge.analysis.facts import ImageFacts
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.image.lifetimes import RUNTIMES, SYSTEMS
@@ -30,7 +31,6 @@ RULE: Final = Rule(
     ),
 )
 
-_SETTING: Final = re.compile(r"(?m)^([A-Z_]+)=[\"']?([^\"'\n]*)[\"']?[ \t]*$")
 _VARIABLES: Final = {
     "PYTHON_VERSION": "python",
     "NODE_VERSION": "node",
@@ -47,8 +47,7 @@ _NUMBER: Final = re.compile(r"(?:jdk-?|v)?([0-9]+)(?:[.u]([0-9]+))?")
 
 def check(image: ImageFacts, policy: Policy) -> Iterator[Finding]:
     """Look up os-release (high), and runtimes that no distribution looks after (medium)."""
-    text = image.text("etc/os-release") or image.text("usr/lib/os-release") or ""
-    release = dict(_SETTING.findall(text))
+    release = osrelease.of(image)
     name, version = release.get("ID", "").lower(), release.get("VERSION_ID", "")
     line, end = _line(SYSTEMS.get(name, {}), version)
     if end is not None and policy.day > end:

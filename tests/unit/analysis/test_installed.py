@@ -9,6 +9,7 @@ import pytest
 
 from imgforge.analysis import ImageFacts, analyse, packages
 from imgforge.analysis.facts import Claim, Package
+from imgforge.analysis.installed import unowned
 from imgforge.oci.layout import Layout
 
 ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0" + b"\0" * 44
@@ -142,7 +143,7 @@ def test_programs_that_no_visible_record_claims(read: Read) -> None:
         ],
         [made.file(".wh.b.rows", b""), made.file("usr/bin/.wh.hidden", b"")],
     )
-    assert [binary.path for binary in image.unowned] == ["usr/bin/stray"]
+    assert [binary.path for binary in unowned(image)] == ["usr/bin/stray"]
     assert len(image.layers[0].binaries) == 4
 
 

@@ -8,6 +8,7 @@ import madeimage as made
 import pytest
 
 from imgforge.analysis.facts import Package
+from imgforge.analysis.installed import unowned
 from imgforge.analysis.packages import node
 
 
@@ -204,7 +205,7 @@ def test_a_packages_folder_is_its_own_and_its_neighbours_are_not(tmp_path: Path)
             made.file("app/node_modules/stub/stub.node", ELF + b"3"),
         ],
     )
-    assert [binary.path for binary in image.unowned] == [
+    assert [binary.path for binary in unowned(image)] == [
         "app/node_modules/ab/ab.node",
         "app/node_modules/stub/stub.node",
     ]
