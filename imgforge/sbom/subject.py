@@ -1,4 +1,7 @@
-"""What a person names where an SBOM is wanted: an image, whose layers are read, or an SBOM."""
+"""What a person names where an SBOM is wanted: a build here, another image, or an SBOM.
+
+Of a build here its own SBOM is read, of another image the layers.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from imgforge.sbom.document import read as read_document
 
 if TYPE_CHECKING:
     from imgforge.oci.types import Platform
+    from imgforge.sources.name import Name
 
 Say = Callable[[str], None]
 
 LAYERS: Final = "layers"
 """The format of what was read from an image itself."""
 
-_LAYOUT: Final = frozenset({"index.json", "oci-layout", "manifest.json"})
+_LAYOUT: Final = frozenset({"index.json", "oci-layout"})
+"""Files of a layout that begin as JSON objects."""
 _HEAD: Final = 64
 
 
@@ -37,7 +42,9 @@ def document_path(what: str) -> Path | None:
     """Return the file that ``what`` names if it may hold an SBOM, else None: it is an image."""
     path = Path(what)
     try:
-        if not path.is_file() or path.name in _LAYOUT:
+        if not path.is_file():
+            return None
+        if path.name in _LAYOUT and (path.parent / "oci-layout").is_file():
             return None
         with path.open("rb") as opened:
             head = opened.read(_HEAD)
@@ -64,8 +71,13 @@ def whole(path: Path) -> tuple[bytes, Document]:
 def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) -> Document:
     from imgforge import cache, inventory, sources
     from imgforge.analysis import analyse
+    from imgforge.sources import name as names
 
     name = sources.parse(what)
+    if name.kind == names.PROJECT:
+        stored = _built(name, wanted)
+        if stored is not None:
+            return stored
     with sources.open_source(name, say=say, offline=offline) as source:
         images = source.images(wanted, say)
         if len(images) != 1:
@@ -76,6 +88,19 @@ def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) ->
             )
         facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"), whole=True)
     return Document(LAYERS, sources.title(name), _created(facts.config), inventory.of(facts))
+
+
+def _built(name: Name, wanted: Sequence[Platform]) -> Document | None:
+    """Return the SBOM that a project's own build wrote of the one platform that is wanted."""
+    from imgforge.sbom import built
+
+    found = built.of_project(name.path)
+    listed = [
+        document
+        for document in (found.documents if found else ())
+        if not wanted or document.inventory.platform in wanted
+    ]
+    return listed[0] if len(listed) == 1 else None
 
 
 def _created(config: Mapping[str, Any]) -> int | None:

@@ -159,52 +159,23 @@ def _tried_document(name: str) -> Contents | ImgforgeError:
 
 
 def _document(path: Path) -> Contents:
-    from imgforge.sbom import document
+    from imgforge.sbom import subject
 
-    try:
-        with path.open("rb") as file:
-            data = file.read(document.MAX_BYTES + 1)
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
-    found = document.read(data, str(path))
+    found = subject.file(path)
     inventory = found.inventory
     origin = f"{found.format} in {path}"
     return Contents(found.name or path.name, inventory.digest, origin, (inventory,))
 
 
 def _stored(name: Name) -> Contents | None:
-    """Return what a project's own build wrote of its image: it says where all came from.
+    """Return what a project's own build wrote of its image, if it did: else layers are read."""
+    from imgforge.sbom import built
 
-    None if that is not all there as this machine wrote it: layers are read then.
-    """
-    from imgforge.oci.types import sha256
-    from imgforge.output import DEFAULT, Output
-    from imgforge.sbom import document
-
-    folder = name.path.parent if name.path.is_file() else name.path
-    inside = folder / DEFAULT
-    output = Output(inside if inside.is_dir() else folder)
-    record = output.record()
-    if record is None or not output.made_here():
+    found = built.of_project(name.path)
+    if found is None:
         return None
-    found = []
-    for named, digest in record.evidence.items():
-        if not named.startswith("sbom") or not named.endswith(".cdx.json"):
-            continue
-        file = output.path / "evidence" / named
-        try:
-            data = file.read_bytes()
-        except OSError:
-            return None
-        if sha256(data) != digest:
-            raise EvidenceError(
-                f"{file} was changed since it was written",
-                hint="build again, or read the layers: --layers",
-            )
-        found.append(document.read(data, str(file)).inventory)
-    if not found:
-        return None
-    return Contents(record.name, record.image["digest"], "the build's own SBOM", tuple(found))
+    inventories = tuple(document.inventory for document in found.documents)
+    return Contents(found.name, found.digest, "the build's own SBOM", inventories)
 
 
 def _layers(name: Name, asked: Reading, say: Say) -> Contents:
@@ -334,11 +305,6 @@ def _is_folder(path: Path) -> bool:
 
 
 def _is_sbom(path: Path) -> bool:
-    """Whether it is a file that begins as JSON, and no layout's index."""
-    if not path.is_file() or (path.name == "index.json" and (path.parent / "oci-layout").is_file()):
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(256).lstrip().startswith(b"{")
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error.strerror}") from error
+    from imgforge.sbom import subject
+
+    return subject.document_path(str(path)) is not None
