@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple
 
+from imgforge import strictyaml
 from imgforge.advisories.osv import LARGEST
 from imgforge.analysis.compression import GZIP, ZSTD, CompressionError, gunzip, unzstd
 from imgforge.errors import InvalidInputError
@@ -31,6 +32,8 @@ _SUFFIXES: Final = (".json", ".yaml", ".yml")
 _SQLITE: Final = b"SQLite format 3\0"
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR: Final = slice(257, 262)
+
+_LARGEST_YAML: Final = 2 << 20
 
 Read = Callable[[int], bytes]
 
@@ -309,23 +312,6 @@ def load(document: Document) -> dict[str, Any]:
 
     if not document.place.endswith((".yaml", ".yml")):
         return decode(document.data)
-    return _yaml(document.data)
-
-
-_LARGEST_YAML: Final = 2 << 20
-
-
-def _yaml(data: bytes) -> dict[str, Any]:
-    import yaml
-
-    if len(data) > _LARGEST_YAML:
+    if len(document.data) > _LARGEST_YAML:
         raise ValueError(f"it is over {_LARGEST_YAML} bytes")
-    # Texts only: a version 1.10 must not become a number, nor a time something else.
-    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    try:
-        value = yaml.load(data, Loader=loader)  # noqa: S506 - texts, lists and tables only
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"it is no YAML: {' '.join(str(error).split())[:200]}") from error
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise ValueError("it is no table")
-    return value
+    return strictyaml.load_object(document.data)
