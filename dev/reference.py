@@ -42,7 +42,7 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
-    from imgforge.policy import keys
+    from imgforge.policy import schema as policy_schema
     from imgforge.report import as_json, scan_json
     from imgforge.spec import json_schema
     from imgforge.verify import answer
@@ -61,7 +61,7 @@ def pages() -> dict[str, str]:
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),
         "imgforge.schema.json": json.dumps(json_schema(), indent=2) + "\n",
-        "policy.schema.json": json.dumps(keys.json_schema(), indent=2) + "\n",
+        "policy.schema.json": json.dumps(policy_schema.json_schema(), indent=2) + "\n",
     }
 
 

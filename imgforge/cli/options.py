@@ -180,7 +180,7 @@ def platforms(given: list[str]) -> tuple[Platform, ...]:
 
 def verification(parser: argparse.ArgumentParser) -> None:
     """Add what demands evidence of images; :func:`asked` reads it."""
-    from imgforge.policy.keys import TYPES
+    from imgforge.policy.kinds import TYPES
     from imgforge.severity import LEVELS
 
     flag(
@@ -255,7 +255,7 @@ def verification(parser: argparse.ArgumentParser) -> None:
 
 def asked(given: argparse.Namespace) -> Flags:
     """Return what the flags of :func:`verification` demand; InvalidInputError if malformed."""
-    from imgforge.policy.keys import TYPE
+    from imgforge.policy.kinds import TYPE
     from imgforge.verify.flags import SIGNATURE, Flags
 
     for name in given.require:

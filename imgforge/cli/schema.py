@@ -26,9 +26,9 @@ def _spec() -> dict[str, Any]:
 
 
 def _policy() -> dict[str, Any]:
-    from imgforge.policy import keys
+    from imgforge.policy.schema import json_schema
 
-    return keys.json_schema()
+    return json_schema()
 
 
 def _findings() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import EvidenceError
-from imgforge.policy.vulnerabilities import USUAL, Vulnerabilities
+from imgforge.policy.vulnerabilities import CHECK, USUAL, Vulnerabilities
 from imgforge.severity import LEVELS, Level
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Policy:
     def limit(self, check: str) -> Level:
         """Return the least severity at which a finding of ``check`` fails."""
         own = self.vulnerabilities.fail_on
-        return own if own is not None and check == "IF200" else self.fail_on
+        return own if own is not None and check == CHECK else self.fail_on
 
     def about(self, image: str) -> Policy:
         """Return the policy for the image of this name: exceptions for others are left out."""

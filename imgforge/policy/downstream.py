@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from imgforge.errors import InvalidInputError
-from imgforge.policy import vulnerabilities
+from imgforge.policy import downstream_vulnerabilities
 from imgforge.policy.bounds import (
     FLAGS,
     Bases,
@@ -18,6 +18,7 @@ from imgforge.policy.bounds import (
     Policy,
     Trust,
 )
+from imgforge.policy.vulnerabilities import CHECK, SINGLE, key
 from imgforge.severity import LEVELS, Level
 
 BUDGETS: Final = tuple(each.name for each in dataclasses.fields(Budget))
@@ -80,7 +81,7 @@ def tighten(outer: Policy, inner: Policy) -> Policy:
         ),
         images=outer.images + inner.images,
         licences=outer.licences + inner.licences,
-        vulnerabilities=vulnerabilities.tighten(
+        vulnerabilities=downstream_vulnerabilities.tighten(
             outer.vulnerabilities,
             inner.vulnerabilities,
             outer.delegate,
@@ -111,7 +112,7 @@ def loosened(outer: Policy, inner: Policy, natural: Mapping[str, Level]) -> list
         most, wish = getattr(outer.budget, name), getattr(inner.budget, name)
         if most is not None and wish is not None and wish > most:
             found.append(f"budget.{name.replace('_', '-')}: {wish} where {most} is the most")
-    found += vulnerabilities.loosened(
+    found += downstream_vulnerabilities.loosened(
         outer.vulnerabilities,
         inner.vulnerabilities,
         outer.delegate,
@@ -122,7 +123,7 @@ def loosened(outer: Policy, inner: Policy, natural: Mapping[str, Level]) -> list
 
 
 def _limits(outer: Policy, inner: Policy) -> tuple[Level, Level]:
-    return outer.limit(vulnerabilities.CHECK), inner.limit(vulnerabilities.CHECK)
+    return outer.limit(CHECK), inner.limit(CHECK)
 
 
 def _undelegated(outer: Policy, inner: Policy) -> list[str]:
@@ -155,10 +156,7 @@ def _single(policy: Policy) -> dict[str, object]:
     found: dict[str, object] = {"fail-on": policy.fail_on}
     found |= {flag.replace("_", "-"): getattr(policy, flag) for flag in FLAGS}
     found |= {f"budget.{n.replace('_', '-')}": getattr(policy.budget, n) for n in BUDGETS}
-    found |= {
-        f"vulnerabilities.{vulnerabilities.key(n)}": getattr(policy.vulnerabilities, n)
-        for n in vulnerabilities.SINGLE
-    }
+    found |= {f"vulnerabilities.{key(n)}": getattr(policy.vulnerabilities, n) for n in SINGLE}
     return found | {f"severity.{check}": level for check, level in severities(policy).items()}
 
 

@@ -26,15 +26,13 @@ from imgforge.policy.bounds import (
 from imgforge.policy.keys import (
     BASES,
     BUDGET,
-    CHECK,
     DELEGATE,
     IGNORE,
-    LEVEL,
     REASONS,
     TOP,
     TRUST,
-    Key,
 )
+from imgforge.policy.kinds import CHECK, LEVEL, Key
 from imgforge.severity import LEVELS, Level
 from imgforge.tomlfile import Location, Problem
 

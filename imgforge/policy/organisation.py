@@ -189,7 +189,7 @@ def _tables(value: object, name: str) -> list[dict[str, Any]]:
 
 
 def _pin(value: object, path: Path, data: bytes) -> Pinned:
-    from imgforge.policy.keys import DIGEST, TEXT
+    from imgforge.policy.kinds import DIGEST, TEXT
 
     if not isinstance(value, dict):
         raise tomlfile.invalid(str(path), data, [Problem(("policy",), "is not a table")])

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from imgforge.policy.keys import Key
+from imgforge.policy.kinds import Key
 from imgforge.tomlfile import Location, Problem
 
 NOBODY: Final = "names nobody, so anybody would do"

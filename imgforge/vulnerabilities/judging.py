@@ -11,13 +11,13 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgforge.policy.vulnerabilities import CHECK
 from imgforge.severity import LEVELS, Level
 
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Policy
     from imgforge.vulnerabilities.vulnerability import Vulnerability
 
-CHECK = "IF200"
 POLICY = "policy"
 """Who excuses by a rule of the policy, not by a name."""
 

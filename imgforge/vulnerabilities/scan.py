@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.policy.vulnerabilities import may_accept
+from imgforge.policy.downstream_vulnerabilities import may_accept
 from imgforge.vulnerabilities.found import Found, ordered
 from imgforge.vulnerabilities.remembered import Remembered
 from imgforge.vulnerabilities.scanned import UNASKED, Knowledge, Scanned

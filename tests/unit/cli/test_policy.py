@@ -12,7 +12,7 @@ from madepolicy import Organisation, organisation_in
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import sha256
-from imgforge.policy import keys
+from imgforge.policy.schema import json_schema
 from imgforge.project import Project
 
 Capture = pytest.CaptureFixture[str]
@@ -162,7 +162,7 @@ def test_nothing_is_judged_by_a_policy_that_was_changed(
 def test_the_schema_of_policies_is_printed(capsys: Capture) -> None:
     assert main(["schema", "--of", "policy"]) == 0
     schema = json.loads(capsys.readouterr().out)
-    assert schema == keys.json_schema()
+    assert schema == json_schema()
     jsonschema.validate({"fail-on": "low"}, schema)
 
 

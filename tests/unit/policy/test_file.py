@@ -13,7 +13,8 @@ import pytest
 from imgforge import checks
 from imgforge.checks.rules import RULES
 from imgforge.errors import InvalidInputError
-from imgforge.policy import Bases, Budget, Delegate, Ignore, Policy, Trust, keys, load
+from imgforge.policy import Bases, Budget, Delegate, Ignore, Policy, Trust, load
+from imgforge.policy.schema import json_schema
 from imgforge.tomlfile import MAX_BYTES
 
 WHOLE = """\
@@ -106,7 +107,7 @@ def test_reads_everything(tmp_path: Path) -> None:
 
 
 def test_the_schema_says_what_the_reader_does() -> None:
-    schema = keys.json_schema()
+    schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
     judge = jsonschema.Draft202012Validator(schema)
     good: dict[str, Any] = json.loads(json.dumps(tomllib.loads(WHOLE), default=str))

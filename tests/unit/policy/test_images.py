@@ -11,7 +11,8 @@ from madepolicy import Organisation
 
 from imgforge import policy as policies
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.policy import Policy, downstream, file, keys
+from imgforge.policy import Policy, downstream, file, keys, kinds
+from imgforge.policy.schema import json_schema
 from imgforge.signing import statement
 from imgforge.signing.claims import CLAIMS
 from imgforge.signing.proof import Witnesses
@@ -126,12 +127,12 @@ def test_reads_everything() -> None:
 
 def test_the_names_are_those_of_claims_and_types() -> None:
     assert {*keys.CLAIMS, "identity", "issuer"} == CLAIMS.keys()
-    assert tuple(TYPES) == keys.TYPES
+    assert tuple(TYPES) == kinds.TYPES
     assert keys.CONDITIONS.keys() == TYPES.keys()
 
 
 def test_the_schema_says_what_the_reader_does() -> None:
-    judge = jsonschema.Draft202012Validator(keys.json_schema())
+    judge = jsonschema.Draft202012Validator(json_schema())
     judge.validate(tomllib.loads(WHOLE))
     for text in (*UNREADABLE, ONE, '[[images]]\nmatch = "*"\n'):
         assert not judge.is_valid(tomllib.loads(text)), text

@@ -8,8 +8,8 @@ import pytest
 
 from imgforge.errors import InvalidInputError
 from imgforge.policy import Policy, downstream, load
-from imgforge.policy.keys import json_schema
 from imgforge.policy.licences import Licences
+from imgforge.policy.schema import json_schema
 from imgforge.report import policy as report
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from imgforge.errors import InvalidInputError
 from imgforge.policy import Delegate, Policy, downstream, files, load
+from imgforge.policy.downstream_vulnerabilities import may_accept
 from imgforge.policy.organisation import check_named, named_in
-from imgforge.policy.vulnerabilities import Accepted, Vex, Vulnerabilities, may_accept, shown
+from imgforge.policy.vulnerabilities import Accepted, Vex, Vulnerabilities, shown
 from imgforge.severity import LEVELS
 from imgforge.vulnerabilities.judging import judge
 from imgforge.vulnerabilities.vulnerability import Vulnerability
