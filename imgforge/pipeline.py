@@ -6,52 +6,26 @@ before every gate held.
 
 from __future__ import annotations
 
-import importlib
-import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import cache, context, freshness
+from imgforge import asked, cache, context, delivery, freshness, making
+from imgforge.asked import Options
 from imgforge.console import Console, Meter
-from imgforge.errors import EvidenceError, GateError, InvalidInputError
+from imgforge.errors import EvidenceError, GateError
 from imgforge.oci.layout import Layout
 from imgforge.oci.types import Descriptor, sha256
 from imgforge.output import DEFAULT, Output, Record
 
 if TYPE_CHECKING:
     from imgforge.analysis import ImageFacts
-    from imgforge.compiled import Compiled
-    from imgforge.engines.protocol import BuildSecret, Built
+    from imgforge.engines.protocol import Built
     from imgforge.plan import BuildPlan
-    from imgforge.policy.bounds import Policy
     from imgforge.publish import Pushed
     from imgforge.report.subject import Report
-    from imgforge.signing.choice import SignWith
     from imgforge.signing.sealer import Sealer
-    from imgforge.signing.signatory import Signatory
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line asks of one build; ``epoch`` is seconds, ``push`` references."""
-
-    engine: str = "auto"
-    tags: tuple[str, ...] = ()
-    epoch: int | None = None
-    no_cache: bool = False
-    sign: SignWith | None = None
-    attest: tuple[tuple[str, Path], ...] = ()
-    """Further predicates to sign: the type's URI, and the file."""
-    secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
-    policy: Path | None = None
-    output: Path | None = None
-    push: tuple[str, ...] = ()
-    load: bool = False
-    offline: bool = False
-    platforms: tuple[str, ...] = ()
-    """Of the spec's, those to build; all if there are none here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +47,8 @@ class Result:
 
 def build(spec_path: Path, options: Options, console: Console) -> Result:
     """Build the project of ``spec_path`` into a proven image; raises ImgforgeError's classes."""
-    signs = options.sign is not None and options.sign.anything
-    if options.push and not signs:
-        raise InvalidInputError(
-            "--push needs --key or --keyless: nothing unsigned gets a tag in a registry",
-            hint="make a key with: imgforge key generate, or in a CI give --keyless",
-        )
-    if options.attest and not signs:
-        raise InvalidInputError("--attest needs --key or --keyless: what is attested is signed")
-    if options.push and options.offline:
-        raise InvalidInputError("--push cannot be done --offline")
-    if options.push and options.platforms:
-        raise InvalidInputError(
-            "--platform is for builds that stay here; what is pushed has all the spec's platforms",
-            hint="leave --platform out, or change image.platforms in the spec",
-        )
-    _check_targets(options)
-    chosen = _choices(options)
+    asked.check(options)
+    chosen = asked.choices(options)
     root = spec_path.resolve().parent
     output = Output(options.output or root / DEFAULT)
     with output.exclusive():
@@ -104,8 +63,8 @@ def build(spec_path: Path, options: Options, console: Console) -> Result:
             console.note("nothing changed; the stored image and its evidence hold")
         if options.load:
             with console.step("load into the Docker Engine"):
-                _load(output.layout(), record)
-        pushed = _push(output.layout(), record, options, console) if options.push else ()
+                delivery.load(output.layout(), record)
+        pushed = delivery.push(output.layout(), record, options, console) if options.push else ()
     return Result(record, output.path, unchanged, pushed)
 
 
@@ -127,9 +86,9 @@ def _build(  # noqa: PLR0917 - what a build is made of
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
     source = compiled.load(spec_path, epoch=options.epoch)
-    plan = _chosen(source.plan, options)
+    plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
-    check_secrets(plan, options.secrets)
+    asked.check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)
@@ -143,7 +102,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
         options.engine,
         options.epoch,
     )
-    built, engine, reason, base = run_engine(source, plan, policy, output, options, console)
+    built, engine, reason, base = making.run_engine(source, plan, policy, output, options, console)
     with console.step("analyse and check") as say:
         images = _analyse(built, Meter(say, "reading layers").add)
         listed = judgement.listed(source.root, plan, images, base, engine, built.tools)
@@ -194,40 +153,6 @@ def _build(  # noqa: PLR0917 - what a build is made of
     return record
 
 
-def _chosen(plan: BuildPlan, options: Options) -> BuildPlan:
-    """Return ``plan`` with the tags and platforms that the command line chose."""
-    unknown = [p for p in options.platforms if p not in plan.platforms]
-    if unknown:
-        raise InvalidInputError(
-            f"the spec does not name the platform {', '.join(unknown)}",
-            hint=f"image.platforms has {', '.join(plan.platforms)}; imgforge lock pins what it has",
-        )
-    platforms = tuple(p for p in plan.platforms if p in options.platforms) or plan.platforms
-    return replace(plan, tags=options.tags or plan.tags, platforms=platforms)
-
-
-def _choices(options: Options) -> freshness.Choices:
-    token = None
-    attested: list[tuple[str, bytes]] = []
-    if options.sign is not None and options.sign.anything:
-        from imgforge.signing import choice, predicate
-
-        choice.check(options.sign, offline=options.offline)
-        token = choice.available(options.sign)
-        attested = [(kind, predicate.read(kind, file)) for kind, file in options.attest]
-    return freshness.Choices(
-        options.engine,
-        options.tags,
-        options.epoch,
-        options.policy,
-        options.sign,
-        options.secrets.keys(),
-        options.platforms,
-        token,
-        attested,
-    )
-
-
 def _open_sealer(chosen: freshness.Choices, console: Console) -> Callable[[], Sealer] | None:
     """Begin opening what signs (slow: keys are derived, services found); return how to wait."""
     if chosen.sign is None or not chosen.sign.anything:
@@ -262,51 +187,6 @@ def _sign(  # noqa: PLR0917 - what is signed, by whom, as what
         attested=[*chosen.attested, *scanned],
     )
     return referrers, choice.said(sealer)
-
-
-def run_engine(  # noqa: PLR0917 - what a build is made of
-    source: Compiled,
-    plan: BuildPlan,
-    policy: Policy,
-    output: Output,
-    options: Options,
-    console: Console,
-) -> tuple[Built, str, str, Path]:
-    """Build; return the image, the engine, why it was taken, and the runtime base's layout."""
-    from imgforge import engines
-    from imgforge.bases.needed import layouts_of
-    from imgforge.engines.protocol import BuildRequest
-
-    name, engine, reason = engines.choose(options.engine, plan)
-    threading.Thread(target=_preload, args=(options,), daemon=True).start()
-    needed = {plan.runtime.base}
-    if name != "native":
-        needed |= {stage.base for stage in plan.stages}
-    with console.step("bases") as say:
-        layouts = layouts_of(source.root, needed, policy, offline=options.offline, say=say)
-    with console.step(f"build with {name}") as say:
-        request = BuildRequest(
-            plan=plan,
-            dockerfile=source.dockerfile,
-            context=source.root,
-            bases=layouts,
-            secrets=options.secrets,
-            scratch=output.work(name, fresh=options.no_cache),
-            no_cache=options.no_cache,
-            say=say,
-            offline=options.offline,
-        )
-        return engine.build(request), name, reason, layouts[plan.runtime.base.pin]
-
-
-def _preload(options: Options) -> None:
-    """Load what the steps after the engine need while the engine works: most of their time."""
-    names = ["imgforge.analysis.layer", "imgforge.checks", "imgforge.provenance.build"]
-    names += ["imgforge.sbom.spdx", "imgforge.sbom.cyclonedx", "imgforge.secrets.engine"]
-    if options.sign is not None and options.sign.anything:
-        names.append("imgforge.signing.bundle")
-    for name in names:
-        importlib.import_module(name)
 
 
 def _analyse(built: Built, progress: Callable[[int], None]) -> list[tuple[Descriptor, ImageFacts]]:
@@ -355,59 +235,3 @@ def _tagged(image: Descriptor, tags: tuple[str, ...]) -> list[Descriptor]:
 
 def _plain(image: Descriptor) -> Descriptor:
     return Descriptor(image.media_type, image.digest, image.size, platform=image.platform)
-
-
-def check_secrets(plan: BuildPlan, given: Mapping[str, BuildSecret]) -> None:
-    """InvalidInputError unless just the secrets that ``plan`` declares were given."""
-    wanted = {name for stage in plan.stages for name in stage.secrets}
-    details = [
-        *(
-            f"{name}: declared in build.secrets, not given"
-            for name in sorted(wanted - given.keys())
-        ),
-        *(
-            f"{name}: given, not declared in build.secrets"
-            for name in sorted(given.keys() - wanted)
-        ),
-    ]
-    if details:
-        raise InvalidInputError(
-            "the build's secrets don't fit the spec",
-            details=details,
-            hint="give each as --secret id=NAME,src=FILE or --secret id=NAME,env=VARIABLE",
-        )
-
-
-def _load(layout: Layout, record: Record) -> None:
-    from imgforge.engines import docker
-
-    docker.load(layout, record.descriptor, [f"{record.name}:{tag}" for tag in record.tags])
-
-
-def _check_targets(options: Options) -> None:
-    """Refuse malformed targets before anything is built."""
-    if options.push:
-        from imgforge import publish
-
-        publish.targets(options.push, options.tags)
-
-
-def _push(layout: Layout, record: Record, options: Options, console: Console) -> tuple[Pushed, ...]:
-    from imgforge import publish
-    from imgforge.shipment import Shipment, Terms
-
-    goals = publish.targets(options.push, record.tags)
-    shipment = Shipment(layout, record.descriptor, tuple(record.referrer_list))
-    # Who else signed it since (imgforge sign) proves nothing here, and is in nobody's way.
-    terms = Terms((_signatory(options, record),), others=True)
-    with console.step("push") as say:
-        return publish.publish(shipment, goals, terms, say=say)
-
-
-def _signatory(options: Options, record: Record) -> Signatory:
-    """Return whose signature proves what this build, or the stored one, signed."""
-    from imgforge.signing import choice
-
-    if options.sign is None or not options.sign.anything:
-        raise EvidenceError("nothing unsigned gets a tag in a registry")
-    return choice.stored(options.sign, record.signer)

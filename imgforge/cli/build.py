@@ -72,11 +72,12 @@ def parser() -> argparse.ArgumentParser:
 def run(given: argparse.Namespace, console: Console) -> int:
     """Build; print the image's reference by digest, or all of the result as JSON."""
     from imgforge import pipeline
+    from imgforge.asked import Options
     from imgforge.files import locate
 
     result = pipeline.build(
         locate(given.path),
-        pipeline.Options(
+        Options(
             engine=given.engine,
             tags=_tags(given.tag),
             epoch=given.epoch,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import __version__, pipeline
+from imgforge import __version__, making
+from imgforge.asked import Options, check_secrets
 from imgforge.errors import InvalidInputError
 from imgforge.oci.layer import ENCODER
 from imgforge.oci.types import sha256
@@ -65,8 +66,8 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
             source = stack.enter_context(origin.found(told, asked.place, say))
         plan = planned(told, source)
         plan = _narrowed(plan, asked.platforms)
-        pipeline.check_secrets(plan, asked.secrets)
-        options = pipeline.Options(
+        check_secrets(plan, asked.secrets)
+        options = Options(
             engine=asked.engine or told.detail("engine"),
             no_cache=not asked.cached,
             secrets=asked.secrets,
@@ -74,7 +75,7 @@ def built(told: Told, asked: Request, console: Console) -> Iterator[Built]:
         )
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="imgforge-rebuild-"))
         output, policy = Output(Path(scratch)), asked.policy.about(plan.name)
-        made, *_ = pipeline.run_engine(source, plan, policy, output, options, console)
+        made, *_ = making.run_engine(source, plan, policy, output, options, console)
         yield made
 
 

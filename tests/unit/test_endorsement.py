@@ -15,7 +15,8 @@ from fakeregistry import FakeRegistry, serve
 from madeservices import MadeServices
 from madesigstore import new_key
 
-from imgforge import endorsement, pipeline, place
+from imgforge import delivery, endorsement, place
+from imgforge.asked import Options
 from imgforge.cli.main import main
 from imgforge.console import Console
 from imgforge.errors import EvidenceError, InvalidInputError, RegistryError, TransientError
@@ -24,7 +25,6 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.registry import Registry
 from imgforge.oci.types import MANIFEST, Descriptor, sha256
 from imgforge.output import Output, Record
-from imgforge.pipeline import Options
 from imgforge.signing import KeySealer, KeySigner, generate, statement
 from imgforge.signing.choice import SignWith
 from imgforge.signing.sealer import Witnessed, Witnessing
@@ -185,12 +185,12 @@ def test_a_build_goes_out_with_what_another_signer_said_of_it(
     record = replace(record, signer={"key": ours.public_key.fingerprint})
     with serve(FakeRegistry()) as fake:
         asked = Options(push=(f"{fake.place}/team/app:1",), sign=SignWith(key=str(private)))
-        (pushed,) = pipeline._push(output.layout(), record, asked, Console())
+        (pushed,) = delivery.push(output.layout(), record, asked, Console())
         assert len(pushed.evidence) == 2
         assert fake.tags["1"] == record.descriptor.digest
         alone = replace(record, referrers=record.referrers[1:])
         with pytest.raises(EvidenceError, match="is not signed by the key"):
-            pipeline._push(output.layout(), alone, asked, Console())
+            delivery.push(output.layout(), alone, asked, Console())
 
 
 def test_nothing_changes_if_it_is_killed_before_the_step(
