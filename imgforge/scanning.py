@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from imgforge.checks import gate_holds
-from imgforge.errors import ImgforgeError
+from imgforge.errors import ImgforgeError, InvalidInputError
+from imgforge.policy.vulnerabilities import CHECK
 from imgforge.report.subject import Image as ReportImage
 from imgforge.report.subject import Report
+from imgforge.severity import LEVELS, Level
 from imgforge.vulnerabilities import contents, judging
 from imgforge.vulnerabilities.vex.applied import Subject
 
@@ -110,6 +112,30 @@ def judged(
     ]
     report = _report(called, read.digest, images, policy, policy_digest)
     return Result(called, read.title, read.digest, read.origin, tuple(images), report)
+
+
+def tightened(held: Policy, fail_on: Level | None, *, only_fixed: bool, bounded: bool) -> Policy:
+    """Return the policy as flags have it.
+
+    If a file bounds it, flags only tighten: InvalidInputError if they loosen.
+    """
+    bounds = held.vulnerabilities
+    if fail_on is not None:
+        own = held.limit(CHECK)
+        if bounded and LEVELS.index(fail_on) > LEVELS.index(own):
+            raise InvalidInputError(
+                f"--fail-on {fail_on} lets pass what the policy's {own} does not",
+                hint="a flag can only tighten; the policy's own fail-on decides",
+            )
+        bounds = replace(bounds, fail_on=fail_on)
+    if only_fixed:
+        if bounded and not bounds.only_fixed:
+            raise InvalidInputError(
+                "--only-fixed lets pass what the policy does not",
+                hint="a flag can only tighten; only-fixed in [vulnerabilities] of the policy",
+            )
+        bounds = replace(bounds, only_fixed=True)
+    return replace(held, vulnerabilities=bounds)
 
 
 def _scanned(target: str, read: Contents, scanner: Scanner, asked: Request) -> Result:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge.cli import COMMANDS, options
+from imgforge.cli import COMMANDS, options, scan_attest
 from imgforge.console import Console
 from imgforge.errors import GateError, ImgforgeError, InvalidInputError
 
@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     options.platform(out, "scan only these of an index; repeatable (default: all)")
     _compared(out)
     options.verification(out)
-    _attesting(out)
+    scan_attest.flags(out)
     options.flag(
         out,
         "--output",
@@ -120,32 +120,6 @@ def _compared(out: argparse.ArgumentParser) -> None:
     )
 
 
-def _attesting(out: argparse.ArgumentParser) -> None:
-    options.flag(
-        out,
-        "--attest",
-        action="store_true",
-        variable="IMGFORGE_SCAN_ATTEST",
-        help="attest the result of the one target (cosign's vuln), signed by:",
-    )
-    options.flag(out, "--sign-key", metavar="FILE|URI", help="private key that signs the result")
-    options.flag(out, "--password-file", type=Path, metavar="FILE", help="holds its password")
-    options.flag(
-        out, "--keyless", action="store_true", help="sign as whom an identity token names instead"
-    )
-    options.flag(
-        out, "--identity-token", type=Path, metavar="FILE", help="holds the token for --keyless"
-    )
-    options.flag(
-        out,
-        "--trust-config",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_SIGSTORE_TRUST_CONFIG",
-        help="ClientTrustConfig of a private Sigstore",
-    )
-
-
 def run(given: argparse.Namespace, console: Console) -> int:
     """Print what was found; exit with 10 if it fails the gate."""
     from imgforge import policy as policies
@@ -154,7 +128,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
     held = policies.effective(given.policy)
     bounded = bool(policies.files(given.policy))
-    policy = _tightened(held, given, bounded=bounded)
+    policy = scanning.tightened(held, given.fail_on, only_fixed=given.only_fixed, bounded=bounded)
     wanted = contents.targets(given.target or ([] if given.list else ["."]), _listed(given.list))
     before = None if given.baseline is None else baseline.load(given.baseline)
     asked = _request(given, policy, wanted)
@@ -169,7 +143,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         if results:
             _print(given, results, scanner, failed, changes)
         if given.attest and not failed:
-            _attest(given, results, scanner, console)
+            scan_attest.attest(given, results[0], scanner, console)
     return _outcome(results, failed)
 
 
@@ -236,32 +210,6 @@ def _scanner(
     )
 
 
-def _tightened(held: Policy, given: argparse.Namespace, *, bounded: bool) -> Policy:
-    """Return the policy as the flags have it: beside a policy's file they only tighten."""
-    from dataclasses import replace
-
-    from imgforge.policy.vulnerabilities import CHECK
-    from imgforge.severity import LEVELS
-
-    bounds = held.vulnerabilities
-    if given.fail_on is not None:
-        own = held.limit(CHECK)
-        if bounded and LEVELS.index(given.fail_on) > LEVELS.index(own):
-            raise InvalidInputError(
-                f"--fail-on {given.fail_on} lets pass what the policy's {own} does not",
-                hint="a flag can only tighten; the policy's own fail-on decides",
-            )
-        bounds = replace(bounds, fail_on=given.fail_on)
-    if given.only_fixed:
-        if bounded and not bounds.only_fixed:
-            raise InvalidInputError(
-                "--only-fixed lets pass what the policy does not",
-                hint="a flag can only tighten; only-fixed in [vulnerabilities] of the policy",
-            )
-        bounds = replace(bounds, only_fixed=True)
-    return replace(held, vulnerabilities=bounds)
-
-
 def _listed(name: str | None) -> list[str]:
     from imgforge.vulnerabilities import contents
 
@@ -298,49 +246,6 @@ def _print(
         print(text, end="")
     else:
         options.write(given.output, text.encode())
-
-
-def _attest(
-    given: argparse.Namespace, results: Sequence[Result], scanner: Scanner, console: Console
-) -> None:
-    import time
-
-    from imgforge import endorsement
-    from imgforge.place import open_place
-    from imgforge.report import scan_predicate
-    from imgforge.signing import choice
-    from imgforge.signing.statement import VULNERABILITIES
-
-    def password() -> bytes:
-        from imgforge.signing import password as passwords
-
-        return passwords.read(given.password_file)
-
-    asked = choice.SignWith(
-        key=given.sign_key,
-        password=password,
-        keyless=given.keyless,
-        token=given.identity_token,
-        trust_config=given.trust_config,
-        log=given.log == "required",
-        timestamp=given.timestamp == "required",
-    )
-    choice.check(asked, offline=given.offline)
-    opened = choice.begin(asked, console.note)
-    (result,) = results
-    data = scan_predicate.render(results, scanner.policy.day, scanner.knowledge)
-    with open_place(result.target, offline=given.offline) as place:
-        if result.digest and place.image.digest != result.digest:
-            raise InvalidInputError(
-                f"{result.target} is {place.image.digest} now, and {result.digest} was scanned",
-                hint="scan it again",
-            )
-        sealer = opened()
-        with console.step(f"attest {place.title}"):
-            done = endorsement.attest(place, sealer, VULNERABILITIES, data, int(time.time()))
-    for each in done:
-        how = "added" if each.added else "already there"
-        console.note(f"{each.digest[:19]}: {each.kind} ({how})")
 
 
 def _day(text: str) -> dt.date:
