@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge import cache, inventory, sources
 from imgforge.analysis import analyse
-from imgforge.checks import CHECKS, Check, Finding, Rule, Severity, judged, licences, run
+from imgforge.checks import CHECKS, Check, Finding, Severity, judged, licences, run
 from imgforge.checks import vulnerabilities as known
+from imgforge.checks.bound import Bound
 from imgforge.console import Meter, Say
 from imgforge.errors import InvalidInputError
 from imgforge.oci.types import canonical_json, sha256
@@ -56,21 +57,6 @@ class Request:
     vex: tuple[Path, ...] = ()
     bounded: bool = False
     """Whether a policy's file bounds what flags may accept."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """A check of images that compares with one spec."""
-
-    drift: Drift
-    expected: Expectation
-
-    @property
-    def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
-        return self.drift.RULE
-
-    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
-        return self.drift.check(image, self.expected)
 
 
 def inspect(what: str, asked: Request, say: Say) -> Report:
@@ -223,6 +209,9 @@ def _checks(
         declared = wanted.declares({package.ecosystem for package in facts.packages})
     found = inventory.of(facts, declared)
     say(f"{len(found.components)} packages")
-    drifts = (_Comparison(module, wanted) for module in drift.CHECKS)
+
+    def drifting(module: Drift) -> Check:
+        return Bound(module.RULE, lambda image, _: module.check(image, wanted))
+
     judging = (*bound(found, declared, drift=True), *licences.bound(found, policy))
-    return found, (*CHECKS, *drifts, *judging)
+    return found, (*CHECKS, *map(drifting, drift.CHECKS), *judging)

@@ -170,6 +170,16 @@ class Package(NamedTuple):
         """The path of the file that says so, and of what is inside it as ``path!/inside``."""
         return f"{self.paths[0]}!/{self.inside}" if self.inside else self.paths[0]
 
+    @property
+    def title(self) -> str:
+        """Its name with the namespace before it."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def key(self) -> str:
+        """What findings and exceptions call it: ``pypi:flask``, ``npm:@scope/name``."""
+        return f"{self.ecosystem}:{self.title}"
+
 
 class Claim(NamedTuple):
     """The files that a package's record says are its own.

@@ -172,8 +172,7 @@ def _names(entries: Iterable[Entry]) -> Names:
 
 def named(package: Package) -> tuple[str, str]:
     """Return a package's ecosystem and, with the namespace before it, its name as that folds it."""
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
-    return package.ecosystem, folded(package.ecosystem, name)
+    return package.ecosystem, folded(package.ecosystem, package.title)
 
 
 def _match(package: Package, locked: Locked, role: Role, names: Names, target: Target) -> Match:

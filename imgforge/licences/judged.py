@@ -97,5 +97,4 @@ def _any(name: str, globs: Sequence[str]) -> bool:
 
 def _named(component: Component) -> str:
     package = component.package
-    whole = f"{package.namespace}/{package.name}" if package.namespace else package.name
-    return f"the {package.ecosystem} package {whole} {package.version}".rstrip()
+    return f"the {package.ecosystem} package {package.title} {package.version}".rstrip()

@@ -99,12 +99,19 @@ def collect(
 
 def _notice(component: Component, paths: Sequence[str], named: Mapping[str, str]) -> Notice:
     package = component.package
-    whole = f"{package.namespace}/{package.name}" if package.namespace else package.name
     texts = dict.fromkeys(named[path] for path in paths if path in named)
     said = " ".join(package.licence.split())
     licence = canonical(package.licence) or ""
     return Notice(
-        *(package.ecosystem, whole, package.version, package.purl, licence, said, tuple(texts))
+        *(
+            package.ecosystem,
+            package.title,
+            package.version,
+            package.purl,
+            licence,
+            said,
+            tuple(texts),
+        )
     )
 
 

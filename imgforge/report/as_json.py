@@ -9,6 +9,7 @@ from imgforge import __version__
 from imgforge.checks import profiles
 from imgforge.checks.finding import Severity
 from imgforge.checks.profiles import Outcome
+from imgforge.report.jsonschema import about, described
 from imgforge.report.subject import Fault, Report
 from imgforge.report.text import counts
 
@@ -35,16 +36,16 @@ def json_schema() -> dict[str, Any]:
     severities = [str(severity) for severity in Severity]
     severity = {"enum": severities}
     fingerprint = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
-    site = _object(
+    site = described(
         "One platform's image that has the finding.",
         {
-            "platform": _about(
+            "platform": about(
                 text,
                 "os/architecture[/variant]; with @digest, shortened, where several images have it",
             ),
-            "layer": _about(digest, "The layer that ships it."),
+            "layer": about(digest, "The layer that ships it."),
             "number": {"type": "integer", "minimum": 1, "description": "Of the layer, from 1."},
-            "layers": _about(count, "How many layers the image has."),
+            "layers": about(count, "How many layers the image has."),
             "final": {
                 "type": "boolean",
                 "description": "Whether the final file system shows it; if not, it only ships.",
@@ -52,27 +53,27 @@ def json_schema() -> dict[str, Any]:
         },
         optional={"layer", "number", "layers", "final"},
     )
-    finding = _object(
+    finding = described(
         "One fault, the same on every platform of `sites`.",
         {
-            "check": _about(text, "The rule's id; `imgforge explain` says more."),
+            "check": about(text, "The rule's id; `imgforge explain` says more."),
             "severity": severity,
             "title": text,
-            "message": _about(text, "What is wrong here, in one line."),
+            "message": about(text, "What is wrong here, in one line."),
             "remedy": text,
-            "path": _about(text, "A path in the image, or the Dockerfile's."),
+            "path": about(text, "A path in the image, or the Dockerfile's."),
             "line": {"type": "integer", "minimum": 1, "description": "In the Dockerfile, from 1."},
-            "layer": _about(digest, "The layer that ships it, on the first platform."),
-            "ignored": _about(text, "Why the policy accepts it; then the gate does not count it."),
-            "ignoredBy": _about(text, "Who accepted it."),
+            "layer": about(digest, "The layer that ships it, on the first platform."),
+            "ignored": about(text, "Why the policy accepts it; then the gate does not count it."),
+            "ignoredBy": about(text, "Who accepted it."),
             "ignoredUntil": {"type": "string", "format": "date", "description": "Last day (UTC)."},
-            "vex": _about(text, "The VEX statement by which it does not count."),
-            "fingerprint": _about(fingerprint, "The same for the same fault in later builds."),
+            "vex": about(text, "The VEX statement by which it does not count."),
+            "fingerprint": about(fingerprint, "The same for the same fault in later builds."),
             "sites": {"type": "array", "items": site},
         },
         optional={"path", "line", "layer", "ignored", "ignoredBy", "ignoredUntil", "vex"},
     )
-    practice = _object(
+    practice = described(
         "One practice of the profile and how it came out.",
         {
             "id": text,
@@ -81,7 +82,7 @@ def json_schema() -> dict[str, Any]:
                 "enum": [profiles.PASS, profiles.ACCEPTED, profiles.FAIL, profiles.UNDECIDABLE]
             },
             "rules": {"type": "array", "items": text},
-            "beyond": _about(text, "What rules cannot see, and what decides that."),
+            "beyond": about(text, "What rules cannot see, and what decides that."),
             "allowed": {
                 "type": "array",
                 "items": text,
@@ -99,7 +100,7 @@ def json_schema() -> dict[str, Any]:
             },
         },
     )
-    profile = _object(
+    profile = described(
         "The profile that was asked for.",
         {
             "name": text,
@@ -108,33 +109,33 @@ def json_schema() -> dict[str, Any]:
             "practices": {"type": "array", "items": practice},
         },
     )
-    platform = _object(
+    platform = described(
         "One platform's image.",
         {
             "platform": text,
-            "digest": _about(digest, "Of its manifest."),
+            "digest": about(digest, "Of its manifest."),
             "layers": {"type": "array", "items": digest, "description": "The base's first."},
         },
     )
-    subject = _object(
+    subject = described(
         "What was judged: an image or a Dockerfile.",
         {
-            "subject": _about(text, "As it was named; for what was built here, the image's name."),
-            "digest": _about(digest, "Of the image's manifest or index."),
+            "subject": about(text, "As it was named; for what was built here, the image's name."),
+            "digest": about(digest, "Of the image's manifest or index."),
             "platforms": {"type": "array", "items": platform},
-            "gate": _object(
+            "gate": described(
                 "What decides.",
                 {
-                    "failOn": _about(severity, "Findings of this severity or worse fail."),
-                    "vulnerabilities": _about(
+                    "failOn": about(severity, "Findings of this severity or worse fail."),
+                    "vulnerabilities": about(
                         severity, "In its place for known vulnerabilities (IF200), if it differs."
                     ),
-                    "policy": _about(digest, "Of the policy; absent where the default was used."),
+                    "policy": about(digest, "Of the policy; absent where the default was used."),
                     "passed": {"type": "boolean"},
                 },
                 optional={"policy", "vulnerabilities"},
             ),
-            "summary": _object(
+            "summary": described(
                 "Findings by severity; ignored ones are counted apart.",
                 dict.fromkeys([*severities, "ignored"], count),
             ),
@@ -146,32 +147,16 @@ def json_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Findings of imgforge check --format json",
-        **_object(
+        **described(
             f"Version {VERSION}. New keys may come without a new version.",
             {
                 "version": {"const": VERSION},
-                "tool": _object("What judged.", {"name": {"const": "imgforge"}, "version": text}),
+                "tool": described("What judged.", {"name": {"const": "imgforge"}, "version": text}),
                 "passed": {"type": "boolean", "description": "Whether every subject passed."},
                 "subjects": {"type": "array", "items": subject},
             },
         ),
     }
-
-
-def _object(
-    about: str, properties: dict[str, Any], *, optional: set[str] | None = None
-) -> dict[str, Any]:
-    required = [key for key in properties if key not in (optional or set())]
-    return {
-        "type": "object",
-        "description": about,
-        "properties": properties,
-        "required": required,
-    }
-
-
-def _about(value: dict[str, Any], about: str) -> dict[str, Any]:
-    return {**value, "description": about}
 
 
 def _subject(report: Report) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def _rows(components: Sequence[Component]) -> Iterator[str]:
     cells = [
         (
             c.package.ecosystem or "-",
-            _named(c),
+            c.package.title,
             c.package.version or "-",
             c.package.licence or "-",
             " ".join(filter(None, ("" if c.scope == "required" else c.scope, c.declared))),
@@ -219,12 +219,7 @@ def _summary(found: Difference) -> str:
 
 
 def _called(component: Component) -> str:
-    return f"{component.package.ecosystem or '-'} {_named(component)}"
-
-
-def _named(component: Component) -> str:
-    package = component.package
-    return f"{package.namespace}/{package.name}" if package.namespace else package.name
+    return f"{component.package.ecosystem or '-'} {component.package.title}"
 
 
 def _cell(text: str) -> str:

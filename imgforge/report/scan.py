@@ -95,7 +95,6 @@ def _excused(verdicts: Sequence[Verdict]) -> Iterator[str]:
 def _line(verdict: Verdict) -> str:
     one = verdict.vulnerability
     package = one.component.package
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
     to = f" -> {one.fixed}" if one.fixed else ""
     notes = [verdict.raised] if verdict.raised else []
     notes += ["nobody rated it"] if not one.rated else []
@@ -103,7 +102,7 @@ def _line(verdict: Verdict) -> str:
     if one.statement is not None and not one.statement.excuses:
         notes.append(f"VEX {one.statement.status} in {one.statement}")
     also = f"  ({'; '.join(notes)})" if notes else ""
-    return plain(f"{one.id}  {name} {package.version}{to}{also}")
+    return plain(f"{one.id}  {package.title} {package.version}{to}{also}")
 
 
 def _excuse(verdict: Verdict) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from imgforge import __version__
 from imgforge.checks.finding import Severity
+from imgforge.report.jsonschema import about, described
 from imgforge.vulnerabilities import cure
 from imgforge.vulnerabilities.baseline import VERSION as _READ
 from imgforge.vulnerabilities.vulnerability import STATUSES
@@ -170,48 +171,48 @@ def json_schema() -> dict[str, Any]:
     texts = {"type": "array", "items": text}
     severity = {"enum": [str(each) for each in Severity]}
     day = {"type": "string", "format": "date"}
-    vex = _object(
+    vex = described(
         "The VEX statement that counts.",
         {
             "document": text,
-            "statement": _about(count, "Its number in the document, from 1."),
+            "statement": about(count, "Its number in the document, from 1."),
             "status": {"enum": list(STATUSES)},
             "justification": text,
             "author": text,
             "time": text,
         },
     )
-    known = _object(
+    known = described(
         "One vulnerability of one package, worst first.",
         {
-            "id": _about(text, "The CVE if there is one."),
+            "id": about(text, "The CVE if there is one."),
             "aliases": texts,
             "purl": text,
             "package": text,
             "version": text,
-            "fixed": _about(text, "The least version that mends it; absent: there is none yet."),
-            "level": _about(severity, "As it was rated; critical if nobody did."),
-            "rated": _about(text, "By whom; empty or absent: by nobody."),
+            "fixed": about(text, "The least version that mends it; absent: there is none yet."),
+            "level": about(severity, "As it was rated; critical if nobody did."),
+            "rated": about(text, "By whom; empty or absent: by nobody."),
             "score": {"type": "number", "minimum": 0, "maximum": 10, "description": "CVSS."},
             "vector": text,
-            "judged": _about(severity, "As the policy takes it."),
-            "raised": _about(text, "Why that is worse."),
-            "fails": _about(flag, "Whether the gate counts it."),
-            "exploited": _about(flag, "CISA lists it (KEV)."),
-            "malicious": _about(flag, "The package itself is malware."),
+            "judged": about(severity, "As the policy takes it."),
+            "raised": about(text, "Why that is worse."),
+            "fails": about(flag, "Whether the gate counts it."),
+            "exploited": about(flag, "CISA lists it (KEV)."),
+            "malicious": about(flag, "The package itself is malware."),
             "probability": {"type": "number", "minimum": 0, "maximum": 1, "description": "EPSS."},
             "published": day,
             "summary": text,
             "url": text,
-            "source": _about(text, "Who found it: imgforge, trivy, grype."),
+            "source": about(text, "Who found it: imgforge, trivy, grype."),
             "part": {"enum": ["base", "app", "build"], "description": "What has to change."},
-            "declared": _about(text, "The line of a lock that lists it."),
+            "declared": about(text, "The line of a lock that lists it."),
             "path": text,
             "inside": text,
             "layer": text,
-            "cure": _about(text, "What mends it, in words."),
+            "cure": about(text, "What mends it, in words."),
             "vex": vex,
-            "excused": _object(
+            "excused": described(
                 "Why it does not count.", {"reason": text, "by": text, "until": text}
             ),
         },
@@ -220,10 +221,10 @@ def json_schema() -> dict[str, Any]:
             *("summary", "url", "part", "declared", "path", "inside", "layer", "vex", "excused"),
         },
     )
-    unmatched = _object(
+    unmatched = described(
         "A component of which nobody can say anything.", {"purl": text, "reason": text}
     )
-    document = _object(
+    document = described(
         "A VEX document that is believed.",
         {
             "document": text,
@@ -232,10 +233,10 @@ def json_schema() -> dict[str, Any]:
             "digest": text,
             "statements": count,
             "matched": {"type": "array", "items": count, "description": "Their numbers."},
-            "refused": _about(texts, "Statements that do not count, and why."),
+            "refused": about(texts, "Statements that do not count, and why."),
         },
     )
-    image = _object(
+    image = described(
         "One platform's image.",
         {
             "platform": text,
@@ -245,47 +246,49 @@ def json_schema() -> dict[str, Any]:
             "vulnerabilities": {"type": "array", "items": known},
             "unmatched": {"type": "array", "items": unmatched},
             "vex": {"type": "array", "items": document},
-            "findings": _about(
+            "findings": about(
                 {"type": "array", "items": {"type": "object"}},
                 "Others, about database, policy and VEX, as imgforge check has them.",
             ),
         },
         optional={"digest", "system"},
     )
-    gate = _object(
+    gate = described(
         "What decides.",
         {"failOn": severity, "vulnerabilities": severity, "policy": text, "passed": flag},
         optional={"vulnerabilities", "policy"},
     )
-    target = _object(
+    target = described(
         "What was named.",
         {
             "target": text,
             "name": text,
             "digest": text,
-            "read": _about(text, "What was read of it."),
+            "read": about(text, "What was read of it."),
             "gate": gate,
             "images": {"type": "array", "items": image},
         },
         optional={"digest", "read", "name"},
     )
-    entry = _object("A vulnerability.", {"target": text, "id": text, "purl": text})
+    entry = described("A vulnerability.", {"target": text, "id": text, "purl": text})
     entries = {"type": "array", "items": entry}
-    failed = _object("What could not be read.", {"target": text, "error": text})
+    failed = described("What could not be read.", {"target": text, "error": text})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What imgforge scan --format json prints",
-        **_object(
+        **described(
             f"Version {VERSION}. New keys may come without a new version.",
             {
                 "version": {"const": VERSION},
-                "tool": _object("What scanned.", {"name": {"const": "imgforge"}, "version": text}),
-                "day": _about(day, "The day (UTC) on which it was judged."),
+                "tool": described(
+                    "What scanned.", {"name": {"const": "imgforge"}, "version": text}
+                ),
+                "day": about(day, "The day (UTC) on which it was judged."),
                 "passed": flag,
-                "database": _object("The database.", {"identity": text, "day": text}),
+                "database": described("The database.", {"identity": text, "day": text}),
                 "targets": {"type": "array", "items": target},
                 "failed": {"type": "array", "items": failed},
-                "changes": _object(
+                "changes": described(
                     "Compared with an earlier scan, or a day.",
                     {"against": text, "new": entries, "gone": entries, "lost": texts},
                 ),
@@ -293,19 +296,3 @@ def json_schema() -> dict[str, Any]:
             optional={"database", "changes", "failed"},
         ),
     }
-
-
-def _object(
-    about: str, properties: dict[str, Any], *, optional: set[str] | None = None
-) -> dict[str, Any]:
-    required = [key for key in properties if key not in (optional or set())]
-    return {
-        "type": "object",
-        "description": about,
-        "properties": properties,
-        "required": required,
-    }
-
-
-def _about(value: dict[str, Any], about: str) -> dict[str, Any]:
-    return {**value, "description": about}

@@ -37,12 +37,11 @@ def place(component: Component) -> str:
 def action(one: Vulnerability) -> str:
     """Say in a few words what mends this very one."""
     package = one.component.package
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
     if one.malicious:
-        return f"take {name} out"
+        return f"take {package.title} out"
     if not one.fixed:
-        return f"no version of {name} mends it yet"
+        return f"no version of {package.title} mends it yet"
     if one.component.part == "base":
-        return f"imgforge lock --upgrade ({name} {one.fixed})"
+        return f"imgforge lock --upgrade ({package.title} {one.fixed})"
     where = f" in {one.component.declared}" if one.component.declared else ""
-    return f"raise {name}{where} to >= {one.fixed}"
+    return f"raise {package.title}{where} to >= {one.fixed}"

@@ -7,10 +7,10 @@ One module a rule, as with the checks of images; to add one, write it and name i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.bound import Bound
 from imgforge.checks.finding import Finding
 from imgforge.checks.image import Check
 from imgforge.checks.inventory import (
@@ -24,7 +24,6 @@ from imgforge.checks.inventory import (
 from imgforge.checks.inventory.compared import Compared
 from imgforge.checks.rule import Rule
 from imgforge.inventory import Declared, Inventory
-from imgforge.policy.bounds import Policy
 
 
 class Comparison(Protocol):
@@ -62,21 +61,6 @@ class _Subject:
         return self._made
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A check of images that compares an inventory of that image with what is declared."""
-
-    comparison: Comparison
-    subject: _Subject
-
-    @property
-    def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
-        return self.comparison.RULE
-
-    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
-        return self.comparison.check(self.subject.of(image))
-
-
 def bound(
     inventory: Inventory, declared: Declared | None, *, drift: bool = False
 ) -> tuple[Check, ...]:
@@ -88,4 +72,8 @@ def bound(
         return ()
     chosen = [c for c in CHECKS if not drift or c is not programs]
     subject = _Subject(inventory, declared)
-    return tuple(_Bound(comparison, subject) for comparison in chosen)
+
+    def bind(comparison: Comparison) -> Check:
+        return Bound(comparison.RULE, lambda image, _: comparison.check(subject.of(image)))
+
+    return tuple(map(bind, chosen))

@@ -42,11 +42,4 @@ class Compared:
 
 def named(package: Package) -> str:
     """Return what a message calls a package."""
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
-    return f"the {package.ecosystem} package {name} {package.version}".rstrip()
-
-
-def key(package: Package) -> str:
-    """Return what tells findings of one rule at one path apart."""
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
-    return f"{package.ecosystem}:{name}"
+    return f"the {package.ecosystem} package {package.title} {package.version}".rstrip()

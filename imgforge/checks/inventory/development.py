@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.inventory.compared import Compared, key, named
+from imgforge.checks.inventory.compared import Compared, named
 from imgforge.checks.rule import Rule
 
 RULE: Final = Rule(
@@ -31,5 +31,5 @@ def check(compared: Compared) -> Iterator[Finding]:
                 f"{named(package)} is for development only{by}",
                 path=package.paths[0],
                 layer=package.layer,
-                key=key(package),
+                key=package.key,
             )

@@ -7,7 +7,7 @@ from typing import Final
 
 from imgforge.analysis.facts import Package
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.inventory.compared import Compared, key, named
+from imgforge.checks.inventory.compared import Compared, named
 from imgforge.checks.rule import Rule
 from imgforge.inventory.matching import Match
 
@@ -83,5 +83,5 @@ def _within(package: Package) -> bool:
 
 def _finding(package: Package, message: str, severity: Severity) -> Finding:
     return RULE.finding(
-        message, path=package.paths[0], layer=package.layer, key=key(package), severity=severity
+        message, path=package.paths[0], layer=package.layer, key=package.key, severity=severity
     )

@@ -7,10 +7,9 @@ images, so that whoever runs those need not know the difference.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
 
-from imgforge.analysis.facts import ImageFacts
+from imgforge.checks.bound import Bound
 from imgforge.checks.finding import Finding
 from imgforge.checks.image import Check
 from imgforge.checks.licences import denied, unknown
@@ -33,21 +32,10 @@ class Licensing(Protocol):
 CHECKS: Final[tuple[Licensing, ...]] = (denied, unknown)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A check of the one inventory that belongs to an image."""
-
-    licensing: Licensing
-    inventory: Inventory
-
-    @property
-    def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
-        return self.licensing.RULE
-
-    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
-        return self.licensing.check(self.inventory, policy)
-
-
 def bound(inventory: Inventory, policy: Policy) -> tuple[Check, ...]:
     """Return the checks of ``inventory``; none if ``policy`` says nothing of licences."""
-    return tuple(_Bound(each, inventory) for each in CHECKS) if policy.licences else ()
+
+    def bind(licensing: Licensing) -> Check:
+        return Bound(licensing.RULE, lambda _, held: licensing.check(inventory, held))
+
+    return tuple(map(bind, CHECKS)) if policy.licences else ()

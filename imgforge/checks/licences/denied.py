@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.licences.subject import key
 from imgforge.checks.rule import Rule
 from imgforge.inventory import Inventory
 from imgforge.licences import judged
@@ -43,5 +42,5 @@ def check(inventory: Inventory, policy: Policy) -> Iterator[Finding]:
         if not verdict.unknown:
             package = verdict.component.package
             yield RULE.finding(
-                verdict.message, path=package.place, layer=package.layer, key=key(package)
+                verdict.message, path=package.place, layer=package.layer, key=package.key
             )

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from imgforge.checks.finding import Finding, Severity
-from imgforge.checks.licences.subject import key
 from imgforge.checks.rule import Rule
 from imgforge.inventory import Inventory
 from imgforge.licences import judged
@@ -45,6 +44,6 @@ def check(inventory: Inventory, policy: Policy) -> Iterator[Finding]:
                 verdict.message,
                 path=package.place,
                 layer=package.layer,
-                key=key(package),
+                key=package.key,
                 severity=Severity.HIGH if verdict.strict else Severity.MEDIUM,
             )

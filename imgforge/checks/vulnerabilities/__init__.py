@@ -7,9 +7,9 @@ and name it in ``CHECKS``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from imgforge.checks.bound import Bound
 from imgforge.checks.finding import Finding
 from imgforge.checks.rule import Rule
 from imgforge.checks.vulnerabilities import (
@@ -26,7 +26,6 @@ from imgforge.policy.bounds import Policy
 from imgforge.vulnerabilities.scanned import Scanned
 
 if TYPE_CHECKING:
-    from imgforge.analysis.facts import ImageFacts
     from imgforge.checks.image import Check
 
 
@@ -53,24 +52,13 @@ CHECKS: Final[tuple[ScanCheck, ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A check of an image that looks at the scan of it instead."""
-
-    module: ScanCheck
-    scanned: Scanned
-
-    @property
-    def RULE(self) -> Rule:  # noqa: N802 - as in a module of checks
-        return self.module.RULE
-
-    def check(self, image: ImageFacts, policy: Policy) -> Iterator[Finding]:  # noqa: ARG002
-        return self.module.check(self.scanned, policy)
-
-
 def bound(scanned: Scanned) -> tuple[Check, ...]:
     """Return the checks of the image whose scan ``scanned`` is."""
-    return tuple(_Bound(module, scanned) for module in CHECKS)
+
+    def bind(module: ScanCheck) -> Check:
+        return Bound(module.RULE, lambda _, policy: module.check(scanned, policy))
+
+    return tuple(map(bind, CHECKS))
 
 
 def findings(scanned: Scanned, policy: Policy) -> list[Finding]:

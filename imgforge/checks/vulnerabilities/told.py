@@ -34,11 +34,12 @@ def finding(rule: Rule, verdict: Verdict) -> Finding:
 def _message(verdict: Verdict) -> str:
     one = verdict.vulnerability
     package = one.component.package
-    name = f"{package.namespace}/{package.name}" if package.namespace else package.name
     part = {"base": " of the base", "app": " of the application", "build": " of the builder"}
     rated = f"{one.level}, CVSS {one.score:.1f}" if one.score else one.level
     rated = rated if one.rated else "nobody rated it"
-    words = [f"{one.id} ({rated}): {name} {package.version}{part.get(one.component.part, '')}"]
+    words = [
+        f"{one.id} ({rated}): {package.title} {package.version}{part.get(one.component.part, '')}"
+    ]
     words += [f"raised to {verdict.level}: {verdict.raised}"] if verdict.raised else []
     if one.statement is not None and not one.statement.excuses:
         words.append(f"VEX {one.statement.status} ({one.statement})")
