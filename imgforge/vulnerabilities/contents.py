@@ -182,13 +182,15 @@ def _layers(name: Name, asked: Reading, say: Say) -> Contents:
     from imgforge import cache, inventory
     from imgforge.analysis import analyse
     from imgforge.console import Meter
+    from imgforge.inventory.standing import base_of
 
     meter, store = Meter(say, "reading layers"), cache.directory("analysis")
     with sources.open_source(name, say=say, offline=asked.offline) as source:
-        found = tuple(
-            inventory.of(analyse(source.blobs, image, cache=store, whole=True, progress=meter.add))
+        facts = (
+            analyse(source.blobs, image, cache=store, whole=True, progress=meter.add)
             for image in source.images(asked.platforms, say)
         )
+        found = tuple(inventory.of(each, base=base_of(each)) for each in facts)
         told = attested(name, asked.policy, say, offline=asked.offline)
         return Contents(sources.title(name), source.digest(), "its layers", found, told)
 
