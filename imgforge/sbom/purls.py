@@ -15,7 +15,7 @@ IMAGES: Final = frozenset({"oci", "docker"})
 """Types of what is no package but an image."""
 
 _PURL: Final = re.compile(
-    r"pkg:/*(?P<type>[A-Za-z][A-Za-z0-9.+-]*)/(?P<path>@?[^@/?#]+/[^@?#]+|[^@?#]+)"
+    r"(?i:pkg):/*(?P<type>[A-Za-z][A-Za-z0-9.+-]*)/(?P<path>@?[^@/?#]+/[^@?#]+|[^@?#]+)"
     r"(?:@(?P<version>[^?#]*))?(?:\?(?P<query>[^#]*))?(?:#.*)?"
 )
 
@@ -60,7 +60,7 @@ class Purl(NamedTuple):
         return System(self.namespace, "", codename) if self.namespace else None
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 16)
 def parse(purl: str) -> Purl:
     """Return the parts of a package URL; ValueError if it is none."""
     found = _PURL.fullmatch(purl)
@@ -71,8 +71,25 @@ def parse(purl: str) -> Purl:
         raise ValueError("it names no package")
     query = found["query"]
     pairs = [pair.partition("=") for pair in query.split("&")] if query else ()
-    qualifiers = tuple((key.lower(), _decoded(value)) for key, _, value in pairs if key)
+    qualifiers = tuple((key.lower(), _decoded(value)) for key, _, value in pairs if key and value)
     return Purl(found["type"].lower(), namespace, name, _decoded(found["version"]), qualifiers)
+
+
+def covers(said: str, have: str) -> bool:
+    """Whether the purl ``said`` means the package ``have``.
+
+    Without a version it means all of them; each qualifier that it has must be the same there.
+    What is no purl means nothing.
+    """
+    try:
+        one, other = parse(said), parse(have)
+    except ValueError:
+        return said == have
+    return (
+        one[:3] == other[:3]
+        and one.version in {"", other.version}
+        and set(one.qualifiers) <= set(other.qualifiers)
+    )
 
 
 def _decoded(text: str | None) -> str:

@@ -28,7 +28,7 @@ _LOOKS: Final = 2_000
 _PAGE: Final = 4096
 _SLOT: Final = struct.Struct("<IIII")
 _TAIL: Final = struct.Struct("<III")
-_NDB: Final = int.from_bytes(b"RpmP", "little")
+_NDB: Final = b"RpmP"
 _SLOT_MAGIC: Final = int.from_bytes(b"Slot", "little")
 _BLOB_MAGIC: Final = int.from_bytes(b"BlbS", "little")
 _END_MAGIC: Final = int.from_bytes(b"BlbE", "little")
@@ -40,7 +40,7 @@ def headers(data: bytes) -> Iterator[bytes]:
     """Yield every package's header; ValueError if the database is broken or of no known kind."""
     if data.startswith(_SQLITE):
         return _sqlite(data)
-    if data[:4] == b"RpmP":
+    if data.startswith(_NDB):
         return _ndb(data)
     if len(data) >= 512 and _HASH in {_number(data, 12, o) for o in ("<", ">")}:  # noqa: PLR2004
         return _berkeley(data)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imgforge.analysis.facts import Package
 from imgforge.inventory import Component
-from imgforge.vulnerabilities import purls
+from imgforge.sbom import purls
 from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _index(inventory: Inventory) -> Index:
             purl = purls.parse(package.purl)
         except ValueError:
             continue
-        by_purl[purl.type, purl.name].append(component)
+        by_purl[purl.kind, purl.name].append(component)
     return by_purl, by_name
 
 
@@ -101,7 +101,7 @@ def _components(each: Foreign, components: Index) -> list[Component]:
         said = purls.parse(each.purl)
         found = [
             c
-            for c in by_purl.get((said.type, said.name), ())
+            for c in by_purl.get((said.kind, said.name), ())
             if _alike(said, purls.parse(c.package.purl))
         ]
     except ValueError:
@@ -119,10 +119,10 @@ def _component(each: Foreign) -> Component:
     try:
         purl = purls.parse(each.purl)
     except ValueError:
-        purl = purls.Purl("generic", "", each.name, each.version, ())
+        purl = purls.Purl("generic", "", each.name, each.version)
     return Component(
         Package(
-            ecosystem=purl.type,
+            ecosystem=purl.kind,
             name=each.name or purl.name,
             version=each.version or purl.version,
             purl=each.purl or f"pkg:generic/{each.name}@{each.version}",

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgforge.vulnerabilities import purls
+from imgforge.sbom import purls
 from imgforge.vulnerabilities.vex.said import Document, Product, Said
 from imgforge.vulnerabilities.vulnerability import STATUSES, Statement, Vulnerability
 

@@ -12,8 +12,8 @@ import pytest
 
 from imgforge.errors import EvidenceError, InvalidInputError
 from imgforge.policy.vulnerabilities import Vex
+from imgforge.sbom.purls import covers
 from imgforge.vulnerabilities import vex
-from imgforge.vulnerabilities.purls import covers
 from imgforge.vulnerabilities.vex.applied import Applied, Subject, apply
 from imgforge.vulnerabilities.vulnerability import Vulnerability
 
