@@ -1,6 +1,7 @@
-"""What a person names where an SBOM is wanted: a build here, another image, or an SBOM.
+"""What a person names where an SBOM is wanted: an image or an SBOM.
 
-Of a build here its own SBOM is read, of another image the layers.
+Of what was built here the build's own SBOM is read, which says whose part each component is; of
+other images the layers are.
 """
 
 from __future__ import annotations
@@ -71,13 +72,11 @@ def whole(path: Path) -> tuple[bytes, Document]:
 def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) -> Document:
     from imgforge import cache, inventory, sources
     from imgforge.analysis import analyse
-    from imgforge.sources import name as names
 
     name = sources.parse(what)
-    if name.kind == names.PROJECT:
-        stored = _built(name, wanted)
-        if stored is not None:
-            return stored
+    own = _built(name, wanted)
+    if own is not None:
+        return own
     with sources.open_source(name, say=say, offline=offline) as source:
         images = source.images(wanted, say)
         if len(images) != 1:
@@ -91,16 +90,16 @@ def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) ->
 
 
 def _built(name: Name, wanted: Sequence[Platform]) -> Document | None:
-    """Return the SBOM that a project's own build wrote of the one platform that is wanted."""
-    from imgforge.sbom import built
+    from imgforge.sbom.stored import stored
+    from imgforge.sources import name as names
 
-    found = built.of_project(name.path)
-    listed = [
-        document
-        for document in (found.documents if found else ())
-        if not wanted or document.inventory.platform in wanted
+    found = stored(name) if name.kind == names.PROJECT else None
+    if found is None:
+        return None
+    fits = [
+        each for each in found.documents if not wanted or each.inventory.platform in set(wanted)
     ]
-    return listed[0] if len(listed) == 1 else None
+    return fits[0] if len(fits) == 1 else None  # else who reads the image says what is wrong
 
 
 def _created(config: Mapping[str, Any]) -> int | None:

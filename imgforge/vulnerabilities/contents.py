@@ -168,13 +168,13 @@ def _document(path: Path) -> Contents:
 
 
 def _stored(name: Name) -> Contents | None:
-    """Return what a project's own build wrote of its image, if it did: else layers are read."""
-    from imgforge.sbom import built
+    """Return what a project's own build wrote of its image: it says where all came from."""
+    from imgforge.sbom.stored import stored
 
-    found = built.of_project(name.path)
+    found = stored(name)
     if found is None:
         return None
-    inventories = tuple(document.inventory for document in found.documents)
+    inventories = tuple(each.inventory for each in found.documents)
     return Contents(found.name, found.digest, "the build's own SBOM", inventories)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from madeinventory import digest, whole
 from imgforge import signing
 from imgforge.cli.main import main
 from imgforge.oci.layout import Layout
-from imgforge.oci.types import Descriptor, Platform, sha256
-from imgforge.output import DEFAULT, Output, Record
+from imgforge.oci.types import Descriptor
 from imgforge.sbom import cyclonedx, document, spdx
 from imgforge.signing import statement
 from imgforge.signing.signer import KeySigner
@@ -199,54 +197,3 @@ def test_a_slip_is_told(
     captured = capsys.readouterr()
     assert told in captured.err
     assert captured.out == ""
-
-
-def build(name: str, *platforms: str) -> dict[str, bytes]:
-    """Leave what a build in the project ``name`` would; return the SBOMs that it wrote."""
-    inventories = [replace(whole(), platform=Platform.parse(platform)) for platform in platforms]
-    written = {
-        f"sbom-{number}.cdx.json": cyclonedx.render(each, name="acme/web", created=1)
-        for number, each in enumerate(inventories)
-    }
-    output = Output(Path(name) / DEFAULT)
-    with output.exclusive(), output.staging() as folder:
-        Layout.create(folder / "image")
-        (folder / "evidence").mkdir()
-        for file, data in written.items():
-            (folder / "evidence" / file).write_bytes(data)
-        evidence = {file: sha256(data) for file, data in written.items()}
-        output.commit(
-            folder,
-            Record(
-                *("k", "s", "python@1", (), (), "acme/web", ("1",), "native", ""),
-                image={"mediaType": "x", "digest": digest("d"), "size": 1},
-                referrers=(),
-                evidence=evidence,
-                signer={},
-            ),
-        )
-    return written
-
-
-def test_of_a_build_here_its_own_sbom_is_read(capsys: pytest.CaptureFixture[str]) -> None:
-    written = build("web", "linux/arm64/v8")
-    assert main(["sbom", "web", "--format", "cyclonedx"]) == 0
-    assert capsys.readouterr().out.encode() == written["sbom-0.cdx.json"]
-    assert main(["sbom", "web"]) == 0
-    told = spdx.render(whole(), name="acme/web", created=1)
-    assert capsys.readouterr().out.encode() == told
-
-
-def test_of_several_platforms_one_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    written = build("web", "linux/amd64", "linux/arm64/v8")
-    wanted = ["sbom", "web", "--format", "cyclonedx", "--platform", "linux/arm64/v8"]
-    assert main(wanted) == 0
-    assert capsys.readouterr().out.encode() == written["sbom-1.cdx.json"]
-
-
-def test_a_build_whose_sbom_was_changed_is_not_believed(capsys: pytest.CaptureFixture[str]) -> None:
-    build("web", "linux/amd64")
-    path = Path("web") / DEFAULT / "evidence/sbom-0.cdx.json"
-    path.write_bytes(path.read_bytes() + b" ")
-    assert main(["sbom", "web"]) == 5
-    assert "was changed since it was written" in capsys.readouterr().err
