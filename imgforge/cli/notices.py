@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
@@ -21,15 +20,7 @@ def parser() -> argparse.ArgumentParser:
     out = options.parser("notices", COMMANDS["notices"], EXAMPLES)
     options.image(out, "project, layout, archive, docker-daemon:NAME or registry reference")
     options.flag(out, "--platform", metavar="OS/ARCH", help="which image of an index")
-    options.flag(
-        out,
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_NOTICES_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "notices")
     options.offline(out)
     options.common(out, "text", "json")
     return out

@@ -90,14 +90,7 @@ def parser() -> argparse.ArgumentParser:
     _compared(out)
     options.verification(out)
     _attesting(out)
-    options.flag(
-        out,
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_SCAN_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "scan")
     options.offline(out)
     options.common(out, "text", "json", "sarif", "github", "vuln")
     return out

@@ -60,14 +60,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="export although the cluster cannot check all; the policy then says what not",
     )
-    options.flag(
-        out,
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_VERIFY_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "verify")
     options.common(out, "text", "json")
     return out
 

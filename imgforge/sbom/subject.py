@@ -1,4 +1,8 @@
-"""What a person names where an SBOM is wanted: an image, whose layers are read, or an SBOM."""
+"""What a person names where an SBOM is wanted: an image or an SBOM.
+
+Of what was built here the build's own SBOM is read, which says whose part each component is; of
+other images the layers are.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from imgforge.sbom.document import read as read_document
 
 if TYPE_CHECKING:
     from imgforge.oci.types import Platform
+    from imgforge.sources.name import Name
 
 Say = Callable[[str], None]
 
@@ -66,6 +71,9 @@ def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) ->
     from imgforge.analysis import analyse
 
     name = sources.parse(what)
+    own = _built(name, wanted)
+    if own is not None:
+        return own
     with sources.open_source(name, say=say, offline=offline) as source:
         images = source.images(wanted, say)
         if len(images) != 1:
@@ -76,6 +84,19 @@ def _image(what: str, wanted: Sequence[Platform], *, offline: bool, say: Say) ->
             )
         facts = analyse(source.blobs, images[0], cache=cache.directory("analysis"), whole=True)
     return Document(LAYERS, sources.title(name), _created(facts.config), inventory.of(facts))
+
+
+def _built(name: Name, wanted: Sequence[Platform]) -> Document | None:
+    from imgforge.sbom.stored import stored
+    from imgforge.sources import name as names
+
+    found = stored(name) if name.kind == names.PROJECT else None
+    if found is None:
+        return None
+    fits = [
+        each for each in found.documents if not wanted or each.inventory.platform in set(wanted)
+    ]
+    return fits[0] if len(fits) == 1 else None  # else who reads the image says what is wrong
 
 
 def _created(config: Mapping[str, Any]) -> int | None:

@@ -173,38 +173,14 @@ def _document(path: Path) -> Contents:
 
 
 def _stored(name: Name) -> Contents | None:
-    """Return what a project's own build wrote of its image: it says where all came from.
+    """Return what a project's own build wrote of its image: it says where all came from."""
+    from imgforge.sbom.stored import stored
 
-    None if that is not all there as this machine wrote it: layers are read then.
-    """
-    from imgforge.oci.types import sha256
-    from imgforge.output import DEFAULT, Output
-    from imgforge.sbom import document
-
-    folder = name.path.parent if name.path.is_file() else name.path
-    inside = folder / DEFAULT
-    output = Output(inside if inside.is_dir() else folder)
-    record = output.record()
-    if record is None or not output.made_here():
+    found = stored(name)
+    if found is None:
         return None
-    found = []
-    for named, digest in record.evidence.items():
-        if not named.startswith("sbom") or not named.endswith(".cdx.json"):
-            continue
-        file = output.path / "evidence" / named
-        try:
-            data = file.read_bytes()
-        except OSError:
-            return None
-        if sha256(data) != digest:
-            raise EvidenceError(
-                f"{file} was changed since it was written",
-                hint="build again, or read the layers: --layers",
-            )
-        found.append(document.read(data, str(file)).inventory)
-    if not found:
-        return None
-    return Contents(record.name, record.image["digest"], "the build's own SBOM", tuple(found))
+    inventories = tuple(each.inventory for each in found.documents)
+    return Contents(found.name, found.digest, "the build's own SBOM", inventories)
 
 
 def _layers(name: Name, asked: Reading, say: Say) -> Contents:
