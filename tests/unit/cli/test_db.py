@@ -114,10 +114,11 @@ def test_a_digest_that_is_none_is_refused(db: Path, capsys: pytest.CaptureFixtur
 
 
 def test_doctor_says_how_old_the_database_is(db: Path, tmp_path: Path) -> None:
-    from imgforge import doctor
+    from imgforge.advisories.whereabouts import FILL
+from imgforge import doctor
 
     missing = doctor._advisories()
-    assert (missing.ok, missing.hint) == (False, "imgforge db import")
+    assert (missing.ok, missing.hint) == (False, FILL)
     main(["db", "import", str(source(tmp_path / "all.zip", ONE))])
     there = doctor._advisories()
     assert there.ok
