@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("notices", COMMANDS["notices"], EXAMPLES)
     options.image(out, "project, layout, archive, docker-daemon:NAME or registry reference")
-    options.flag(out, "--platform", metavar="OS/ARCH", help="which image of an index")
+    options.platform(out, "which image of an index")
     options.output(out, "notices")
     options.offline(out)
     options.common(out, "text", "json")
@@ -34,7 +34,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.licences import notices
     from imgforge.report import notices as report
 
-    wanted = options.platforms([given.platform] if given.platform else [])
+    wanted = options.platforms(given.platform)
     name = sources.parse(given.image)
     with (
         console.step("read the layers") as say,
@@ -51,8 +51,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
         found = notices.collect(source.blobs, images[0], facts, listed, meter.add)
     render = report.as_json if given.format == "json" else report.render
     text = render(sources.title(name), found)
-    if given.output is None:
-        print(text, end="")
-    else:
-        options.write(given.output, text.encode())
+    options.put(given.output, text.encode())
     return 0

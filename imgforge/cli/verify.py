@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--export",
         choices=("cluster-image-policy", "kyverno"),
         metavar="KIND",
+        variable="IMGFORGE_VERIFY_EXPORT",
         help="verify nothing; print the demand as a policy for clusters: cluster-image-policy or "
         "kyverno (IMAGE is then a glob of repositories that flags are about)",
     )
