@@ -154,6 +154,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
     with _scanner(policy, given, bounded=bounded) as scanner:
         with console.step(f"scan {len(wanted)} targets" if len(wanted) != 1 else "scan") as say:
             results, failed = scanning.scan(wanted, scanner, asked, say)
+            if failed and not results:
+                raise _unread(failed, results)
         changes: Changes | None = None
         if before is not None:
             changes = baseline.compared(before, results, str(given.baseline))
@@ -168,14 +170,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
 def _outcome(results: Sequence[Result], failed: Sequence[tuple[str, ImgforgeError]]) -> int:
     if failed:
-        first = failed[0][1]
-        if not results and len(failed) == 1:
-            raise first
-        raise type(first)(
-            f"{len(failed)} of {len(failed) + len(results)} targets could not be scanned",
-            details=[f"{name}: {error.message}" for name, error in failed],
-            hint=first.hint,
-        )
+        raise _unread(failed, results)
     bad = [result.target for result in results if not result.report.passed]
     if bad:
         shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")  # noqa: PLR2004
@@ -184,6 +179,19 @@ def _outcome(results: Sequence[Result], failed: Sequence[tuple[str, ImgforgeErro
             hint="take mended versions, say by VEX why one does no harm, or let a policy accept it",
         )
     return 0
+
+
+def _unread(
+    failed: Sequence[tuple[str, ImgforgeError]], results: Sequence[Result]
+) -> ImgforgeError:
+    first = failed[0][1]
+    if not results and len(failed) == 1:
+        return first
+    return type(first)(
+        f"{len(failed)} of {len(failed) + len(results)} targets could not be scanned",
+        details=[f"{name}: {error.message}" for name, error in failed],
+        hint=first.hint,
+    )
 
 
 def _request(given: argparse.Namespace, policy: Policy, wanted: Sequence[str]) -> Request:

@@ -289,3 +289,11 @@ def test_of_a_registry_nothing_is_believed_unasked(scan: Scan) -> None:
     code, said = scan("registry.invalid/acme/web:1")
     assert code == 2
     assert "nothing says who must have signed its SBOM" in said
+
+
+def test_a_scan_that_read_nothing_is_no_scan_that_is_done(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text('{"name": "package.json"}')
+    code, said = scan("broken.json")
+    assert code == 2
+    assert "failed scan" in said
+    assert "ok scan" not in said
