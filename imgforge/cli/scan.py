@@ -268,12 +268,18 @@ def _listed(name: str | None) -> list[str]:
 
     if name is None:
         return []
-    if name == "-":
-        return contents.lines(sys.stdin.buffer.read(), "stdin")
     try:
-        return contents.lines(Path(name).read_bytes(), name)
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{name} cannot be read: {error.strerror}") from error
+    place = "stdin" if name == "-" else name
+    found = contents.lines(data, place)
+    if not found:
+        raise InvalidInputError(
+            f"the list {place} names nothing to scan",
+            hint="an empty list would pass whatever there is: look at what should have written it",
+        )
+    return found
 
 
 def _print(
