@@ -42,8 +42,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
     ):
         images = source.images(wanted, say)
         if len(images) != 1:
+            fits = ", ".join(str(image.platform or image.digest) for image in images)
             raise InvalidInputError(
-                f"{len(images)} images fit, notices are of one", hint="name it with --platform"
+                f"{len(images)} images fit, notices are of one: {fits}",
+                hint="name it with --platform",
             )
         store, meter = cache.directory("analysis"), Meter(say, "reading layers")
         facts = analyse(source.blobs, images[0], cache=store, whole=True, progress=meter.add)
