@@ -20,7 +20,7 @@ setup: .venv/.stamp ## make .venv with imgforge and what its tests need
 tools: setup ## install the container engine, judges and Sigstore that the tests need
 	@PYTHON=$(PYTHON) dev/tools
 
-demo: setup ## build, prove, sign, verify and run an example
+demo: setup ## build, prove, sign, verify, scan and run an example
 	@$(BIN)/python dev/demo.py
 
 test: tools lint ## lint, then run every test

@@ -25,6 +25,7 @@ PROJECT = ROOT / "examples" / "python-web"
 KEYS = ROOT / ".dev" / "demo"
 IMGFORGE = Path(sys.executable).with_name("imgforge")
 GONE = 6  # imgforge's exit code where a registry or package archive refused
+FOUND = 10  # its exit code where findings reach the gate
 PATIENCE = 30  # seconds for the container to answer
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
@@ -39,7 +40,12 @@ def say(text: str) -> None:
     print(f"   {text}", flush=True)
 
 
-def call(*argv: str | Path, env: dict[str, str] | None = None, quiet: bool = False) -> str:
+def call(
+    *argv: str | Path,
+    env: dict[str, str] | None = None,
+    quiet: bool = False,
+    allowed: tuple[int, ...] = (0,),
+) -> str:
     """Run a program, show its progress, return its stdout; SystemExit with its code if it fails."""
     done = subprocess.run(
         [str(part) for part in argv],
@@ -51,8 +57,8 @@ def call(*argv: str | Path, env: dict[str, str] | None = None, quiet: bool = Fal
         text=True,
         check=False,
     )
-    if done.returncode != 0:
-        raise SystemExit(done.returncode)
+    if done.returncode not in allowed:
+        raise SystemExit(done.returncode or 1)
     return done.stdout.strip()
 
 
@@ -122,6 +128,48 @@ def show(result: dict[str, Any], public: Path) -> None:
     say(f"signed by  {proven[0]['signer']}")
     for each in proven:
         say(f"verified   {each['predicateType']}")
+
+
+def made_up(component: dict[str, Any]) -> dict[str, Any]:
+    """Return an advisory in OSV's format that hits a component: none is asked of a network."""
+    return {
+        "id": "DEMO-0001",
+        "modified": "2026-01-01T00:00:00Z",
+        "published": "2026-01-01T00:00:00Z",
+        "summary": "Made up for the demo",
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        "affected": [
+            {
+                "package": {"ecosystem": "PyPI", "name": component["name"]},
+                "ranges": [
+                    {
+                        "type": "ECOSYSTEM",
+                        "events": [
+                            {"introduced": "0"},
+                            {"fixed": component["version"] + ".post1"},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def scan(result: dict[str, Any]) -> None:
+    """Import a made-up advisory about one of the packages, and have the scan find it."""
+    bill = json.loads((Path(result["output"]) / "evidence" / "sbom.cdx.json").read_text())
+    found = next(c for c in bill["components"] if c.get("purl", "").startswith("pkg:pypi/"))
+    advisory, database = KEYS / "DEMO-0001.json", KEYS / "advisories.sqlite"
+    advisory.write_text(json.dumps(made_up(found)), encoding="ascii")
+    call(IMGFORGE, "db", "import", "--db", database, "--source", "demo", advisory, quiet=True)
+    told = call(
+        *(IMGFORGE, "scan", PROJECT, "--db", database, "--format", "text"),
+        allowed=(FOUND,),
+        quiet=True,
+    )
+    for line in told.splitlines():
+        say(line)
+    say("exit code 10: it reaches the gate. Real advisories: docs/how-to/advisories.md")
 
 
 @contextlib.contextmanager
@@ -236,6 +284,9 @@ def main() -> None:
 
     title("What was proven")
     show(result, private.with_suffix(".pub"))
+
+    title("imgforge db import, imgforge scan: with an advisory that we made up")
+    scan(result)
 
     title("imgforge build --load, and run it with nothing but what it declares")
     with engine() as host:

@@ -42,10 +42,7 @@ def main() -> int:
 
 def pages() -> dict[str, str]:
     """Return every generated page: file name → text."""
-    from imgforge.policy import schema as policy_schema
-    from imgforge.report import as_json, scan_json
-    from imgforge.spec import json_schema
-    from imgforge.verify import answer
+    from imgforge.cli.schema import SCHEMAS
 
     return {
         "cli.md": cli(),
@@ -54,14 +51,13 @@ def pages() -> dict[str, str]:
         "policy.md": policy(),
         "checks.md": checks(),
         **check_pages(),
-        "findings.schema.json": json.dumps(as_json.json_schema(), indent=2) + "\n",
-        "verification.schema.json": json.dumps(answer.json_schema(), indent=2) + "\n",
-        "scan.schema.json": json.dumps(scan_json.json_schema(), indent=2) + "\n",
         "stacks.md": stacks(),
         "bases.md": bases(),
         "exit-codes.md": exit_codes(),
-        "imgforge.schema.json": json.dumps(json_schema(), indent=2) + "\n",
-        "policy.schema.json": json.dumps(policy_schema.json_schema(), indent=2) + "\n",
+        **{
+            f"{'imgforge' if of == 'spec' else of}.schema.json": json.dumps(made(), indent=2) + "\n"
+            for of, made in SCHEMAS.items()
+        },
     }
 
 

@@ -106,12 +106,12 @@ def _malware() -> Fact:
 
 def _advisories() -> Fact:
     from imgforge.advisories.database import open_database
-    from imgforge.advisories.whereabouts import place
+    from imgforge.advisories.whereabouts import FILL, place
 
     try:
         if not place().is_file():
             detail = f"no database at {place()}; nothing can be scanned for vulnerabilities"
-            return Fact("advisories", ok=False, detail=detail, hint="imgforge db import")
+            return Fact("advisories", ok=False, detail=detail, hint=FILL)
         with open_database() as database:
             status = database.status()
     except ImgforgeError as error:

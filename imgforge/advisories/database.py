@@ -13,7 +13,7 @@ from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
 from imgforge.advisories.ecosystems import Listed
 from imgforge.advisories.hits import Hit, judge, severities_of
 from imgforge.advisories.status import Source, Status
-from imgforge.advisories.whereabouts import place
+from imgforge.advisories.whereabouts import FILL, place
 from imgforge.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def open_database(path: Path | None = None) -> Database:
     if not found.is_file():
         raise InvalidInputError(
             f"there is no advisory database at {found}",
-            hint="make one from OSV's dumps: imgforge db import FILE|FOLDER|URL",
+            hint=FILL,
         )
     return Database(found, schema.readable(found))
 

@@ -10,6 +10,11 @@ from typing import Final
 from imgforge.files import configs
 
 FILE: Final = "advisories.sqlite"
+FILL: Final = (
+    "import OSV's dump of each ecosystem, such as\n"
+    "      imgforge db import https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip"
+)
+"""What to do where there is none, or an empty one."""
 
 
 def place(path: Path | None = None) -> Path:

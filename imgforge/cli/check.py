@@ -58,14 +58,7 @@ def parser() -> argparse.ArgumentParser:
     options.flag(
         out, "--spec", type=Path, metavar="FILE", help="also compare with what this spec says"
     )
-    options.flag(
-        out,
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_CHECK_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "check")
     options.flag(out, "--no-cache", action="store_true", help="read every layer anew")
     options.offline(out)
     options.common(out, "text", "json", "sarif", "github")

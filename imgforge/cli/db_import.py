@@ -39,6 +39,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
         out,
         "--source",
         metavar="NAME",
+        variable="IMGFORGE_DB_SOURCE",
         help="what a single source is called (default: its path or address); what is imported "
         "under a name takes the place of what was",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
@@ -20,16 +19,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
     out = options.parser("notices", COMMANDS["notices"], EXAMPLES)
     options.image(out, "project, layout, archive, docker-daemon:NAME or registry reference")
-    options.flag(out, "--platform", metavar="OS/ARCH", help="which image of an index")
-    options.flag(
-        out,
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_NOTICES_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.platform(out, "which image of an index")
+    options.output(out, "notices")
     options.offline(out)
     options.common(out, "text", "json")
     return out
@@ -43,7 +34,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.licences import notices
     from imgforge.report import notices as report
 
-    wanted = options.platforms([given.platform] if given.platform else [])
+    wanted = options.platforms(given.platform)
     name = sources.parse(given.image)
     with (
         console.step("read the layers") as say,
@@ -51,8 +42,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
     ):
         images = source.images(wanted, say)
         if len(images) != 1:
+            fits = ", ".join(str(image.platform or image.digest) for image in images)
             raise InvalidInputError(
-                f"{len(images)} images fit, notices are of one", hint="name it with --platform"
+                f"{len(images)} images fit, notices are of one: {fits}",
+                hint="name it with --platform",
             )
         store, meter = cache.directory("analysis"), Meter(say, "reading layers")
         facts = analyse(source.blobs, images[0], cache=store, whole=True, progress=meter.add)
@@ -60,8 +53,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
         found = notices.collect(source.blobs, images[0], facts, listed, meter.add)
     render = report.as_json if given.format == "json" else report.render
     text = render(sources.title(name), found)
-    if given.output is None:
-        print(text, end="")
-    else:
-        options.write(given.output, text.encode())
+    options.put(given.output, text.encode())
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -428,6 +429,29 @@ def answer(given: argparse.Namespace, value: Mapping[str, Any], text: str) -> No
     if given.metadata_file is not None:
         write(given.metadata_file, f"{whole}\n".encode())
     print(whole if given.format == "json" else text)
+
+
+def output(parser: argparse.ArgumentParser, command: str) -> None:
+    """Add ``-o FILE``, where ``command`` writes what it is asked for."""
+    flag(
+        parser,
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        variable=f"IMGFORGE_{command.upper()}_OUTPUT",
+        help="write there instead of to stdout",
+    )
+
+
+def put(path: Path | None, data: bytes) -> None:
+    """Write what a command was asked for to ``path``, or to stdout if that is None."""
+    if path is not None:
+        write(path, data)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def write(path: Path, data: bytes) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   imgforge rebuild                              the image that was built here, from what lies here
-  imgforge rebuild registry.example.com/acme/web:1.0 --key imgforge.pub --source ~/src/web
+  imgforge rebuild registry.example.com/acme/web:1.0 --key imgforge.pub --from ~/src/web
   imgforge rebuild registry.example.com/acme/web:1.0 --key imgforge.pub --fetch
   imgforge rebuild ./layout --platform linux/amd64 --keep ./again --format json
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from imgforge.sbom.document import Document
 
 EXAMPLES = """\
-  imgforge sbom > image.spdx.json               of the image that was built here
+  imgforge sbom -o image.spdx.json              of the image that was built here
   imgforge sbom ./some-oci-layout --format cyclonedx
   imgforge sbom image.spdx.json --format text   what is in it, for people
   imgforge sbom registry.example.com/acme/web:1.0 --platform linux/arm64
@@ -71,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     options.flag(
         out, "--version", variable="IMGFORGE_SBOM_VERSION", help="merge: the whole's version"
     )
+    options.output(out, "sbom")
     options.epoch(out, "when the SBOM says it was made (default: when the image was)")
     options.common(out)
     options.flag(
@@ -96,18 +96,18 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if kind not in {*DOCUMENTS, "text", "json"}:
         raise InvalidInputError(f"--format {kind} is of imgforge sbom diff")
     if given.from_attestation:
-        _attested(given, verb, kind, console)
+        options.put(given.output, _attested(given, verb, kind, console))
         return 0
     from imgforge.sbom import subject
 
     with console.step(f"read {verb}") as say:
         wanted = options.platforms(given.platform)
         read = subject.read(verb, wanted, offline=given.offline, say=say)
-    _print(read, kind, given.epoch)
+    options.put(given.output, _rendered(read, kind, given.epoch))
     return 0
 
 
-def _attested(given: argparse.Namespace, what: str, kind: str, console: Console) -> None:
+def _attested(given: argparse.Namespace, what: str, kind: str, console: Console) -> bytes:
     from imgforge import policy
     from imgforge.sbom import attested
     from imgforge.verify.inquiry import Inquiry
@@ -118,21 +118,18 @@ def _attested(given: argparse.Namespace, what: str, kind: str, console: Console)
     signed = kind if kind in {"spdx", "cyclonedx"} else "spdx"
     with console.step(f"verify {what}") as say:
         found = attested.one(attested.attested(what, asked, signed, say))
-    if kind == signed:
-        sys.stdout.buffer.write(found.data)
-    else:
-        _print(found.document, kind, given.epoch)
+    return found.data if kind == signed else _rendered(found.document, kind, given.epoch)
 
 
-def _print(read: Document, kind: str, epoch: int | None) -> None:
+def _rendered(read: Document, kind: str, epoch: int | None) -> bytes:
     from imgforge.report import inventories
 
-    if kind in DOCUMENTS:
-        created = (read.created or 0) if epoch is None else epoch
-        writer = importlib.import_module(f"imgforge.sbom.{kind}")
-        data = writer.render(read.inventory, name=read.name, created=created)
-        sys.stdout.buffer.write(data)
-    elif kind == "text":
-        print(inventories.text(read), end="")
-    else:
-        print(json.dumps(inventories.value(read), indent=2, sort_keys=True))
+    if kind == "text":
+        return inventories.text(read).encode()
+    if kind == "json":
+        value = inventories.value(read)
+        return f"{json.dumps(value, indent=2, sort_keys=True)}\n".encode()
+    created = (read.created or 0) if epoch is None else epoch
+    writer = importlib.import_module(f"imgforge.sbom.{kind}")
+    data: bytes = writer.render(read.inventory, name=read.name, created=created)
+    return data

@@ -36,8 +36,9 @@ def run(given: argparse.Namespace, names: Sequence[str], console: Console) -> in
         found = compare.compare(before.inventory, after.inventory)
     if kind == "json":
         value = inventories.difference_value(found, before, after)
-        print(json.dumps(value, indent=2, sort_keys=True))
+        text = json.dumps(value, indent=2, sort_keys=True) + "\n"
     else:
         shown = inventories.markdown if kind == "markdown" else inventories.difference
-        print(shown(found, before, after), end="")
+        text = shown(found, before, after)
+    options.put(given.output, text.encode())
     return GateError.exit_code if found and given.exit_code else 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from imgforge.cli import options
 from imgforge.console import Console
 from imgforge.errors import InvalidInputError
 
@@ -32,5 +32,5 @@ def run(given: argparse.Namespace, names: Sequence[str], console: Console) -> in
     data = merge.render(
         listed, kind, name=given.name, version=given.version or "", created=given.epoch
     )
-    sys.stdout.buffer.write(data)
+    options.put(given.output, data)
     return 0

@@ -90,14 +90,7 @@ def parser() -> argparse.ArgumentParser:
     _compared(out)
     options.verification(out)
     scan_attest.flags(out)
-    options.flag(
-        out,
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_SCAN_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "scan")
     options.offline(out)
     options.common(out, "text", "json", "sarif", "github", "vuln")
     return out
@@ -135,6 +128,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
     with _scanner(policy, given, bounded=bounded) as scanner:
         with console.step(f"scan {len(wanted)} targets" if len(wanted) != 1 else "scan") as say:
             results, failed = scanning.scan(wanted, scanner, asked, say)
+            if failed and not results:
+                raise _unread(failed, results)
         changes: Changes | None = None
         if before is not None:
             changes = baseline.compared(before, results, str(given.baseline))
@@ -149,14 +144,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
 def _outcome(results: Sequence[Result], failed: Sequence[tuple[str, ImgforgeError]]) -> int:
     if failed:
-        first = failed[0][1]
-        if not results and len(failed) == 1:
-            raise first
-        raise type(first)(
-            f"{len(failed)} of {len(failed) + len(results)} targets could not be scanned",
-            details=[f"{name}: {error.message}" for name, error in failed],
-            hint=first.hint,
-        )
+        raise _unread(failed, results)
     bad = [result.target for result in results if not result.report.passed]
     if bad:
         shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")  # noqa: PLR2004
@@ -165,6 +153,19 @@ def _outcome(results: Sequence[Result], failed: Sequence[tuple[str, ImgforgeErro
             hint="take mended versions, say by VEX why one does no harm, or let a policy accept it",
         )
     return 0
+
+
+def _unread(
+    failed: Sequence[tuple[str, ImgforgeError]], results: Sequence[Result]
+) -> ImgforgeError:
+    first = failed[0][1]
+    if not results and len(failed) == 1:
+        return first
+    return type(first)(
+        f"{len(failed)} of {len(failed) + len(results)} targets could not be scanned",
+        details=[f"{name}: {error.message}" for name, error in failed],
+        hint=first.hint,
+    )
 
 
 def _request(given: argparse.Namespace, policy: Policy, wanted: Sequence[str]) -> Request:
@@ -215,12 +216,18 @@ def _listed(name: str | None) -> list[str]:
 
     if name is None:
         return []
-    if name == "-":
-        return contents.lines(sys.stdin.buffer.read(), "stdin")
     try:
-        return contents.lines(Path(name).read_bytes(), name)
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{name} cannot be read: {error.strerror}") from error
+    place = "stdin" if name == "-" else name
+    found = contents.lines(data, place)
+    if not found:
+        raise InvalidInputError(
+            f"the list {place} names nothing to scan",
+            hint="an empty list would pass whatever there is: look at what should have written it",
+        )
+    return found
 
 
 def _print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from imgforge.cli import COMMANDS, options
@@ -16,6 +17,9 @@ EXAMPLES = """\
   imgforge schema --of findings                 what imgforge check --format json prints
   imgforge schema --of verification             what imgforge verify --format json prints
   imgforge schema --of scan                     what imgforge scan --format json prints
+  imgforge schema --of inventory                what imgforge sbom --format json prints
+  imgforge schema --of difference               likewise sbom diff
+  imgforge schema --of provenance               likewise provenance verify
 """
 
 
@@ -49,12 +53,25 @@ def _scan() -> dict[str, Any]:
     return json_schema()
 
 
+def _listed(name: str) -> dict[str, Any]:
+    from imgforge.report import schemas
+
+    found: dict[str, Any] = getattr(schemas, name)()
+    return found
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "spec": _spec,
     "policy": _policy,
     "findings": _findings,
     "verification": _verification,
     "scan": _scan,
+    "inventory": partial(_listed, "inventory"),
+    "difference": partial(_listed, "difference"),
+    "notices": partial(_listed, "notices"),
+    "provenance": partial(_listed, "provenance"),
+    "rebuild": partial(_listed, "rebuild"),
+    "database": partial(_listed, "database"),
 }
 """What there are schemas of, and where each comes from."""
 
@@ -68,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
         choices=tuple(SCHEMAS),
         default="spec",
         variable="IMGFORGE_SCHEMA_OF",
-        help="imgforge.toml (default), policy.toml, or what check, verify or scan prints",
+        help="imgforge.toml (default), policy.toml, or what a command prints with --format json: "
+        "check (findings), verify (verification), scan, sbom (inventory), sbom diff (difference), "
+        "notices, provenance verify, rebuild, db status (database)",
     )
     options.common(out)
     return out

@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "--export",
         choices=("cluster-image-policy", "kyverno"),
         metavar="KIND",
+        variable="IMGFORGE_VERIFY_EXPORT",
         help="verify nothing; print the demand as a policy for clusters: cluster-image-policy or "
         "kyverno (IMAGE is then a glob of repositories that flags are about)",
     )
@@ -60,14 +61,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="export although the cluster cannot check all; the policy then says what not",
     )
-    options.flag(
-        out,
-        "--output",
-        type=Path,
-        metavar="FILE",
-        variable="IMGFORGE_VERIFY_OUTPUT",
-        help="write there instead of to stdout",
-    )
+    options.output(out, "verify")
     options.common(out, "text", "json")
     return out
 

@@ -15,6 +15,7 @@ Part = Literal["base", "app", "build", ""]
 Scope = Literal["required", "optional", "dev"]
 
 PARTS: Final[tuple[Part, ...]] = ("base", "app", "build", "")
+SCOPES: Final[tuple[Scope, ...]] = ("required", "optional", "dev")
 
 
 class System(NamedTuple):

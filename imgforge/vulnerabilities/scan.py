@@ -144,16 +144,18 @@ def demand(policy: Policy, knowledge: Knowledge) -> None:
     if not policy.vulnerabilities.required:
         return
     if knowledge.day is None:
+        from imgforge.advisories.whereabouts import FILL
+
         raise EvidenceError(
             "the policy requires a scan, and the advisory database holds no advisories",
-            hint="fill it from OSV's dumps: imgforge db import FILE|FOLDER|URL",
+            hint=FILL,
         )
     age = (policy.day - knowledge.day).days
     if most is not None and age > most:
         raise EvidenceError(
             f"the policy requires a scan with a database of at most {most} days, and this one is "
             f"{age} days old ({knowledge.day})",
-            hint="bring it up to date: imgforge db import FILE|FOLDER|URL",
+            hint="bring it up to date: imgforge db update (or import newer dumps)",
         )
 
 
@@ -181,7 +183,7 @@ def _database(policy: Policy, path: Path | None, *, needed: bool) -> Database | 
     if policy.vulnerabilities.required:
         raise _required(
             f"there is no advisory database at {place}",
-            "make one from OSV's dumps: imgforge db import FILE|FOLDER|URL",
+            whereabouts.FILL,
         )
     return None
 

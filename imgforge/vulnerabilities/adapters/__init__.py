@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from imgforge import strictjson
-from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError
+from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError, ToolMissingError
 from imgforge.vulnerabilities.adapters import grype, trivy
 from imgforge.vulnerabilities.adapters.foreign import Report, joined
 
@@ -89,6 +89,10 @@ def run(name: str, inventory: Inventory, *, called: str, offline: bool) -> Repor
             found = process.run(
                 ADAPTERS[name].command(str(sbom), offline=offline), timeout=_PATIENCE, env=env
             )
+        except ToolMissingError as error:
+            raise ToolMissingError(
+                error.message, hint="install it, or name its report: --report FILE"
+            ) from error
         except BuildFailedError as error:
             raise EvidenceError(
                 f"{name} could not scan {called}: {error.message}",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from madeadvisories import advisory, before, source
 
+from imgforge.advisories import whereabouts
 from imgforge.cli.main import main
 
 ONE = advisory("T-1", "web", *before("2"))
@@ -117,7 +118,7 @@ def test_doctor_says_how_old_the_database_is(db: Path, tmp_path: Path) -> None:
     from imgforge import doctor
 
     missing = doctor._advisories()
-    assert (missing.ok, missing.hint) == (False, "imgforge db import")
+    assert (missing.ok, missing.hint) == (False, whereabouts.FILL)
     main(["db", "import", str(source(tmp_path / "all.zip", ONE))])
     there = doctor._advisories()
     assert there.ok

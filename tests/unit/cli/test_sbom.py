@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import demanded
+import heldproject
 import madeimage as made
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -197,3 +198,29 @@ def test_a_slip_is_told(
     captured = capsys.readouterr()
     assert told in captured.err
     assert captured.out == ""
+
+
+def test_of_a_project_it_is_what_its_build_wrote(
+    tmp_path: Path, made_lock: heldproject.MakeLock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = heldproject.write(tmp_path / "held", made_lock)
+    assert main(["build", str(root), "--engine", "native"]) == 0
+    written = root / ".imgforge/evidence/sbom.spdx.json"
+    capsys.readouterr()
+    for platforms in ([], ["--platform", "linux/amd64"]):
+        assert main(["sbom", str(root), *platforms]) == 0
+        assert capsys.readouterr().out == written.read_text()
+    assert main(["sbom", str(root), "--platform", "linux/s390x"]) == 2
+    (root / ".imgforge/evidence/sbom.cdx.json").write_text("{}")
+    assert main(["sbom", str(root)]) == 5
+    assert "was changed since it was written" in capsys.readouterr().err
+
+
+def test_output_goes_into_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    layout("lay")
+    for words in (["lay"], ["lay", "--format", "text"], ["diff", "lay", "lay"]):
+        assert main(["sbom", *words]) == 0
+        printed = capsys.readouterr().out
+        assert main(["sbom", *words, "-o", "out"]) == 0
+        assert not capsys.readouterr().out
+        assert Path("out").read_text() == printed

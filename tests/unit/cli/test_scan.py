@@ -289,3 +289,20 @@ def test_of_a_registry_nothing_is_believed_unasked(scan: Scan) -> None:
     code, said = scan("registry.invalid/acme/web:1")
     assert code == 2
     assert "nothing says who must have signed its SBOM" in said
+
+
+def test_a_scan_that_read_nothing_is_no_scan_that_is_done(scan: Scan, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text('{"name": "package.json"}')
+    code, said = scan("broken.json")
+    assert code == 2
+    assert "failed scan" in said
+    assert "ok scan" not in said
+
+
+def test_an_empty_list_is_no_pass(scan: Scan, tmp_path: Path) -> None:
+    """The program that should have written it may have failed."""
+    (tmp_path / "list.txt").write_text("# none\n\n")
+    code, said = scan("--list", "list.txt")
+    assert code == 2
+    assert "list.txt names nothing to scan" in said
+    assert scan("sboms/deep/good.json", "--list", "list.txt")[0] == 2

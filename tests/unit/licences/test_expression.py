@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgforge.licences.expression import Simple, canonical, refused, spelled
@@ -103,6 +103,7 @@ def holds(tree: Tree, bad: str) -> bool:
     return all(both) if tree[1] == "AND" else any(both)
 
 
+@settings(deadline=None)  # a busy machine is not a slow function
 @given(trees)
 def test_it_agrees_with_logic(tree: Tree) -> None:
     assert (not against(written(tree), "X11")) == holds(tree, "X11")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import madescan as made
+import pytest
 
+from imgforge.errors import ToolMissingError
+from imgforge.inventory import Inventory
 from imgforge.vulnerabilities import adapters
 from imgforge.vulnerabilities.adapters import joined
 from imgforge.vulnerabilities.adapters.foreign import Foreign
@@ -144,3 +148,12 @@ def test_what_nobody_here_rated_is_rated_by_another() -> None:
     )
     (one,) = joined([own], [read(TRIVY)], made.inventory())
     assert (one.level, one.rated) == ("medium", "ghsa")
+
+
+def test_a_scanner_that_is_not_here_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolMissingError, match="grype is not installed") as caught:
+        adapters.run("grype", Inventory("", None, None, (), ()), called="web", offline=True)
+    assert "--report FILE" in (caught.value.hint or "")
