@@ -40,7 +40,7 @@ def attested(what: str, asked: Inquiry, kind: str, say: Say) -> list[Attested]:
         flags = replace(flags, require=[*flags.require, kind])
     proven = inquire(what, replace(asked, flags=flags), say)
     images = proven.platforms or ((None, proven),)
-    return [_newest(each, platform, TYPES[kind]) for platform, each in images]
+    return [newest(each, platform, TYPES[kind]) for platform, each in images]
 
 
 def one(found: list[Attested]) -> Attested:
@@ -53,7 +53,11 @@ def one(found: list[Attested]) -> Attested:
     return found[0]
 
 
-def _newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
+def newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
+    """Return the newest SBOM of the type ``uri`` that is proven of one image.
+
+    EvidenceError if there is none, or one is no SBOM or of another image.
+    """
     found = []
     for each in proven.attestations:
         if each.predicate_type != uri:
