@@ -88,6 +88,49 @@ def test_a_list_of_files_without_its_package_claims_nothing(tmp_path: Path) -> N
     assert unowned(image(tmp_path / "2", **lists, **whole)) == []
 
 
+DEBIAN = STATUS.format("evil").encode()
+PYTHON = b"Metadata-Version: 2.1\nName: evil\nVersion: 1\n"
+APK = b"P:evil\nV:1-r0\nA:x86_64\n"
+LINKS = {
+    "status": ("opt/x", DEBIAN, madeimage.symlink("var/lib/dpkg/status", "/opt/x")),
+    "folder": ("opt/d/status", DEBIAN, madeimage.symlink("var/lib/dpkg", "/opt/d")),
+    "hard": ("opt/x", DEBIAN, madeimage.hardlink("var/lib/dpkg/status", "opt/x")),
+    "one": ("opt/x", DEBIAN, madeimage.symlink("var/lib/dpkg/status.d/evil", "/opt/x")),
+    "all": ("opt/d/evil", DEBIAN, madeimage.symlink("var/lib/dpkg/status.d", "/opt/d")),
+    "list": (
+        "var/lib/dpkg/info/x.list",
+        DEBIAN,
+        madeimage.symlink("var/lib/dpkg/status", "info/x.list"),
+    ),
+    "apk": ("opt/x", APK, madeimage.symlink("lib/apk/db/installed", "../../../opt/x")),
+    "python": ("opt/x", PYTHON, madeimage.symlink("app/evil-1.dist-info/METADATA", "/opt/x")),
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_record_behind_a_link_is_told(tmp_path: Path, name: str) -> None:
+    place, data, link = LINKS[name]
+    layout = Layout.create(tmp_path / "layout")
+    layers = [madeimage.tar(madeimage.file(place, data), link)]
+    facts = analyse(layout, madeimage.add(layout, layers))
+    assert not facts.packages
+    assert [problem.kind for _, problem in facts.problems] == ["record"]
+
+
+def test_links_between_the_places_of_records_are_harmless(tmp_path: Path) -> None:
+    layout = Layout.create(tmp_path / "layout")
+    members = [
+        madeimage.file("usr/lib/apk/db/installed", APK),
+        madeimage.symlink("lib", "usr/lib"),
+        madeimage.file("cache/evil-1.dist-info/METADATA", PYTHON),
+        madeimage.hardlink("app/evil-1.dist-info/METADATA", "cache/evil-1.dist-info/METADATA"),
+        madeimage.symlink("app/record", "../lib/apk/db/installed"),
+    ]
+    facts = analyse(layout, madeimage.add(layout, [madeimage.tar(*members)]))
+    assert not facts.problems
+    assert {package.ecosystem for package in facts.packages} == {"apk", "pypi"}
+
+
 @pytest.mark.parametrize(
     ("system", "purl"),
     [
