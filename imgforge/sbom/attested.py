@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.oci.types import Platform, canonical_json
+from imgforge.oci.types import Platform
 from imgforge.sbom.document import Document, parse
+from imgforge.sbom.parts import encoded
 
 if TYPE_CHECKING:
     from imgforge.verify.inquiry import Inquiry
@@ -72,7 +73,7 @@ def newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
         if said and said != proven.digest:
             raise EvidenceError(f"the SBOM that is attested for {proven.digest} is about {said}")
         inventory = replace(document.inventory, digest=proven.digest)
-        data = canonical_json(each.predicate)
+        data = encoded(each.predicate)
         document = document._replace(inventory=inventory)
         found.append(Attested(proven.digest, platform or inventory.platform, data, document))
     if not found:
