@@ -216,6 +216,27 @@ def test_a_report_gives_our_vulnerabilities_no_names_that_are_excused(tmp_path: 
     assert [verdict.fails for verdict in verdicts] == [True]
 
 
+@pytest.mark.parametrize("day", ["2026-13-45", "0000-00-00", "9999-99-99", "\u0662026-06-25"])
+def test_a_report_with_a_day_that_is_none_gives_no_grace(day: str) -> None:
+    policy = Policy(day=DAY, vulnerabilities=Vulnerabilities(grace={"high": 10}))
+    flaw = {
+        "VulnerabilityID": "CVE-1",
+        "PkgName": "requests",
+        "InstalledVersion": "2.31.0",
+        "PkgIdentifier": {"PURL": made.REQUESTS},
+        "Severity": "HIGH",
+        "PublishedDate": f"{day}T00:00:00Z",
+    }
+    report = {
+        "SchemaVersion": 2,
+        "ArtifactName": "x",
+        "Results": [{"Target": "x", "Class": "lang-pkgs", "Vulnerabilities": [flaw]}],
+    }
+    read = adapters.read(document_of(report), "x")
+    (verdict,) = judge(joined([], [read], made.inventory()), policy)
+    assert verdict.fails
+
+
 def document_of(value: object) -> bytes:
     return json.dumps(value).encode()
 
