@@ -37,8 +37,8 @@ _LANGUAGES: Final = {
 _SLASHED: Final = frozenset({"Go", "GitHub Actions", "Packagist", "SwiftURL", "npm"})
 """Ecosystems whose names have the namespace before a slash."""
 
-_FOLDED: Final = frozenset({"NuGet", "Packagist", "Hex", "Pub", "GitHub Actions", "SwiftURL"})
-"""Ecosystems that take a name in any case."""
+_FOLDED: Final = frozenset({"GitHub Actions", "Go", "Hex", "NuGet", "Packagist", "Pub", "SwiftURL"})
+"""Ecosystems that take a name in any case, or whose package URLs have none (golang)."""
 
 _DISTRIBUTIONS: Final = frozenset({"deb", "rpm", "apk"})
 

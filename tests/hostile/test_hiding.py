@@ -160,6 +160,16 @@ def test_packages_of_another_kind_than_the_distribution_has_are_not_taken_for_so
     assert f"{system.id} has no packages of its kind" in unmatched.reason
 
 
+def test_a_module_whose_purl_is_in_lower_case_is_found(tmp_path: Path) -> None:
+    # purl-spec, PURL-TYPES, golang: namespace and name must be lower case; Trivy writes them so.
+    name = "github.com/BurntSushi/toml"
+    path = made.database(tmp_path, made.advisory("GO-1", ecosystem="Go", package=name, fixed="2"))
+    for written in (name, name.lower()):
+        contents = made.inventory(made.component(f"pkg:golang/{written}@v1.0.0"))
+        with open_database(path) as database:
+            assert found(contents, database).vulnerabilities
+
+
 def scanned(tmp_path: Path, **fields: Any) -> list[Any]:  # noqa: ANN401 - an advisory's
     with open_database(made.database(tmp_path, made.advisory(**fields))) as database:
         return list(found(made.inventory(), database).vulnerabilities)
