@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -139,7 +140,13 @@ class Database:
                 "FROM source ORDER BY name"
             ).fetchall()
         )
-        return tuple(Source(*row) for row in rows)
+        found = tuple(Source(*row) for row in rows)
+        for source in found:
+            try:
+                dt.date.fromisoformat(source.imported[:10])
+            except ValueError as error:
+                raise self._damaged(source.name, error) from error
+        return found
 
     def status(self) -> Status:
         """Return what there is."""

@@ -37,8 +37,8 @@ _LANGUAGES: Final = {
 _SLASHED: Final = frozenset({"Go", "GitHub Actions", "Packagist", "SwiftURL", "npm"})
 """Ecosystems whose names have the namespace before a slash."""
 
-_FOLDED: Final = frozenset({"NuGet", "Packagist", "Hex", "Pub", "GitHub Actions", "SwiftURL"})
-"""Ecosystems that take a name in any case."""
+_FOLDED: Final = frozenset({"GitHub Actions", "Go", "Hex", "NuGet", "Packagist", "Pub", "SwiftURL"})
+"""Ecosystems that take a name in any case, or whose package URLs have none (golang)."""
 
 _DISTRIBUTIONS: Final = frozenset({"deb", "rpm", "apk"})
 
@@ -136,6 +136,9 @@ def _of_distribution(
     if system is None:
         raise ValueError("its distribution is not known")
     ecosystems = _releases(system, package.version, known)
+    if any(rule(ecosystem) != package.ecosystem for ecosystem in ecosystems):
+        # Whoever forges os-release would else have the packages looked up where nobody lists them.
+        raise ValueError(f"{system.id} has no packages of its kind ({package.ecosystem})")
     source = package.source or package.name
     pairs = {source: package.source_version or package.version}
     if package.ecosystem != "deb":

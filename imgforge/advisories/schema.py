@@ -16,7 +16,7 @@ from imgforge.errors import InvalidInputError
 APPLICATION: Final = 0x696D6741
 """``imgA``: what SQLite's header says whose file it is."""
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the tables, or what is read from advisories, change."""
 
 REBUILD: Final = "remove the file, and import every source again: imgforge db import"

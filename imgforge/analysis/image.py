@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from imgforge import malware
-from imgforge.analysis import store
+from imgforge.analysis import elsewhere, store
 from imgforge.analysis.config import Settings, read
 from imgforge.analysis.facts import ImageFacts, LayerFacts, Problem
 from imgforge.analysis.installed import packages
@@ -70,7 +70,8 @@ def analyse(
         files=files,
         problems=(*problems, *between),
     )
-    object.__setattr__(facts, "problems", (*facts.problems, *_unread(facts)))
+    unread = (*_unread(facts), *elsewhere.records(facts))
+    object.__setattr__(facts, "problems", (*facts.problems, *unread))
     object.__setattr__(facts, "packages", tuple(packages(facts)))
     return facts
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from imgforge.analysis import osrelease
-from imgforge.analysis.facts import FILE, Binary, ImageFacts, Package
+from imgforge.analysis.facts import FILE, Binary, Claim, ImageFacts, Package
 from imgforge.analysis.purl import build
 
 SYSTEMS: Final = frozenset({"deb", "apk", "rpm"})
@@ -16,6 +16,8 @@ _DOCUMENTS: Final = "usr/share/doc/"
 UNCERTAIN: Final = "generic"
 """The ecosystem of what is known by its content, and has no other."""
 
+_APART: Final = "deb"
+"""The ecosystem whose packages' files are listed apart from their records."""
 _NOTE: Final = "note"
 _LOCK: Final = "lock"
 
@@ -164,18 +166,37 @@ def _owners(image: ImageFacts) -> dict[str, str]:
     """Return who owns the real paths of what visible claims cover; folders end with ``/``."""
     owners: dict[str, str] = {}
     real: dict[str, str | None] = {}
-    for index, layer in enumerate(image.layers):
-        for claim in layer.claims:
-            if not image.is_visible(index, claim.path):
-                continue
-            for path in claim.files.split("\n"):
-                folder, _, name = path.rpartition("/")
-                if folder not in real:
-                    real[folder] = image.resolve(folder)
-                there = real[folder]
-                if there is not None:
-                    owners[f"{there}/{name}" if there else name] = claim.owner
+    for claim in claims(image):
+        for path in claim.files.split("\n"):
+            folder, _, name = path.rpartition("/")
+            if folder not in real:
+                real[folder] = image.resolve(folder)
+            there = real[folder]
+            if there is not None:
+                owners[f"{there}/{name}" if there else name] = claim.owner
     return owners
+
+
+def claims(image: ImageFacts, start: int = 0) -> Iterator[Claim]:
+    """Yield the claims of the final file system that stand in layers from number ``start`` on.
+
+    Debian's lists of files lie apart from the packages' records: a list of no package that is
+    recorded claims nothing, or whoever writes one hides what he likes without being listed.
+    """
+    held = {
+        name
+        for index, layer in enumerate(image.layers)
+        for row in layer.packages
+        if row.ecosystem == _APART and row.found != _NOTE and image.is_visible(index, row.paths[0])
+        for name in (f"{_APART}:{row.name}", row.paths[0])
+    }
+    for index, layer in enumerate(image.layers[start:], start):
+        for claim in layer.claims:
+            apart = claim.owner.startswith(f"{_APART}:")
+            if apart and not {claim.owner, claim.path.removesuffix(".md5sums")} & held:
+                continue
+            if image.is_visible(index, claim.path):
+                yield claim
 
 
 def _binaries(image: ImageFacts) -> Iterator[tuple[int, Binary, list[str]]]:

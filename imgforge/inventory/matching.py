@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from imgforge import locks
+from imgforge.analysis import installed
 from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
@@ -65,12 +66,10 @@ def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mappin
     for package in packages:
         wanted.setdefault(package.paths[0], set()).add(f"{package.ecosystem}:{package.name}")
     found: dict[str, str] = {}
-    for index, layer in enumerate(image.layers[start:], start):
-        for claim in layer.claims:
-            if image.is_visible(index, claim.path):
-                for file in wanted.keys() & claim.files.split("\n"):
-                    if claim.owner not in wanted[file]:
-                        found.setdefault(file, claim.owner)
+    for claim in installed.claims(image, start):
+        for file in wanted.keys() & claim.files.split("\n"):
+            if claim.owner not in wanted[file]:
+                found.setdefault(file, claim.owner)
     return found
 
 

@@ -50,7 +50,11 @@ def refused(expression: str, refuses: Callable[[Simple], bool]) -> list[str]:
     def apply() -> None:
         right, left = values.pop(), values.pop()
         either = operators.pop() == "OR"
-        values.append([] if either and not (left and right) else left + right)
+        if either and not (left and right):
+            left = []
+        else:
+            left += right  # a copy each time would be the square of what a document may have
+        values.append(left)
 
     words = _WORD.findall(expression)
     at = 0

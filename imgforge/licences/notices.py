@@ -90,10 +90,10 @@ def collect(
         sorted(_notice(c, _with_common(wanted[c.ref], read), named) for c in inventory.components)
     )
     used = {name for notice in notices for name in notice.texts}
-    texts = {}
-    for name in sorted(used):
-        having = tuple(path for path, other in named.items() if other == name)
-        texts[name] = Text(read[having[0]], having)
+    having: dict[str, list[str]] = {}
+    for path, name in named.items():
+        having.setdefault(name, []).append(path)
+    texts = {name: Text(read[having[name][0]], tuple(having[name])) for name in sorted(used)}
     return Notices(image.digest, image.platform, notices, texts)
 
 
@@ -165,15 +165,18 @@ def _read(
     found: dict[Site, bytes] = {}
     for number in sorted({number for number, _ in wanted}):
         names = {name for at, name in wanted if at == number}
-        found |= {(number, n): d for n, d in _members(blobs, layers[number], names).items()}
+        left = MAX_TEXTS - sum(map(len, found.values()))
+        read = _members(blobs, layers[number], names, left)
+        found |= {(number, name): data for name, data in read.items()}
         progress(layers[number].size)
-        if sum(map(len, found.values())) > MAX_TEXTS:
-            raise CorruptLayoutError(f"the licence texts have over {MAX_TEXTS} bytes together")
     return found
 
 
-def _members(blobs: Blobs, layer: Descriptor, wanted: set[str]) -> dict[str, bytes]:
-    """Return the contents of the ``wanted`` files of a layer; of two of one name the last."""
+def _members(blobs: Blobs, layer: Descriptor, wanted: set[str], left: int) -> dict[str, bytes]:
+    """Return the contents of the ``wanted`` files of a layer; of two of one name the last.
+
+    CorruptLayoutError as soon as they have more bytes than are ``left``.
+    """
     from imgforge.analysis.blob import Blob, Limits, ahead
     from imgforge.analysis.tar import Archive
 
@@ -190,6 +193,11 @@ def _members(blobs: Blobs, layer: Descriptor, wanted: set[str]) -> dict[str, byt
             if member.kind == FILE and name in wanted:
                 if member.size > MAX_TEXT:
                     raise CorruptLayoutError(f"the licence text {name} is over {MAX_TEXT} bytes")
+                left -= member.size
+                if left < 0:
+                    raise CorruptLayoutError(
+                        f"the licence texts have over {MAX_TEXTS} bytes together"
+                    )
                 found[name] = archive.read(member.size)
     if blob.digest != layer.digest or blob.problem or archive.problems:
         raise CorruptLayoutError(f"the layer {layer.digest} cannot be read")

@@ -135,6 +135,8 @@ def lying(root: Path, folder: str = ".") -> list[str]:
 def _text(root: Path, name: str) -> str:
     if not (root / name).resolve().is_relative_to(root.resolve()):
         raise InvalidInputError(f"{name} is outside the project's folder")
+    if (root / name).exists() and not (root / name).is_file():
+        raise InvalidInputError(f"{name} is no file")  # a pipe would be waited for
     try:
         with (root / name).open("rb") as file:
             data = file.read(LARGEST + 1)

@@ -9,6 +9,7 @@ from typing import Final
 from imgforge.errors import InvalidInputError
 from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.names import pypi
+from imgforge.locks.shape import public
 
 _HASH: Final = re.compile(r"\s--hash[= ]\s*([a-z0-9]+):([0-9a-fA-F]+)")
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*$")
@@ -25,7 +26,13 @@ def read(path: str, text: str) -> Locked:
     for number, line in _lines(text):
         include = _INCLUDE.fullmatch(line)
         if include is not None:
-            includes.append((include[1] or include[2]).strip())
+            name = (include[1] or include[2]).strip()
+            if "://" in name:
+                raise InvalidInputError(
+                    f"{path}:{number}: {public(name)} is included, and no address is asked",
+                    hint="put what it lists into a file of the project",
+                )
+            includes.append(name)
         elif not line.startswith("-"):
             entries.append(_entry(path, number, line))
     return Locked(path, tuple(entries), tuple(includes))
@@ -55,7 +62,8 @@ def _entry(path: str, number: int, line: str) -> Entry:
         requirement = Requirement(words)
     except InvalidRequirement as error:
         raise InvalidInputError(
-            f"{path}:{number}: {words[:60]!r} is no requirement: {str(error).splitlines()[0][:200]}"
+            f"{path}:{number}: {public(words)[:60]!r} is no requirement: "
+            f"{public(str(error).splitlines()[0])[:200]}"
         ) from error
     pins = [s.version for s in requirement.specifier if s.operator in {"==", "==="}]
     return Entry(

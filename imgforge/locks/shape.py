@@ -8,10 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from imgforge.errors import InvalidInputError
 from imgforge.locks.locked import Entry
+
+_ADDRESS: Final = re.compile(r"(?<=://)([^\s'\"/?#]*)([^\s'\"?#]*)[^\s'\"]*")
+_CUT: Final = re.compile(r"[^:]*:(?![0-9]*$).*")
+"""A user and a password, the end of which was cut off."""
+
+
+def public(text: str) -> str:
+    """Return ``text`` for messages: addresses without user, password, query and fragment."""
+
+    def bare(found: re.Match[str]) -> str:
+        host = found[1].rpartition("@")[2]
+        return ("" if host == found[1] and _CUT.fullmatch(host) else host) + found[2]
+
+    return _ADDRESS.sub(bare, text) if "://" in text else text
 
 
 class Spot(NamedTuple):
@@ -24,7 +38,7 @@ class Spot(NamedTuple):
         """Return the error that says ``what`` of this place."""
         place = f"{self.path}:{self.line}" if self.line else self.path
         return InvalidInputError(
-            f"{place}: {what}", hint="make the lock again with the program that wrote it"
+            f"{place}: {public(what)}", hint="make the lock again with the program that wrote it"
         )
 
     def table(self, value: object, what: str) -> Mapping[str, Any]:

@@ -27,9 +27,13 @@ def render(name: str, found: Notices) -> str:
         marks = " ".join(numbers[text] for text in notice.texts)
         row = f"{notice.ecosystem} {notice.name} {notice.version}: {licence}"
         lines.append(f"{plain(row)} {marks}".rstrip())
-    for name_, text in found.texts.items():
-        of = [f"{n.ecosystem} {n.name}" for n in found.packages if name_ in n.texts]
-        lines += ["", _RULE, f"{numbers[name_]} of {plain(', '.join(of))}"]
+    owners: dict[str, list[str]] = {}
+    for notice in found.packages:
+        for each in dict.fromkeys(notice.texts):
+            owners.setdefault(each, []).append(f"{notice.ecosystem} {notice.name}")
+    for digest, text in found.texts.items():
+        of = ", ".join(owners.get(digest, ()))
+        lines += ["", _RULE, f"{numbers[digest]} of {plain(of)}"]
         lines += [*(f"    /{plain(path)}" for path in text.paths), _RULE, "", text.content.rstrip()]
     return "\n".join(lines) + "\n"
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from imgforge.errors import EvidenceError, InvalidInputError
-from imgforge.oci.types import Platform, canonical_json
+from imgforge.oci.types import Platform
 from imgforge.sbom.document import Document, parse
+from imgforge.sbom.parts import encoded
 
 if TYPE_CHECKING:
     from imgforge.verify.inquiry import Inquiry
@@ -40,7 +41,7 @@ def attested(what: str, asked: Inquiry, kind: str, say: Say) -> list[Attested]:
         flags = replace(flags, require=[*flags.require, kind])
     proven = inquire(what, replace(asked, flags=flags), say)
     images = proven.platforms or ((None, proven),)
-    return [_newest(each, platform, TYPES[kind]) for platform, each in images]
+    return [newest(each, platform, TYPES[kind]) for platform, each in images]
 
 
 def one(found: list[Attested]) -> Attested:
@@ -53,7 +54,11 @@ def one(found: list[Attested]) -> Attested:
     return found[0]
 
 
-def _newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
+def newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
+    """Return the newest SBOM of the type ``uri`` that is proven of one image.
+
+    EvidenceError if there is none, or one is no SBOM or of another image.
+    """
     found = []
     for each in proven.attestations:
         if each.predicate_type != uri:
@@ -68,7 +73,7 @@ def _newest(proven: Verified, platform: Platform | None, uri: str) -> Attested:
         if said and said != proven.digest:
             raise EvidenceError(f"the SBOM that is attested for {proven.digest} is about {said}")
         inventory = replace(document.inventory, digest=proven.digest)
-        data = canonical_json(each.predicate)
+        data = encoded(each.predicate)
         document = document._replace(inventory=inventory)
         found.append(Attested(proven.digest, platform or inventory.platform, data, document))
     if not found:

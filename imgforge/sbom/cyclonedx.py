@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component, Inventory, System
-from imgforge.oci.types import canonical_json
 from imgforge.sbom import notes
 from imgforge.sbom.parts import (
     TOOL,
@@ -21,6 +20,7 @@ from imgforge.sbom.parts import (
     SuppliedBy,
     Supplier,
     document_uuid,
+    encoded,
     expression,
     image_purl,
     publisher,
@@ -56,7 +56,7 @@ def render(image: Inventory, *, name: str, created: int) -> bytes:
 
 def document(made: Pieces, *, serial: str, created: int) -> bytes:
     """Return the document that has these pieces, called by the URN ``serial``."""
-    return canonical_json(
+    return encoded(
         {
             "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
             "bomFormat": "CycloneDX",

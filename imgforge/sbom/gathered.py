@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,11 @@ from imgforge.oci.types import Platform, is_digest
 from imgforge.sbom import notes, purls
 from imgforge.sbom.fields import UnfitError
 from imgforge.sbom.notes import Notes
+from imgforge.sbom.parts import expression
 
 _DIGEST: Final = "sha256:"
+_CHOICE: Final = re.compile(r"\bor\b", re.IGNORECASE)
+_NO_BRACKETS: Final = str.maketrans("()", "[]")
 
 Read = tuple[str, str, str, int | None, Inventory]
 """What a format's reader returns: the format, its version, then name, time and inventory."""
@@ -118,6 +122,19 @@ def system(packages: Iterable[Package]) -> System | None:
             if said is not None:
                 found[said] += 1
     return max(sorted(found), key=found.__getitem__) if found else None
+
+
+def all_of(licences: Iterable[str]) -> str:
+    """Return the licence of what is under each of ``licences``: none loosens what another asks.
+
+    A choice among one of them is put into brackets, and brackets of what is no expression are made
+    others: they could take apart what stands beside it.
+    """
+    found = [said for said in licences if said]
+    if len(found) < 2:  # noqa: PLR2004 - nothing to join
+        return "".join(found)
+    whole = [said if expression(said) else said.translate(_NO_BRACKETS) for said in found]
+    return " AND ".join(f"({said})" if _CHOICE.search(said) else said for said in whole)
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

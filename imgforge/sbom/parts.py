@@ -14,12 +14,15 @@ from urllib.parse import quote
 from imgforge import __version__
 from imgforge.analysis.facts import Package
 from imgforge.inventory import Inventory
+from imgforge.oci.types import canonical_json
 from imgforge.sbom.purls import SYSTEMS
 
 TOOL: Final = "imgforge"
 VERSION: Final = __version__
 TOOL_PURL: Final = "build-tool-purl"
 """SPDX's type of reference for the purl of what built the image and is not in it."""
+_MOVES: Final = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters beyond ASCII, and those that turn the direction of writing."""
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "urn:imgforge:sbom")
 _ADDRESS: Final = re.compile(r"\s*\"?(?P<name>[^<\"]*?)\"?\s*<(?P<mail>[^<>\s]+@[^<>\s]+)>")
 _GROUP: Final = re.compile(
@@ -89,6 +92,17 @@ def text(value: str) -> str:
     """Return ``value`` as UTF-8 can hold it: undecodable bytes of paths are escaped."""
     raw = value.encode(errors="surrogateescape")
     return raw.decode(errors="backslashreplace")
+
+
+def encoded(value: object) -> bytes:
+    """Return a document's bytes: canonical JSON, in which nothing moves a terminal's cursor.
+
+    JSON escapes the control characters of ASCII itself, but not those that Unicode has besides.
+    """
+    data = canonical_json(value)
+    if data.isascii() and b"\x7f" not in data:
+        return data
+    return _MOVES.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode()).encode()
 
 
 def document_uuid(kind: str, content: str, name: str, created: int) -> uuid.UUID:

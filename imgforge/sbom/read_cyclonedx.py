@@ -35,6 +35,7 @@ def read(value: Object) -> Read:
     whole = _about(root)
     if root and not gathered.is_image(text(root, "purl")):
         _take(root, entries)
+    _walk(root, entries, "metadata.component.")
     _walk(value, entries)
     for _ in fields.each(value, "formulation", partial(_built, entries=entries)):
         pass
@@ -45,9 +46,9 @@ def read(value: Object) -> Read:
     return _NAME, version, name, created, gathered.inventory(entries, whole)
 
 
-def _walk(value: Object, entries: Entries) -> None:
+def _walk(value: Object, entries: Entries, start: str = "") -> None:
     """Take the components, and those inside them however deep."""
-    pending = [(value, "")]
+    pending = [(value, start)]
 
     def take(one: Object) -> Object:
         _take(one, entries)
@@ -135,10 +136,7 @@ def _system(one: Object, said: notes.Notes) -> System:
 
 def _licence(one: Object) -> str:
     """Return the expression, or all licences that are listed."""
-    found = list(fields.each(one, "licenses", _each_licence))
-    if len(found) > 1:
-        found = [f"({one})" if " OR " in one else one for one in found]
-    return " AND ".join(filter(None, found))
+    return gathered.all_of(fields.each(one, "licenses", _each_licence))
 
 
 def _each_licence(one: Object) -> str:

@@ -164,8 +164,9 @@ def _identifiers(one: Object) -> list[tuple[str, str]]:
 
 def _licences(relation: _Relation, graph: _Graph) -> str:
     listed = [graph.get(target, {}) for target in relation.targets]
-    found = [text(o, "simplelicensing_licenseExpression") or text(o, "name") for o in listed]
-    return " AND ".join(filter(None, found))
+    return gathered.all_of(
+        text(o, "simplelicensing_licenseExpression") or text(o, "name") for o in listed
+    )
 
 
 def _supplier(one: Object, graph: _Graph) -> str:

@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component, Inventory, System
-from imgforge.oci.types import canonical_json
 from imgforge.sbom import notes
 from imgforge.sbom.parts import (
     TOOL,
@@ -25,6 +24,7 @@ from imgforge.sbom.parts import (
     SuppliedBy,
     Supplier,
     document_uuid,
+    encoded,
     expression,
     image_purl,
     publisher,
@@ -68,7 +68,7 @@ def render(image: Inventory, *, name: str, created: int) -> bytes:
 def document(made: Pieces, *, name: str, identifier: str, created: int) -> bytes:
     """Return the document that has these pieces; ``identifier`` makes its namespace unique."""
     licences = _own_licences(made.packages)
-    return canonical_json(
+    return encoded(
         {
             "spdxVersion": "SPDX-2.3",
             "dataLicense": "CC0-1.0",

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from imgforge.analysis.facts import Binary
 from imgforge.inventory import Component, Inventory, System
-from imgforge.oci.types import canonical_json
 from imgforge.sbom import notes
 from imgforge.sbom.parts import (
     TOOL,
     VERSION,
     Supplier,
     document_uuid,
+    encoded,
     expression,
     image_purl,
     publisher,
@@ -120,7 +120,7 @@ def render(image: Inventory, *, name: str, created: int) -> bytes:
         "createdUsing": [tool],
     }
     elements = [graph.elements[key] for key in sorted(graph.elements)]
-    return canonical_json({"@context": CONTEXT, "@graph": [info, *elements]})
+    return encoded({"@context": CONTEXT, "@graph": [info, *elements]})
 
 
 def _image(graph: _Graph, image: Inventory, name: str) -> str:

@@ -198,7 +198,7 @@ def _layers(name: Name, asked: Reading, say: Say) -> Contents:
 def _proven(name: Name, asked: Reading, say: Say) -> Contents:
     """Read the SBOMs that are attested of a registry's image, as policy and flags demand."""
     from imgforge.oci.reference import Reference
-    from imgforge.sbom import document
+    from imgforge.sbom.attested import newest
     from imgforge.signing.statement import CYCLONEDX, SPDX
     from imgforge.verify.demand import UnattestedError
 
@@ -210,16 +210,7 @@ def _proven(name: Name, asked: Reading, say: Say) -> Contents:
         except UnattestedError as error:
             first = first or error
             continue
-        found = []
-        for digest, each in _each(proven):
-            sbom = next((a for a in each.attestations if a.predicate_type == kind), None)
-            if sbom is not None:
-                place = f"the SBOM of {digest}"
-                try:
-                    inventory = document.parse(sbom.predicate).inventory
-                except ValueError as error:
-                    raise EvidenceError(f"{place} cannot be read: {error}") from error
-                found.append(dataclasses.replace(inventory, digest=digest))
+        found = [newest(each, None, kind).document.inventory for _, each in _each(proven)]
         exact = Reference.parse(name.place).with_digest(proven.digest)
         told: tuple[Document, ...] = ()
         if asked.policy.vulnerabilities.trusts_attested:

@@ -93,12 +93,13 @@ def _excuse(one: Vulnerability, policy: Policy) -> Excuse | None:
     days = bounds.grace.get(one.level, 0)
     if days and one.published:
         last = _after(one.published, days)
-        if policy.day <= last:
+        # What is dated later than clocks may differ would have grace for ever.
+        if _after(one.published, -1) <= policy.day <= last:
             why = f"published {one.published}, {days} days of grace for {one.level}"
             return Excuse(why, POLICY, str(last))
     return None
 
 
 def _after(published: str, days: int) -> dt.date:
-    start = dt.date.fromisoformat(published)
-    return start + dt.timedelta(days=min(days, (dt.date.max - start).days))
+    start = dt.date.fromisoformat(published).toordinal()
+    return dt.date.fromordinal(min(max(start + days, 1), dt.date.max.toordinal()))

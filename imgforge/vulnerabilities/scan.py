@@ -151,6 +151,12 @@ def demand(policy: Policy, knowledge: Knowledge) -> None:
             hint=FILL,
         )
     age = (policy.day - knowledge.day).days
+    if age < -1:  # clocks may differ by a day
+        raise EvidenceError(
+            f"the policy requires a scan, and the advisory database says that it is of "
+            f"{knowledge.day}, a day that is still to come",
+            hint="check the clock, and import the advisories again: imgforge db import",
+        )
     if most is not None and age > most:
         raise EvidenceError(
             f"the policy requires a scan with a database of at most {most} days, and this one is "

@@ -196,6 +196,22 @@ def test_rows_that_are_damaged_are_an_error_and_no_crash(tmp_path: Path, ranges:
         opened.match([WEB], None)
 
 
+@pytest.mark.parametrize("when", ["", "never", "2026-13-01T00:00:00Z", "\x1b[2J"])
+def test_a_source_of_no_day_is_an_error_and_no_crash(tmp_path: Path, when: str) -> None:
+    from imgforge.vulnerabilities.scan import known
+
+    db = tmp_path / "db"
+    bring(db, source(tmp_path / "a.zip", ONE))
+    with sqlite3.connect(db) as connection:
+        connection.execute("UPDATE source SET imported = ?", (when,))
+    connection.close()
+    with open_database(db) as opened:
+        with pytest.raises(InvalidInputError, match="damaged"):
+            known(opened)
+        with pytest.raises(InvalidInputError, match="damaged"):
+            opened.status()
+
+
 def test_an_exported_database_that_was_tampered_with_is_refused(tmp_path: Path) -> None:
     from imgforge.advisories import exported
     from imgforge.advisories.given import Given

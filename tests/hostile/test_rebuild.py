@@ -86,6 +86,35 @@ def test_hooks_of_the_checkout_do_not_run(tmp_path: Path, made_lock: heldproject
     assert not (tmp_path / "ran").exists()
 
 
+def test_nothing_that_the_checkout_is_set_to_runs(
+    tmp_path: Path, made_lock: heldproject.MakeLock
+) -> None:
+    root = heldproject.write(tmp_path / "project", made_lock)
+    commit = heldproject.commit(root)
+    runs = f"sh -c 'touch {tmp_path}/ran; false'"
+    for name, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": str(root),
+        "remote.origin.promisor": "true",
+        "remote.origin.uploadpack": runs,
+        "core.alternateRefsCommand": runs,
+        "core.sshCommand": runs,
+        "core.pager": runs,
+        "uploadpack.packObjectsHook": runs,
+        "filter.evil.smudge": runs,
+        "filter.evil.required": "true",
+    }.items():
+        heldproject.git(root, "config", name, value)
+    (root / ".git/info/attributes").write_text("* filter=evil\n")
+    blob = heldproject.git(root, "rev-parse", f"{commit}:imgforge.toml").strip()
+    (root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    # The folder itself no longer has what was built, so the commit is asked for.
+    with pytest.raises(ImgforgeError):
+        find(told("", "", commit), root, fetch=False)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_several_sources_are_none(tmp_path: Path) -> None:
     one = told("git+https://example.com/x")
     two = dataclasses.replace(one, materials=(*one.materials, one.materials[0]))

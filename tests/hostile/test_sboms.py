@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import json
 import time
 from typing import Any
@@ -275,3 +276,18 @@ def places(value: Any) -> Any:  # noqa: ANN401 - JSON
         yield value, key
         if isinstance(inner, dict | list):
             yield from places(inner)
+
+
+@pytest.mark.parametrize("written", [spdx, spdx3, cyclonedx])
+def test_no_document_moves_a_terminals_cursor(written: Any) -> None:  # noqa: ANN401 - a module
+    evil = "a\x1b[2J\x7f\x9b2J\u202e\u2028\xe9"
+    one = dataclasses.replace(
+        whole(),
+        components=tuple(
+            c._replace(package=c.package._replace(name=evil, supplier=evil, paths=(evil,)))
+            for c in whole().components
+        ),
+    )
+    data = written.render(one, name=f"acme/{evil}", created=1)
+    assert all(c.isprintable() or c == "\n" for c in data.decode())
+    assert any(c.package.name == evil for c in document.read(data, "x").inventory.components)

@@ -45,6 +45,8 @@ from imgforge.analysis.packages import (
 )
 
 NOTE: Final = "note"
+_OF_FOLDERS: Final = frozenset({"gem", "npm"})
+"""Ecosystems whose packages own a folder whole."""
 
 
 class Reader(Protocol):
@@ -117,4 +119,17 @@ def reader(path: str, name: str) -> Reader | None:
 def claims(module: Reader, path: str, data: bytes) -> list[Claim]:
     """Return what a record says belongs to its packages; ValueError if it is no such record."""
     found = getattr(module, "claims", None)
-    return [] if found is None else list(found(path, data))
+    return [] if found is None else [_files_only(claim) for claim in found(path, data)]
+
+
+def _files_only(claim: Claim) -> Claim:
+    """Leave out folders where the record lists files: one would claim all that lies below."""
+    if not ("/\n" in claim.files or claim.files.endswith("/")):
+        return claim
+    whole = claim.owner.partition(":")[0] in _OF_FOLDERS
+    files = [
+        file
+        for file in claim.files.split("\n")
+        if not file.endswith("/") or (whole and ".." not in file.split("/"))
+    ]
+    return claim._replace(files="\n".join(files))

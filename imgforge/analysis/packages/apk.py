@@ -18,7 +18,7 @@ from imgforge.analysis.packages.licence import gnu, known, translated, unknown
 
 ECOSYSTEM: Final = "apk"
 
-_PATHS: Final = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
+PATHS: Final = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _FILES: Final = "files"
 _MOST: Final = 8
 """Packages that are named for one capability; one is enough for who needs it."""
@@ -37,7 +37,7 @@ NAMES: Final = frozenset({"installed"})
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the database of installed packages."""
-    return name == "installed" and path in _PATHS
+    return name == "installed" and path in PATHS
 
 
 def read(path: str, data: bytes) -> list[Package]:

@@ -18,10 +18,10 @@ NAMES: Final = frozenset({"status"})
 SUFFIXES: Final = frozenset({".list"})
 FOLDERS: Final = frozenset({"status.d"})
 
-_STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
-_SINGLE: Final = tuple(f"{path}.d/" for path in _STATUS)
+STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
+SINGLE: Final = tuple(f"{path}.d/" for path in STATUS)
 _INFO: Final = ("var/lib/dpkg/info/", "usr/lib/dpkg/info/")
-_SUMS: Final = ".md5sums"
+SUMS: Final = ".md5sums"
 _SCRIPTS: Final = (".preinst", ".postinst", ".prerm", ".postrm", ".conffiles", ".triggers")
 """Ends of what else lies in ``status.d``; no package's record is called so."""
 
@@ -59,15 +59,15 @@ _SUM: Final = re.compile(r"[0-9a-fA-F]{32} [ *](.+)")
 def wants(path: str, name: str) -> bool:
     """Whether this records packages, or the files of one."""
     if name == "status":
-        return path in _STATUS
-    if path.startswith(_SINGLE):
+        return path in STATUS
+    if path.startswith(SINGLE):
         return not name.endswith(_SCRIPTS)
     return name.endswith(".list") and path.startswith(_INFO)
 
 
 def read(path: str, data: bytes) -> list[Package]:
     """Return the packages of which there is anything; ValueError if it is no control file."""
-    if path.startswith(_INFO) or path.endswith(_SUMS):
+    if path.startswith(_INFO) or path.endswith(SUMS):
         return []
     found, providers = list[tuple[dict[str, str], str]](), dict[str, list[str]]()
     for fields in paragraphs(data.decode(errors="replace"), _ABOUT):
@@ -86,7 +86,7 @@ def read(path: str, data: bytes) -> list[Package]:
 
 def claims(path: str, data: bytes) -> list[Claim]:
     """Return what one package owns; the directories of a ``.list`` are left out."""
-    if path in _STATUS:
+    if path in STATUS:
         return []
     if data.count(b"\n") > _LINES:
         raise ValueError(f"it lists over {_LINES} files")
@@ -97,7 +97,7 @@ def claims(path: str, data: bytes) -> list[Claim]:
         folders = {line.rpartition("/")[0] for line in listed}
         files = [line for line in listed if line not in {"", "."} and line not in folders]
         return [Claim(path, _owner(name.removesuffix(".list")), "\n".join(files))]
-    if not name.endswith(_SUMS):
+    if not name.endswith(SUMS):
         return []
     files = []
     for line in filter(None, text.split("\n")):
@@ -105,7 +105,7 @@ def claims(path: str, data: bytes) -> list[Claim]:
         if match is None:
             raise ValueError(f"no checksum and path in the line {line[:80]!r}")
         files.append(match[1].removeprefix("./").lstrip("/"))
-    return [Claim(path, _owner(name.removesuffix(_SUMS)), "\n".join(files))]
+    return [Claim(path, _owner(name.removesuffix(SUMS)), "\n".join(files))]
 
 
 def paragraphs(text: str, only: Collection[str]) -> Iterator[dict[str, str]]:

@@ -21,6 +21,7 @@ ECOSYSTEM: Final = "rpm"
 
 _FOLDERS: Final = ("var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/")
 _DATABASES: Final = frozenset({"rpmdb.sqlite", "Packages.db", "Packages"})
+PATHS: Final = tuple(f"{folder}{name}" for folder in _FOLDERS for name in sorted(_DATABASES))
 _LOGS: Final = frozenset({"rpmdb.sqlite-wal", "rpmdb.sqlite-journal"})
 _MANIFEST: Final = "container-manifest-2"
 _MANIFESTS: Final = "var/lib/rpmmanifest/"

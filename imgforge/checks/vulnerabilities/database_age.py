@@ -31,6 +31,10 @@ database-max-age = 7
 def check(scanned: Scanned, policy: Policy) -> Iterator[Finding]:
     """Find a database that is older than the policy's ``database-max-age``."""
     most, day = policy.vulnerabilities.max_age, scanned.knowledge.day
-    if most is not None and day is not None and (policy.day - day).days > most:
-        age = (policy.day - day).days
+    if most is None or day is None:
+        return
+    age = (policy.day - day).days
+    if age < -1:  # clocks may differ by a day
+        yield RULE.finding(f"the database is of {day}, which is still to come")
+    elif age > most:
         yield RULE.finding(f"the database is of {day}, {age} days old; {most} are the most")

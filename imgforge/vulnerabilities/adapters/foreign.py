@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imgforge.analysis.facts import Package
 from imgforge.inventory import Component
 from imgforge.sbom import purls
+from imgforge.vulnerabilities.found import SOURCE
 from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 if TYPE_CHECKING:
@@ -155,9 +156,14 @@ def _both(one: Vulnerability, other: Foreign) -> Vulnerability:
         one = dataclasses.replace(
             one, level=other.level, rated=other.rated, score=other.score, vector=other.vector
         )
+    names = set(one.aliases)
+    if SOURCE not in sources:
+        # Our own database knows all names of what it has: a report that gives one more could let
+        # what is excused of another vulnerability count for this one.
+        names |= {other.id, *other.aliases}
     return dataclasses.replace(
         one,
-        aliases=tuple(sorted({*one.aliases, other.id, *other.aliases} - {one.id})),
+        aliases=tuple(sorted(names - {one.id})),
         fixed=one.fixed or other.fixed,
         published=one.published or other.published,
         summary=one.summary or other.summary,

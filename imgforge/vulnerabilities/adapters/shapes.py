@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -13,7 +14,6 @@ from imgforge.vulnerabilities.vex.said import line
 
 MAX_FOUND: Final = 1_000_000
 """The most vulnerabilities of one report."""
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9:._/-]{1,199}")
 
 
@@ -41,9 +41,11 @@ def listed(value: object, key: str, place: str) -> list[object]:
 
 
 def day(value: object) -> str:
-    """Return the day of a time, or an empty text."""
-    found = _DAY.match(value) if isinstance(value, str) else None
-    return found[0] if found else ""
+    """Return the day of a time, or an empty text: also if there is no such day."""
+    try:
+        return dt.date.fromisoformat(value[:10]).isoformat() if isinstance(value, str) else ""
+    except ValueError:
+        return ""
 
 
 def level(word: object, scores: Iterable[object]) -> Level:

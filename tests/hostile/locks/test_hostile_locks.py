@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
 import tomllib
@@ -168,3 +169,34 @@ def test_values_of_another_type_anywhere(path: Path, turns: list[int], odd: obje
         for entry in locks.read(path.name, text).entries:
             assert isinstance(entry.version, str)
             assert entry.name
+
+
+ADDRESS = "https://user:hunter2@host.example/simple/a-1.0.tgz?auth=hunter2#hunter2"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", ADDRESS),
+        ("requirements.txt", f"git+{ADDRESS}"),
+        ("requirements.txt", f"-r {ADDRESS}"),
+        ("requirements.txt", f"a=={ADDRESS}"),
+        ("yarn.lock", ADDRESS),
+        ("yarn.lock", f'"a@{ADDRESS}":\n  resolved "{ADDRESS}"\n'),
+        ("yarn.lock", f"{'a' * 34}@{ADDRESS}\n"),
+        ("package-lock.json", json.dumps({"lockfileVersion": ADDRESS})),
+    ],
+)
+def test_no_message_has_the_password_of_an_address(name: str, text: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        locks.read(name, text)
+    error = caught.value
+    assert "hunt" not in f"{error.message}{error.details}{error.hint}"
+    assert "host.example" in error.message or "a" * 34 in error.message
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("-r more.txt\n")
+    os.mkfifo(tmp_path / "more.txt")
+    with pytest.raises(InvalidInputError, match=r"more\.txt is no file"):
+        locks.load(tmp_path, "requirements.txt")

@@ -138,7 +138,7 @@ def test_programs_that_no_visible_record_claims(read: Read) -> None:
             made.file("usr/bin/stray", ELF + b"stray", 0o755),
             made.file("usr/bin/hidden", ELF, 0o755),
             made.file("usr/bin/text", b"#!/bin/sh\n", 0o755),
-            said("a.rows", claim),
+            said("a.rows", claim, {"ecosystem": "deb", "name": "libc6"}),
             said("b.rows", {"owner": "deb:gone", "files": "usr/bin/stray"}),
         ],
         [made.file(".wh.b.rows", b""), made.file("usr/bin/.wh.hidden", b"")],
