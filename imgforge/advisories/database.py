@@ -30,6 +30,10 @@ _AFFECTED: Final = (
     "SELECT advisory, ranges, versions, unread, severities FROM affected "
     "WHERE ecosystem = ? AND package = ?"
 )
+_TOLD: Final = (
+    "SELECT name, aliases FROM advisory WHERE current = 1 AND id IN "
+    "(SELECT advisory FROM affected WHERE ecosystem = ? AND package = ?)"
+)
 _MANY: Final = 3
 """Names of advisories shown in one line."""
 
@@ -117,6 +121,22 @@ class Database:
             if unread:
                 unmatched += self._unread(component, unread)
         return self._matches(hits), unmatched
+
+    def told(self, component: Component, system: System | None) -> set[str]:
+        """Return all names of the vulnerabilities that are judged in a component's package at all.
+
+        They hit it or not; empty if the database has nothing of its ecosystem.
+        """
+        try:
+            known = self._kept(ecosystems.listed(component, system, self._ecosystems))
+        except ValueError:
+            return set()
+        found: set[str] = set()
+        for each in known:
+            asked = self._ecosystems[each.ecosystem], each.package
+            for name, aliases in self._ask(lambda db: db.execute(_TOLD, asked).fetchall()):  # noqa: B023 - called at once
+                found.update((name, *aliases.split()))
+        return found
 
     def exploited(self, cves: Collection[str]) -> set[str]:
         """Return those of ``cves`` that are known to be exploited (CISA's KEV)."""

@@ -98,6 +98,14 @@ def _image(image: Image, *, plain: bool) -> dict[str, Any]:
             {"purl": each.component.package.purl, "reason": each.reason}
             for each in image.scanned.unmatched
         ],
+        "left": [
+            {
+                "id": each.vulnerability.id,
+                "purl": each.vulnerability.component.package.purl,
+                "owner": each.owner.package.purl,
+            }
+            for each in image.scanned.left
+        ],
         "vex": [_vex(each, plain=plain) for each in image.scanned.documents],
         "findings": [f.to_json() for f in image.findings if f.check not in _ITSELF],
     }
@@ -223,6 +231,11 @@ def json_schema() -> dict[str, Any]:
     unmatched = _object(
         "A component of which nobody can say anything.", {"purl": text, "reason": text}
     )
+    left = _object(
+        "A vulnerability that does not count: the distribution ships the component, and its "
+        "advisories decide.",
+        {"id": text, "purl": text, "owner": _about(text, "The distribution's package.")},
+    )
     document = _object(
         "A VEX document that is believed.",
         {
@@ -244,6 +257,7 @@ def json_schema() -> dict[str, Any]:
             "components": count,
             "vulnerabilities": {"type": "array", "items": known},
             "unmatched": {"type": "array", "items": unmatched},
+            "left": {"type": "array", "items": left},
             "vex": {"type": "array", "items": document},
             "findings": _about(
                 {"type": "array", "items": {"type": "object"}},
