@@ -22,7 +22,7 @@ RULE: Final = Rule(
     "decide; if it is vulnerable, that is IF200 of the distribution's package.",
     remedy="Nothing; look at the distribution's tracker if you doubt it.",
     example="""\
-# python3-requests of Debian 12, which mended CVE-2023-32681 in 2.28.1+dfsg-1+deb12u1:
+# requests of Debian 12: CVE-2023-32681 is mended in 2.28.1+dfsg-1+deb12u1.
 imgforge scan REF
 
 # Not wanted? Take the package from PyPI, in a version that has the cure.
