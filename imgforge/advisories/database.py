@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from imgforge.advisories import ecosystems, schema, severity
 from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
-from imgforge.advisories.ecosystems import Listed
+from imgforge.advisories.ecosystems import MAVEN, Listed, is_groupless
 from imgforge.advisories.hits import Hit, judge, severities_of
 from imgforge.advisories.status import Source, Status
 from imgforge.advisories.whereabouts import place
@@ -60,6 +60,7 @@ class Database:
         self.path = path
         self._connection = connection
         self._rated: dict[str, tuple[Severity, ...]] = {}
+        self._groups: dict[str, list[str]] | None = None
         self._ecosystems: dict[str, int] = dict(
             self._ask(lambda db: db.execute("SELECT name, id FROM ecosystem").fetchall())
         )
@@ -103,7 +104,7 @@ class Database:
                 known = ecosystems.listed(component, system, self._ecosystems)
                 listed = self._kept(known)
             except ValueError as error:
-                unmatched.append(Unmatched(component, str(error)))
+                unmatched.append(Unmatched(component, f"{error}{self._guess(component)}"))
                 continue
             found: dict[int, Hit] = {}
             unread: dict[str, list[int]] = {}
@@ -200,6 +201,33 @@ class Database:
             raise ValueError(f"the database has no advisories of {wanted}")
         return kept
 
+    def _guess(self, component: Component) -> str:
+        """Say what would hit a Java archive of no known group, were it of one that advisories know.
+
+        Its name is no proof: it is no match, and is told as what nobody can say.
+        """
+        package = component.package
+        if MAVEN not in self._ecosystems or not package.version or not is_groupless(package):
+            return ""
+        if self._groups is None:
+            self._groups = {}
+            asked = "SELECT DISTINCT package FROM affected WHERE ecosystem = ?"
+            number = self._ecosystems[MAVEN]
+            for (name,) in self._ask(lambda db: db.execute(asked, (number,)).fetchall()):
+                self._groups.setdefault(name.rpartition(":")[2], []).append(name)
+        said = ""
+        for name in sorted(self._groups.get(package.name, ())):
+            found: dict[int, Hit] = {}
+            unread: dict[str, list[int]] = {}
+            try:
+                judge(Listed(MAVEN, name, package.version), self._rows(MAVEN, name), found, unread)
+            except (ValueError, TypeError) as error:
+                raise self._damaged(name, error) from error
+            numbers = {*found, *(number for each in unread.values() for number in each)}
+            if about := self._named(numbers):
+                said += f"; as {name} it may be hit by {about}"
+        return said
+
     def _rows(self, ecosystem: str, package: str) -> list[tuple[Any, ...]]:
         asked = self._ecosystems[ecosystem], package
         return self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
@@ -225,13 +253,16 @@ class Database:
     def _unread(self, component: Component, unread: Mapping[str, Sequence[int]]) -> list[Unmatched]:
         found = []
         for reason, numbers in unread.items():
-            asked = "SELECT name FROM advisory WHERE current = 1 AND id IN (%s)"
-            names = sorted({name for (name,) in self._in(asked, sorted(numbers))})
-            if names:
-                more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-                about = ", ".join(names[:_MANY]) + more
+            if about := self._named(numbers):
                 found.append(Unmatched(component, f"{reason}: it may be hit by {about}"))
         return found
+
+    def _named(self, numbers: Collection[int]) -> str:
+        """Name some advisories that count, and how many more there are; empty if none does."""
+        asked = "SELECT name FROM advisory WHERE current = 1 AND id IN (%s)"
+        names = sorted({name for (name,) in self._in(asked, sorted(numbers))})
+        more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
+        return ", ".join(names[:_MANY]) + more
 
     def _elsewhere(self, advisory: Advisory) -> tuple[Severity, ...]:
         """Return how others rate the same vulnerability, where this advisory does not."""
