@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench import images, peers
-from bench.images import KEPT
+from bench.images import KEPT, PLATFORM
+from imgforge.oci.layout import Layout
 from imgforge.sbom import document
 from imgforge.sbom.document import Document
 
@@ -46,6 +48,7 @@ def run() -> bool:
 def listed(layout: Path) -> Mapping[str, Document]:
     """Return what each tool lists of the image in a layout."""
     KEPT.mkdir(parents=True, exist_ok=True)
+    layout = _single(layout)
     own = KEPT / "imgforge.spdx"
     with own.open("wb") as out:
         subprocess.run([IMGFORGE, "sbom", "--quiet", layout], stdout=out, check=True)
@@ -53,6 +56,20 @@ def listed(layout: Path) -> Mapping[str, Document]:
     peers.trivy_sbom(layout)
     paths = dict(zip(_TOOLS, (own, KEPT / "syft.cdx", KEPT / "trivy.out"), strict=True))
     return {tool: document.read(path.read_bytes(), tool) for tool, path in paths.items()}
+
+
+def _single(layout: Path) -> Path:
+    """Return a layout of one image alone: syft does not look into an index inside the index."""
+    opened = Layout.open(layout)
+    (top,) = opened.index()
+    image = next(i for i in opened.images(top) if i.platform in {PLATFORM, None})
+    if image == top:
+        return layout
+    single = KEPT / "single"
+    shutil.rmtree(single, ignore_errors=True)
+    shutil.copytree(layout / "blobs", single / "blobs", copy_function=os.link)
+    Layout.create(single).write_index([image])
+    return single
 
 
 def names(read: Document) -> set[Name]:

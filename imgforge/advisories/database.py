@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from imgforge.advisories import ecosystems, schema, severity
 from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
-from imgforge.advisories.ecosystems import Listed
+from imgforge.advisories.ecosystems import MAVEN, Listed, is_groupless
 from imgforge.advisories.hits import Hit, judge, severities_of
 from imgforge.advisories.status import Source, Status
 from imgforge.advisories.whereabouts import FILL, place
@@ -30,6 +30,10 @@ _CHUNK: Final = 500
 _AFFECTED: Final = (
     "SELECT advisory, ranges, versions, unread, severities FROM affected "
     "WHERE ecosystem = ? AND package = ?"
+)
+_TOLD: Final = (
+    "SELECT name, aliases FROM advisory WHERE current = 1 AND id IN "
+    "(SELECT advisory FROM affected WHERE ecosystem = ? AND package = ?)"
 )
 _MANY: Final = 3
 """Names of advisories shown in one line."""
@@ -57,6 +61,7 @@ class Database:
         self.path = path
         self._connection = connection
         self._rated: dict[str, tuple[Severity, ...]] = {}
+        self._groups: dict[str, list[str]] | None = None
         self._ecosystems: dict[str, int] = dict(
             self._ask(lambda db: db.execute("SELECT name, id FROM ecosystem").fetchall())
         )
@@ -100,7 +105,7 @@ class Database:
                 known = ecosystems.listed(component, system, self._ecosystems)
                 listed = self._kept(known)
             except ValueError as error:
-                unmatched.append(Unmatched(component, str(error)))
+                unmatched.append(Unmatched(component, f"{error}{self._guess(component)}"))
                 continue
             found: dict[int, Hit] = {}
             unread: dict[str, list[int]] = {}
@@ -118,6 +123,22 @@ class Database:
             if unread:
                 unmatched += self._unread(component, unread)
         return self._matches(hits), unmatched
+
+    def told(self, component: Component, system: System | None) -> set[str]:
+        """Return all names of the vulnerabilities that are judged in a component's package at all.
+
+        They hit it or not; empty if the database has nothing of its ecosystem.
+        """
+        try:
+            known = self._kept(ecosystems.listed(component, system, self._ecosystems))
+        except ValueError:
+            return set()
+        found: set[str] = set()
+        for each in known:
+            asked = self._ecosystems[each.ecosystem], each.package
+            for name, aliases in self._ask(lambda db: db.execute(_TOLD, asked).fetchall()):  # noqa: B023 - called at once
+                found.update((name, *aliases.split()))
+        return found
 
     def exploited(self, cves: Collection[str]) -> set[str]:
         """Return those of ``cves`` that are known to be exploited (CISA's KEV)."""
@@ -187,6 +208,33 @@ class Database:
             raise ValueError(f"the database has no advisories of {wanted}")
         return kept
 
+    def _guess(self, component: Component) -> str:
+        """Say what would hit a Java archive of no known group, were it of one that advisories know.
+
+        Its name is no proof: it is no match, and is told as what nobody can say.
+        """
+        package = component.package
+        if MAVEN not in self._ecosystems or not package.version or not is_groupless(package):
+            return ""
+        if self._groups is None:
+            self._groups = {}
+            asked = "SELECT DISTINCT package FROM affected WHERE ecosystem = ?"
+            number = self._ecosystems[MAVEN]
+            for (name,) in self._ask(lambda db: db.execute(asked, (number,)).fetchall()):
+                self._groups.setdefault(name.rpartition(":")[2], []).append(name)
+        said = ""
+        for name in sorted(self._groups.get(package.name, ())):
+            found: dict[int, Hit] = {}
+            unread: dict[str, list[int]] = {}
+            try:
+                judge(Listed(MAVEN, name, package.version), self._rows(MAVEN, name), found, unread)
+            except (ValueError, TypeError) as error:
+                raise self._damaged(name, error) from error
+            numbers = {*found, *(number for each in unread.values() for number in each)}
+            if about := self._named(numbers):
+                said += f"; as {name} it may be hit by {about}"
+        return said
+
     def _rows(self, ecosystem: str, package: str) -> list[tuple[Any, ...]]:
         asked = self._ecosystems[ecosystem], package
         return self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
@@ -212,13 +260,16 @@ class Database:
     def _unread(self, component: Component, unread: Mapping[str, Sequence[int]]) -> list[Unmatched]:
         found = []
         for reason, numbers in unread.items():
-            asked = "SELECT name FROM advisory WHERE current = 1 AND id IN (%s)"
-            names = sorted({name for (name,) in self._in(asked, sorted(numbers))})
-            if names:
-                more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-                about = ", ".join(names[:_MANY]) + more
+            if about := self._named(numbers):
                 found.append(Unmatched(component, f"{reason}: it may be hit by {about}"))
         return found
+
+    def _named(self, numbers: Collection[int]) -> str:
+        """Name some advisories that count, and how many more there are; empty if none does."""
+        asked = "SELECT name FROM advisory WHERE current = 1 AND id IN (%s)"
+        names = sorted({name for (name,) in self._in(asked, sorted(numbers))})
+        more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
+        return ", ".join(names[:_MANY]) + more
 
     def _elsewhere(self, advisory: Advisory) -> tuple[Severity, ...]:
         """Return how others rate the same vulnerability, where this advisory does not."""

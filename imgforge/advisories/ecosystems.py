@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qs, unquote
 
 if TYPE_CHECKING:
+    from imgforge.analysis.facts import Package
     from imgforge.inventory import Component, System
 
 RULES: Final = {
@@ -41,6 +42,10 @@ _FOLDED: Final = frozenset({"GitHub Actions", "Go", "Hex", "NuGet", "Packagist",
 """Ecosystems that take a name in any case, or whose package URLs have none (golang)."""
 
 _DISTRIBUTIONS: Final = frozenset({"deb", "rpm", "apk"})
+
+MAVEN: Final = "Maven"
+GROUPLESS: Final = "its Maven group is not known"
+_JARS: Final = (".jar", ".war", ".ear")
 
 _ROLLING: Final = {
     "wolfi": "Wolfi", "chainguard": "Chainguard", "minimos": "MinimOS", "cleanstart": "CleanStart",
@@ -88,17 +93,25 @@ def listed(component: Component, system: System | None, known: Iterable[str]) ->
     if package.ecosystem in _DISTRIBUTIONS:
         return _of_distribution(component, system or _named_system(package.purl), known)
     ecosystem = _LANGUAGES.get(package.ecosystem)
+    if is_groupless(package):
+        raise ValueError(GROUPLESS)
     if ecosystem is None:
         what = package.ecosystem or "no ecosystem"
         raise ValueError(f"no advisories are kept for packages of its kind ({what})")
     name = package.name
     if ecosystem == "Maven":
-        if not package.namespace:
-            raise ValueError("its Maven group is not known")
         name = f"{package.namespace}:{name}"
     elif package.namespace and ecosystem in _SLASHED:
         name = f"{package.namespace}/{name}"
     return (Listed(ecosystem, folded(ecosystem, name), _version(ecosystem, name, package.version)),)
+
+
+def is_groupless(package: Package) -> bool:
+    """Whether it is a Java archive of which nobody says the group, by which advisories know it."""
+    if package.ecosystem == "generic":
+        place = package.inside or (package.paths[0] if package.paths else "")
+        return place.lower().endswith(_JARS)
+    return package.ecosystem == "maven" and not package.namespace
 
 
 def _version(ecosystem: str, name: str, version: str) -> str:

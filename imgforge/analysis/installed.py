@@ -37,7 +37,8 @@ def packages(image: ImageFacts) -> Iterator[Package]:
     """
     release = osrelease.of(image)
     records, locks, notes = _visible(image)
-    rows = [_noted(image, row, notes) for row in records] if notes else records
+    sources = {row.name: _source(row) for row in records if row.ecosystem == "deb"}
+    rows = [_noted(image, row, notes, sources) for row in records] if notes else records
     _locked(rows, [lock for lock in locks if _is_there(lock, image)])
     rows = list(_unclaimed(image, list(_bundled(rows))))
     for row in sorted(rows):
@@ -81,7 +82,16 @@ def _key(row: Package) -> _Key:
     return row.ecosystem, row.namespace, row.name, row.version
 
 
-def _noted(image: ImageFacts, row: Package, notes: dict[_Key, list[Package]]) -> Package:
+def _source(row: Package) -> tuple[str, str]:
+    return row.source or row.name, row.source_version or row.version
+
+
+def _noted(
+    image: ImageFacts,
+    row: Package,
+    notes: dict[_Key, list[Package]],
+    sources: Mapping[str, tuple[str, str]],
+) -> Package:
     """Return ``row`` with what notes about it add."""
     key = _key(row)
     about = [*notes.get(key, ()), *(notes.get((*key[:3], ""), ()) if row.version else ())]
@@ -89,6 +99,10 @@ def _noted(image: ImageFacts, row: Package, notes: dict[_Key, list[Package]]) ->
         # Packages of one source may share one folder of documents (Debian policy, 12.3).
         shared = image.resolve(_DOCUMENTS + row.name) or ""
         about = notes.get(("deb", "", shared.removeprefix(_DOCUMENTS), ""), [])
+        if not about and _DOCUMENTS + row.name not in image.files:
+            # The link is gone; it may lead only to a package that this one needs, of its source.
+            near = [name for name in row.depends if sources.get(name) == _source(row)]
+            about = next((n for name in near if (n := notes.get(("deb", "", name, "")))), [])
     return _enriched(row, about) if about else row
 
 

@@ -31,7 +31,8 @@ class Component(NamedTuple):
 
     ``declared`` is the line of a lock that lists it (``imgforge.lock runtime libc6``,
     ``requirements.txt:12``), empty if none does. ``needs`` are the ``ref`` of components that it
-    depends on, sorted.
+    depends on, sorted. ``owner`` is the package of the distribution whose record has the file that
+    speaks of a package of another kind (``deb:python3-requests``), empty if none does.
     """
 
     package: Package
@@ -39,6 +40,7 @@ class Component(NamedTuple):
     scope: Scope = "required"
     declared: str = ""
     needs: tuple[str, ...] = ()
+    owner: str = ""
 
     @property
     def ref(self) -> str:

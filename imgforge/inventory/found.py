@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from imgforge.analysis import osrelease
 from imgforge.analysis.facts import ImageFacts, Package
-from imgforge.analysis.installed import unowned
+from imgforge.analysis.installed import SYSTEMS, unowned
 from imgforge.inventory.component import Component, Inventory, Part, Scope, System
 from imgforge.inventory.declared import Declared, Target
 from imgforge.inventory.edges import needs
-from imgforge.inventory.matching import Match, identity, matches, owners
+from imgforge.inventory.matching import Match, distributed, identity, matches, owners
 from imgforge.inventory.tools import tools
 
 
@@ -31,8 +31,17 @@ def of(
     if declared is not None:
         owned = owners(image, packages, below(image, declared.layers))
         found = matches(packages, parts, declared, owned)
+    distributors = distributed(image, packages)
     bare = [
-        Component(package, part or _part(match), _scope(package, match), _line(match))
+        Component(
+            package,
+            part or _part(match),
+            _scope(package, match),
+            _line(match),
+            owner=distributors.get(package.paths[0], "")
+            if package.ecosystem not in SYSTEMS
+            else "",
+        )
         for package, part, match in zip(packages, parts, found, strict=True)
     ]
     refs = [component.ref for component in bare]

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 from imgforge import locks
 from imgforge.analysis import installed
 from imgforge.analysis.facts import ImageFacts, Package
+from imgforge.analysis.installed import SYSTEMS
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
 from imgforge.locks.locked import Entry, Locked
@@ -70,6 +71,33 @@ def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mappin
         for file in wanted.keys() & claim.files.split("\n"):
             if claim.owner not in wanted[file]:
                 found.setdefault(file, claim.owner)
+    return found
+
+
+def distributed(image: ImageFacts, packages: Iterable[Package]) -> Mapping[str, str]:
+    """Return by path which package of the distribution brought the file that speaks of another.
+
+    A file that a layer above the record's has replaced is not what the distribution brought.
+    """
+    wanted: dict[str, str] = {}
+    for package in packages:
+        path = package.paths[0]
+        if package.ecosystem not in SYSTEMS:
+            wanted[path] = path
+            # Records speak of /lib where that is a link to /usr/lib (merged /usr).
+            top, _, below = path.removeprefix("usr/").partition("/")
+            if path.startswith("usr/") and image.resolve(top) == f"usr/{top}":
+                wanted[f"{top}/{below}"] = path
+    found: dict[str, str] = {}
+    if not wanted:
+        return found
+    for index, layer in enumerate(image.layers):
+        for claim in layer.claims:
+            if claim.owner.partition(":")[0] in SYSTEMS and image.is_visible(index, claim.path):
+                for file in wanted.keys() & claim.files.split("\n"):
+                    there = image.files.get(wanted[file])
+                    if there is not None and there.layer <= index:
+                        found.setdefault(wanted[file], claim.owner)
     return found
 
 

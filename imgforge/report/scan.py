@@ -59,6 +59,7 @@ def _image(image: Image, *, colour: bool) -> Iterator[str]:
     yield from _excused([verdict for verdict in image.verdicts if verdict.excuse is not None])
     yield ""
     yield from _unmatched(image)
+    yield from _left(image)
     yield from (f"    {_vex(applied)}" for applied in image.scanned.documents)
     for finding in image.findings:
         if finding.check not in _ITSELF:
@@ -126,6 +127,21 @@ def _unmatched(image: Image) -> Iterator[str]:
         yield plain(f"      {number} x {reason}")
     if len(reasons) > MOST:
         yield f"      ... and {len(reasons) - MOST} more reasons; --format json lists all"
+
+
+def _left(image: Image) -> Iterator[str]:
+    left = image.scanned.left
+    if not left:
+        return
+    yield f"    left to what the distribution says of its own packages ({len(left)}):"
+    for each in left[:MOST]:
+        package, owner = each.vulnerability.component.package, each.owner.package
+        yield plain(
+            f"      {each.vulnerability.id}  {package.name} {package.version}, in "
+            f"{owner.name} {owner.version}"
+        )
+    if len(left) > MOST:
+        yield f"      ... and {len(left) - MOST} more; --format json lists all"
 
 
 def _vex(applied: Applied) -> str:

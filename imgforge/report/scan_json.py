@@ -99,6 +99,14 @@ def _image(image: Image, *, plain: bool) -> dict[str, Any]:
             {"purl": each.component.package.purl, "reason": each.reason}
             for each in image.scanned.unmatched
         ],
+        "left": [
+            {
+                "id": each.vulnerability.id,
+                "purl": each.vulnerability.component.package.purl,
+                "owner": each.owner.package.purl,
+            }
+            for each in image.scanned.left
+        ],
         "vex": [_vex(each, plain=plain) for each in image.scanned.documents],
         "findings": [f.to_json() for f in image.findings if f.check not in _ITSELF],
     }
@@ -224,6 +232,11 @@ def json_schema() -> dict[str, Any]:
     unmatched = described(
         "A component of which nobody can say anything.", {"purl": text, "reason": text}
     )
+    left = described(
+        "A vulnerability that does not count: the distribution ships the component, and its "
+        "advisories decide.",
+        {"id": text, "purl": text, "owner": about(text, "The distribution's package.")},
+    )
     document = described(
         "A VEX document that is believed.",
         {
@@ -245,6 +258,7 @@ def json_schema() -> dict[str, Any]:
             "components": count,
             "vulnerabilities": {"type": "array", "items": known},
             "unmatched": {"type": "array", "items": unmatched},
+            "left": {"type": "array", "items": left},
             "vex": {"type": "array", "items": document},
             "findings": about(
                 {"type": "array", "items": {"type": "object"}},

@@ -72,6 +72,8 @@ def of(component: Component, licence: str, supplier: str, named: int) -> list[tu
         out.append(("part", component.part))
     if component.declared:
         out.append(("declared", path(component.declared)))
+    if component.owner:
+        out.append(("owner", path(component.owner)))
     return [(OURS + name, value) for name, value in out]
 
 
@@ -108,7 +110,8 @@ def component(read: Package, notes: Notes) -> Component:
         package = _others(package, notes)
     part = one(notes, "part")
     known: Part = part if part in PARTS else ""
-    return Component(package, part=known, declared=_unescaped(one(notes, "declared")))
+    declared, owner = (_unescaped(one(notes, name)) for name in ("declared", "owner"))
+    return Component(package, part=known, declared=declared, owner=owner)
 
 
 def package(purl: str, name: str, version: str) -> Package:

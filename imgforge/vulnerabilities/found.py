@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgforge.severity import LEVELS
+from imgforge.vulnerabilities.left import Left, settled
 from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ class Matcher(Protocol):
     ) -> tuple[list[Match], list[Unmatched]]:
         """Return what hits components, and of which nothing can be said."""
 
+    def told(self, component: Component, system: System | None) -> set[str]:
+        """Return all names of vulnerabilities that are judged in a component's package at all."""
+
     def exploited(self, cves: Collection[str]) -> set[str]:
         """Return those that are exploited in the wild."""
 
@@ -49,12 +53,15 @@ class Found(NamedTuple):
 
     vulnerabilities: tuple[Vulnerability, ...]
     unmatched: tuple[Unmatched, ...]
+    left: tuple[Left, ...] = ()
+    """What is left to the word of a distribution (:mod:`imgforge.vulnerabilities.left`)."""
 
 
 def found(inventory: Inventory, database: Matcher) -> Found:
     """Ask ``database`` about every component of ``inventory``; what built it is not in it."""
     matches, unmatched = database.match(inventory.components, inventory.system)
-    return Found(ordered(vulnerabilities(matches, database)), tuple(unmatched))
+    kept, left = settled(vulnerabilities(matches, database), unmatched, inventory, database)
+    return Found(ordered(kept), tuple(unmatched), left)
 
 
 def vulnerabilities(matches: Sequence[Match], database: Matcher) -> list[Vulnerability]:

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from imgforge.vulnerabilities.found import Found, ordered, vulnerabilities
+from imgforge.vulnerabilities.left import settled
 
 if TYPE_CHECKING:
     from imgforge.advisories.advisory import Unmatched
@@ -36,7 +37,8 @@ class Remembered:
             hits, unknown = self._known[key]
             found += [dataclasses.replace(hit, component=component) for hit in hits]
             unmatched += [each._replace(component=component) for each in unknown]
-        return Found(ordered(found), tuple(unmatched))
+        kept, left = settled(found, unmatched, inventory, self._database)
+        return Found(ordered(kept), tuple(unmatched), left)
 
     def _ask(self, fresh: dict[Key, Component], system: System | None) -> None:
         matches, unmatched = self._database.match(list(fresh.values()), system)

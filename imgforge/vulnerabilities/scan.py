@@ -62,7 +62,7 @@ class Scanner:
         told, documents = apply(
             all_found, (*self.documents, *attested), inventory, subject, self.policy.day
         )
-        return Scanned(inventory, told, known.unmatched, documents, self.knowledge)
+        return Scanned(inventory, told, known.unmatched, documents, self.knowledge, left=known.left)
 
 
 @contextmanager

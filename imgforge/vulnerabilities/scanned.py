@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from imgforge.advisories.advisory import Unmatched
     from imgforge.inventory import Inventory
+    from imgforge.vulnerabilities.left import Left
     from imgforge.vulnerabilities.vex.applied import Applied
     from imgforge.vulnerabilities.vulnerability import Vulnerability
 
@@ -31,6 +32,7 @@ class Scanned:
     """One image's inventory and what is known of it.
 
     ``found`` have the VEX statements that count for them; ``documents`` say which of theirs did.
+    ``left`` is what a distribution answers for that ships the component: it does not count.
     """
 
     inventory: Inventory
@@ -38,3 +40,4 @@ class Scanned:
     unmatched: tuple[Unmatched, ...] = ()
     documents: tuple[Applied, ...] = ()
     knowledge: Knowledge = UNASKED
+    left: tuple[Left, ...] = ()

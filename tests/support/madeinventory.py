@@ -58,7 +58,7 @@ NAMELESS = Package("", "left", "1", "", "", "A\nB", ())
 
 def whole() -> Inventory:
     libc = Component(LIBC, part="base", declared="imgforge.lock runtime libc6")
-    shaded = Component(SHADED, part="app", scope="optional", needs=(libc.ref,))
+    shaded = Component(SHADED, part="app", scope="optional", needs=(libc.ref,), owner="deb:libjava")
     scoped = Component(
         SCOPED, "app", "dev", "package-lock.json:12", tuple(sorted((libc.ref, shaded.ref)))
     )

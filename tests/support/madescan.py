@@ -82,7 +82,7 @@ def package(purl: str = REQUESTS, **changes: Any) -> Package:  # noqa: ANN401 - 
 
 def component(purl: str = REQUESTS, **changes: Any) -> Component:  # noqa: ANN401 - any field
     """Return a component of the application that a lock lists."""
-    own = {name: changes.pop(name) for name in ("part", "declared") if name in changes}
+    own = {name: changes.pop(name) for name in ("part", "declared", "owner") if name in changes}
     usual: dict[str, Any] = {"part": "app", "declared": "requirements.txt:1"}
     return Component(package(purl, **changes), **(usual | own))
 

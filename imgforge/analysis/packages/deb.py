@@ -21,6 +21,7 @@ FOLDERS: Final = frozenset({"status.d"})
 STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
 SINGLE: Final = tuple(f"{path}.d/" for path in STATUS)
 _INFO: Final = ("var/lib/dpkg/info/", "usr/lib/dpkg/info/")
+_DIVERSIONS: Final = ("var/lib/dpkg/diversions", "usr/lib/dpkg/diversions")
 SUMS: Final = ".md5sums"
 _SCRIPTS: Final = (".preinst", ".postinst", ".prerm", ".postrm", ".conffiles", ".triggers")
 """Ends of what else lies in ``status.d``; no package's record is called so."""
@@ -60,6 +61,8 @@ def wants(path: str, name: str) -> bool:
     """Whether this records packages, or the files of one."""
     if name == "status":
         return path in STATUS
+    if name == "diversions":
+        return path in _DIVERSIONS
     if path.startswith(SINGLE):
         return not name.endswith(_SCRIPTS)
     return name.endswith(".list") and path.startswith(_INFO)
@@ -67,7 +70,7 @@ def wants(path: str, name: str) -> bool:
 
 def read(path: str, data: bytes) -> list[Package]:
     """Return the packages of which there is anything; ValueError if it is no control file."""
-    if path.startswith(_INFO) or path.endswith(SUMS):
+    if path.startswith(_INFO) or path.endswith(SUMS) or path in _DIVERSIONS:
         return []
     found, providers = list[tuple[dict[str, str], str]](), dict[str, list[str]]()
     for fields in paragraphs(data.decode(errors="replace"), _ABOUT):
@@ -92,6 +95,8 @@ def claims(path: str, data: bytes) -> list[Claim]:
         raise ValueError(f"it lists over {_LINES} files")
     text = data.decode(errors="surrogateescape")
     name = path[path.rfind("/") + 1 :]
+    if path in _DIVERSIONS:
+        return _diverted(path, text)
     if path.startswith(_INFO):
         listed = [line.strip("/").removeprefix("./") for line in text.split("\n")]
         folders = {line.rpartition("/")[0] for line in listed}
@@ -106,6 +111,22 @@ def claims(path: str, data: bytes) -> list[Claim]:
             raise ValueError(f"no checksum and path in the line {line[:80]!r}")
         files.append(match[1].removeprefix("./").lstrip("/"))
     return [Claim(path, _owner(name.removesuffix(SUMS)), "\n".join(files))]
+
+
+def _diverted(path: str, text: str) -> list[Claim]:
+    """Return what packages moved aside of others' files (dpkg-divert(1)): it is the distribution's.
+
+    Three lines each: the path in the other package, where its file lies now, who moved it or ``:``
+    for the administrator.
+    """
+    lines = text.removesuffix("\n").split("\n") if text else []
+    if len(lines) % 3:
+        raise ValueError("its lines are no triples")
+    return [
+        Claim(path, _owner("dpkg" if who == ":" else who), to.strip("/"))
+        for to, who in zip(lines[1::3], lines[2::3], strict=True)
+        if to.strip("/")
+    ]
 
 
 def paragraphs(text: str, only: Collection[str]) -> Iterator[dict[str, str]]:

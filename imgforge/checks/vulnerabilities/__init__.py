@@ -17,6 +17,7 @@ from imgforge.checks.vulnerabilities import (
     expired_ignore,
     exploited,
     known,
+    left,
     malicious,
     refused_vex,
     unmatched,
@@ -49,6 +50,7 @@ CHECKS: Final[tuple[ScanCheck, ...]] = (
     expired_ignore,
     unused_ignore,
     refused_vex,
+    left,
 )
 
 

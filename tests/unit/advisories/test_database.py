@@ -187,3 +187,21 @@ def test_where_the_database_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InvalidInputError) as caught:
         open_database()
     assert "imgforge db import" in (caught.value.hint or "")
+
+
+def test_an_archive_of_no_known_group_is_told_with_what_may_hit_it(tmp_path: Path) -> None:
+    documents = [
+        advisory("T-1", "org.a:web", *before("2"), ecosystem="Maven"),
+        advisory("T-2", "org.b:web", *before("1"), ecosystem="Maven"),
+        advisory("T-3", "org.c:other", *before("2"), ecosystem="Maven"),
+    ]
+    jars = [component("generic", name, "1.5") for name in ("web", "lone")]
+    jars = [c._replace(package=c.package._replace(paths=("app/x.jar",))) for c in jars]
+    with database(tmp_path, *documents) as db:
+        hits, unmatched = db.match([*jars, component("generic", "web", "1.5")], None)
+    assert hits == []
+    assert [each.reason for each in unmatched] == [
+        "its Maven group is not known; as org.a:web it may be hit by T-1",
+        "its Maven group is not known",
+        "no advisories are kept for packages of its kind (generic)",
+    ]

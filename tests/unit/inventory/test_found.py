@@ -85,3 +85,33 @@ def test_the_base_of_somebodys_image_is_only_known_if_its_layers_are(
         ((BASE, APP), {"Labels": {standing.LABEL: "../../etc"}}),
     ):
         assert standing.base_of(made.facts(tmp_path, *layers, config=config)) == ()
+
+
+DEB_FILES = (
+    b"/.\n/lib\n/lib/python3\n/lib/python3/req-1.egg-info\n/lib/python3/req-1.egg-info/PKG-INFO\n"
+)
+OWNED = [
+    made.file("etc/os-release", b'ID=debian\nVERSION_ID="13"\n'),
+    made.symlink("lib", "usr/lib"),
+    made.file(
+        "var/lib/dpkg/status",
+        b"Package: python3-req\nVersion: 1-1\nArchitecture: all\nStatus: install ok installed\n",
+    ),
+    made.file("var/lib/dpkg/info/python3-req.list", DEB_FILES),
+]
+RECORD = made.file("usr/lib/python3/req-1.egg-info/PKG-INFO", b"Name: req\nVersion: 1\n")
+
+
+@pytest.mark.parametrize(
+    ("layers", "owner"),
+    [
+        ([[*OWNED, RECORD]], "deb:python3-req"),
+        ([OWNED, [RECORD]], ""),  # it is not what the distribution brought
+        ([[RECORD], OWNED], "deb:python3-req"),
+    ],
+)
+def test_who_brought_a_language_package_is_known(
+    tmp_path: Path, layers: list[list[made.Member]], owner: str
+) -> None:
+    components = inventory.of(made.facts(tmp_path, *layers)).components
+    assert {c.package.ecosystem: c.owner for c in components} == {"deb": "", "pypi": owner}

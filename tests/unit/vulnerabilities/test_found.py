@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import madescan as made
 import pytest
 
 from imgforge.advisories.advisory import Advisory, Match, Severity
 from imgforge.advisories.database import open_database
-from imgforge.vulnerabilities.found import found, vulnerabilities
+from imgforge.vulnerabilities.found import Found, found, vulnerabilities
 from imgforge.vulnerabilities.remembered import Remembered
 
 HIGH, LOW = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "low"
@@ -103,3 +104,61 @@ def test_an_answer_that_is_kept_is_about_the_component_that_is_asked_about(tmp_p
         known = [remembered.found(made.inventory(*each)) for each in ([here], [there, here])]
     places = [[v.component.package.paths for v in each.vulnerabilities] for each in known]
     assert [sorted(each) for each in places] == [[("a",)], [("a",), ("b",)]]
+
+
+SHIPPED = "pkg:pypi/requests@2.28.1"
+OWNER = "pkg:deb/debian/python3-requests@2.28.1%2Bdfsg-1?distro=debian-12"
+
+
+def shipped(*advisories: dict[str, Any], tmp_path: Path, **owner: str) -> Found:
+    """Ask about Debian's requests, of which PyPI says that it is vulnerable below 2.32.0."""
+    component = made.component(SHIPPED, owner="deb:python3-requests")
+    debian = made.component(OWNER, **{"version": "2.28.1+dfsg-1", "source": "requests", **owner})
+    with open_database(made.database(tmp_path, made.advisory(), *advisories)) as database:
+        inventory, remembered = made.inventory(component, debian), Remembered(database)
+        answers = [remembered.found(inventory), remembered.found(inventory)]
+        assert [*answers, found(inventory, database)] == [answers[0]] * 3
+    return answers[0]
+
+
+def of_debian(fixed: str, name: str = "CVE-2024-35195") -> dict[str, Any]:
+    return made.advisory(
+        f"DEBIAN-{name}", package="requests", ecosystem="Debian:12", fixed=fixed, aliases=[name]
+    )
+
+
+def test_what_a_distribution_mended_is_left_to_its_word(tmp_path: Path) -> None:
+    known = shipped(of_debian("2.28.1+dfsg-1"), tmp_path=tmp_path)
+    assert known.vulnerabilities == ()
+    (left,) = known.left
+    assert (left.vulnerability.id, left.owner.package.purl) == ("CVE-2024-35195", OWNER)
+
+
+def test_what_a_distribution_did_not_mend_is_told_once(tmp_path: Path) -> None:
+    known = shipped(of_debian(""), tmp_path=tmp_path)
+    assert [v.component.package.ecosystem for v in known.vulnerabilities] == ["deb"]
+    assert len(known.left) == 1
+
+
+def test_what_a_distribution_says_nothing_of_stays(tmp_path: Path) -> None:
+    known = shipped(of_debian("1", "CVE-2023-1"), tmp_path=tmp_path)
+    assert [v.component.package.ecosystem for v in known.vulnerabilities] == ["pypi"]
+    assert known.left == ()
+
+
+def test_an_owner_that_cannot_be_judged_answers_for_nothing(tmp_path: Path) -> None:
+    known = shipped(of_debian("2.28.1+dfsg-1"), tmp_path=tmp_path, version="!")
+    assert [v.component.package.ecosystem for v in known.vulnerabilities] == ["pypi"]
+
+
+def test_an_owner_that_is_not_listed_answers_for_nothing(tmp_path: Path) -> None:
+    component = made.component(SHIPPED, owner="deb:python3-requests")
+    with open_database(made.database(tmp_path, made.advisory(), of_debian("1"))) as database:
+        known = found(made.inventory(component), database)
+    assert [v.component for v in known.vulnerabilities] == [component]
+
+
+def test_malware_is_nobodys_word(tmp_path: Path) -> None:
+    malware = made.advisory("MAL-2024-1", fixed="", aliases=["CVE-2024-35195"])
+    known = shipped(malware, of_debian("2.28.1+dfsg-1"), tmp_path=tmp_path)
+    assert [v.malicious for v in known.vulnerabilities] == [True]

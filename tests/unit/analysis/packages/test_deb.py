@@ -100,3 +100,17 @@ def test_files_of_a_package_in_a_small_image() -> None:
     with pytest.raises(ValueError, match="no checksum"):
         deb.claims(path, b"what is this\n")
     assert deb.claims(STATUS, entry("a").encode()) == []
+
+
+def test_what_was_moved_aside_belongs_to_who_moved_it() -> None:
+    path = "var/lib/dpkg/diversions"
+    assert deb.wants(path, "diversions")
+    text = "/bin/sh\n/bin/sh.distrib\ndash\n/usr/bin/x\n/usr/bin/x.real\n:\n"
+    assert deb.claims(path, text.encode()) == [
+        Claim(path, "deb:dash", "bin/sh.distrib"),
+        Claim(path, "deb:dpkg", "usr/bin/x.real"),
+    ]
+    assert deb.read(path, text.encode()) == []
+    assert deb.claims(path, b"") == []
+    with pytest.raises(ValueError, match="triples"):
+        deb.claims(path, b"/bin/sh\n/bin/sh.distrib\n")

@@ -132,3 +132,26 @@ def test_packages_that_share_a_folder_of_documents(tmp_path: Path) -> None:
         *((name, "MIT") for name in names[:3]),
         ("lost", ""),
     ]
+
+
+def _record(name: str, more: str) -> made.Member:
+    head = f"Package: {name}\nVersion: 12.2-1\nArchitecture: all\nStatus: install ok installed\n"
+    return made.file(f"var/lib/dpkg/status.d/{name}", (head + more).encode())
+
+
+def test_where_the_link_is_gone_a_needed_package_of_the_source_says_it(tmp_path: Path) -> None:
+    """Minimal images keep copyright files, and not the links to others' folders."""
+    facts = made.facts(
+        tmp_path,
+        [
+            made.file("usr/share/doc/gcc-12-base/copyright", MIT.encode()),
+            _record("gcc-12-base", "Source: gcc-12\n"),
+            _record("libgcc-s1", "Source: gcc-12\nDepends: gcc-12-base (= 12.2-1), libc6\n"),
+            _record("other", "Depends: gcc-12-base\n"),
+            _record("unneeded", "Source: gcc-12\n"),
+            _record("own", "Source: gcc-12\nDepends: gcc-12-base\n"),
+            made.file("usr/share/doc/own/README"),
+        ],
+    )
+    licences = {package.name: package.licence for package in facts.packages}
+    assert {name for name, licence in licences.items() if licence} == {"gcc-12-base", "libgcc-s1"}
