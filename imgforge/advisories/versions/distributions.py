@@ -7,6 +7,7 @@ from typing import Final
 
 _DEB: Final = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]+)")
 _NUMBER: Final = re.compile(r"([0-9]+)")
+_END: Final = chr(2)
 _RPM: Final = re.compile(r"(?:([0-9]+):)?([^\s:-]+)(?:-([^\s:-]+))?")
 _SEGMENT: Final = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 _APK: Final = re.compile(
@@ -52,9 +53,9 @@ def _deb_runs(text: str) -> Runs:
     """Return runs of other characters and numbers by turns, the last one marks the end."""
     if not text[-1:].isdigit():  # nothing is as good as "0"
         text += "0"
-    runs: list[str | int] = [*_NUMBER.split(text.translate(_DEB_ORDER))]
-    runs[::2] = [f"{other}\x02" for other in runs[::2]]
-    runs[1::2] = map(int, runs[1::2])
+    found = _NUMBER.split(text.translate(_DEB_ORDER))
+    runs: list[str | int] = [other + _END for other in found]
+    runs[1::2] = map(int, found[1::2])
     return tuple(runs)
 
 
