@@ -34,7 +34,10 @@ class Remembered:
         unmatched: list[Unmatched] = []
         for key, component in pairs:
             hits, unknown = self._known[key]
-            found += [dataclasses.replace(hit, component=component) for hit in hits]
+            found += [
+                hit if hit.component is component else dataclasses.replace(hit, component=component)
+                for hit in hits
+            ]
             unmatched += [each._replace(component=component) for each in unknown]
         return Found(ordered(found), tuple(unmatched))
 

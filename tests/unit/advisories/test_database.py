@@ -187,3 +187,14 @@ def test_where_the_database_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(InvalidInputError) as caught:
         open_database()
     assert "imgforge db import" in (caught.value.hint or "")
+
+
+def test_rows_that_were_given_up_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgforge.advisories.database._KEPT", 1)
+    documents = [advisory(f"T-{name}", name, *before("2")) for name in ("web", "shop")]
+    asked = [component("pypi", name, "1") for name in ("web", "shop", "web")]
+    with database(tmp_path, *documents) as db:
+        matches, _ = db.match(asked, None)
+    assert [match.advisory.id for match in matches] == ["T-web", "T-shop", "T-web"]
