@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,8 +19,7 @@ class Severity(NamedTuple):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Advisory:
+class Advisory(NamedTuple):
     """What an advisory says (ossf.github.io/osv-schema), as far as anybody here needs it.
 
     Times are RFC 3339 as the database has them, empty if it says none; ``withdrawn`` ones never

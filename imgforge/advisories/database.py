@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from imgforge.advisories import ecosystems, schema, severity
 from imgforge.advisories.advisory import Advisory, Match, Severity, Unmatched
 from imgforge.advisories.ecosystems import MAVEN, Listed, is_groupless
-from imgforge.advisories.hits import Hit, judge, severities_of
+from imgforge.advisories.hits import UNKNOWN, Hit, Row, judge, row, severities_of
 from imgforge.advisories.status import Source, Status
 from imgforge.advisories.whereabouts import FILL, place
 from imgforge.errors import InvalidInputError
@@ -35,6 +36,8 @@ _TOLD: Final = (
     "SELECT name, aliases FROM advisory WHERE current = 1 AND id IN "
     "(SELECT advisory FROM affected WHERE ecosystem = ? AND package = ?)"
 )
+_KEPT: Final = 50_000
+"""Rows that are kept for who asks for the same package again; the kernel alone has thousands."""
 _MANY: Final = 3
 """Names of advisories shown in one line."""
 
@@ -62,6 +65,8 @@ class Database:
         self._connection = connection
         self._rated: dict[str, tuple[Severity, ...]] = {}
         self._groups: dict[str, list[str]] | None = None
+        self._read: dict[tuple[str, str], Sequence[Row]] = {}
+        self._count = 0
         self._ecosystems: dict[str, int] = dict(
             self._ask(lambda db: db.execute("SELECT name, id FROM ecosystem").fetchall())
         )
@@ -97,7 +102,6 @@ class Database:
         Matches are in the order of the components, and of their advisories' ids. An advisory of
         which a component's version cannot be compared is an Unmatched, whatever else matches.
         """
-        rows: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
         hits: list[tuple[Component, dict[int, Hit]]] = []
         unmatched: list[Unmatched] = []
         for component in components:
@@ -110,14 +114,10 @@ class Database:
             found: dict[int, Hit] = {}
             unread: dict[str, list[int]] = {}
             for each in listed:
-                asked = each.ecosystem, each.package
-                if asked not in rows:
-                    rows[asked] = self._rows(*asked)
-                if rows[asked]:
-                    try:
-                        judge(each, rows[asked], found, unread)
-                    except (ValueError, TypeError) as error:
-                        raise self._damaged(each.package, error) from error
+                try:
+                    judge(each, self._rows(each.ecosystem, each.package), found, unread)
+                except (ValueError, TypeError) as error:
+                    raise self._damaged(each.package, error) from error
             if found:
                 hits.append((component, found))
             if unread:
@@ -235,9 +235,20 @@ class Database:
                 said += f"; as {name} it may be hit by {about}"
         return said
 
-    def _rows(self, ecosystem: str, package: str) -> list[tuple[Any, ...]]:
-        asked = self._ecosystems[ecosystem], package
-        return self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
+    def _rows(self, ecosystem: str, package: str) -> Sequence[Row]:
+        """Return what is known of a package; ValueError or TypeError if that is damaged."""
+        known = self._read.get((ecosystem, package))
+        if known is None:
+            asked = self._ecosystems[ecosystem], package
+            rows = self._ask(lambda db: db.execute(_AFFECTED, asked).fetchall())
+            rule = ecosystems.rule(ecosystem) or UNKNOWN
+            known = [row(rule, each) for each in rows]
+            self._count += len(known) + 1
+            if self._count > _KEPT:
+                self._read.clear()
+                self._count = len(known) + 1
+            self._read[ecosystem, package] = known
+        return known
 
     def _damaged(self, what: str, error: Exception) -> InvalidInputError:
         return InvalidInputError(
@@ -271,44 +282,62 @@ class Database:
         more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
         return ", ".join(names[:_MANY]) + more
 
-    def _elsewhere(self, advisory: Advisory) -> tuple[Severity, ...]:
-        """Return how others rate the same vulnerability, where this advisory does not."""
-        if advisory.id not in self._rated:
-            names = sorted({*advisory.aliases, advisory.id})
-            asked = "SELECT severities FROM advisory WHERE withdrawn = 0 AND name IN (%s)"
-            found = {each for (text,) in self._in(asked, names) for each in severities_of(text)}
-            self._rated[advisory.id] = tuple(sorted(found))
-        return self._rated[advisory.id]
-
     def _matches(self, hits: Sequence[tuple[Component, Mapping[int, Hit]]]) -> list[Match]:
-        numbers = sorted({number for _, found in hits for number in found})
-        asked = (
-            "SELECT id, name, modified, published, aliases, summary, severities, url "
-            "FROM advisory WHERE current = 1 AND id IN (%s)"
+        made = self._advisories(
+            {(n, hit.ecosystem) for _, found in hits for n, hit in found.items()}
         )
-        rows = {row[0]: row[1:] for row in self._in(asked, numbers)}
-        made: dict[tuple[int, str], Advisory] = {}
+        self._rate(made.values())
         matches = []
         for component, found in hits:
             own: dict[str, Match] = {}
             for number, hit in found.items():
-                if number not in rows:  # withdrawn, or another source has a newer one
-                    continue
                 advisory = made.get((number, hit.ecosystem))
-                if advisory is None:
-                    try:
-                        advisory = _advisory(rows[number], hit.ecosystem)
-                    except (ValueError, TypeError) as error:
-                        raise self._damaged(str(rows[number][0]), error) from error
-                    made[number, hit.ecosystem] = advisory
+                if advisory is None:  # withdrawn, or another source has a newer one
+                    continue
                 severities = hit.severities
-                if not severity.says(severities):
-                    severities = (*severities, *advisory.severities)
-                if not severity.says(severities):
-                    severities = (*severities, *self._elsewhere(advisory))
+                if not (severities and severity.says(severities)):
+                    elsewhere = self._rated.get(advisory.id, ())
+                    severities = (*severities, *advisory.severities, *elsewhere)
                 own.setdefault(advisory.id, Match(component, advisory, hit.fixed, severities))
             matches += [own[name] for name in sorted(own)]
         return matches
+
+    def _advisories(self, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], Advisory]:
+        """Return those of ``wanted`` (number, and for which ecosystem) that count."""
+        asked = (
+            "SELECT id, name, modified, published, aliases, summary, severities, url "
+            "FROM advisory WHERE current = 1 AND id IN (%s)"
+        )
+        rows = {
+            row[0]: row[1:] for row in self._in(asked, sorted({number for number, _ in wanted}))
+        }
+        made = {}
+        for number, ecosystem in wanted:
+            if number in rows:
+                try:
+                    made[number, ecosystem] = _advisory(rows[number], ecosystem)
+                except (ValueError, TypeError) as error:
+                    raise self._damaged(str(rows[number][0]), error) from error
+        return made
+
+    def _rate(self, advisories: Iterable[Advisory]) -> None:
+        """Learn how others rate what advisories speak of that do not rate it themselves."""
+        silent = {
+            each.id: {*each.aliases, each.id}
+            for each in advisories
+            if each.id not in self._rated and not severity.says(each.severities)
+        }
+        told: dict[str, set[Severity]] = defaultdict(set)
+        asked = "SELECT name, severities FROM advisory WHERE withdrawn = 0 AND name IN (%s)"
+        for name, text in self._in(asked, sorted(set().union(*silent.values()))):
+            try:
+                told[name].update(severities_of(text))
+            except (ValueError, TypeError) as error:
+                raise self._damaged(name, error) from error
+        for name, names in silent.items():
+            self._rated[name] = tuple(
+                sorted(set().union(*(told[each] for each in names if each in told)))
+            )
 
 
 def _advisory(row: tuple[Any, ...], ecosystem: str) -> Advisory:

@@ -61,8 +61,9 @@ def gate_holds(findings: Sequence[Finding], policy: Policy) -> bool:
 
 def judged(finding: Finding, policy: Policy) -> Finding:
     """Return ``finding`` as ``policy`` takes it: how severe, and whether it is accepted."""
-    level = policy.severity(finding.check, LEVELS[finding.severity])
-    finding = dataclasses.replace(finding, severity=Severity.parse(level))
+    severity = Severity.parse(policy.severity(finding.check, LEVELS[finding.severity]))
+    if severity != finding.severity:
+        finding = dataclasses.replace(finding, severity=severity)
     ignore = next((i for i in policy.exceptions if i.holds(finding, policy.day)), None)
     if ignore is None:
         return finding

@@ -23,10 +23,10 @@ class Severity(IntEnum):
     @classmethod
     def parse(cls, text: str) -> Severity:
         """Read ``high`` and the like; raise ValueError on anything else."""
-        for severity in cls:
-            if str(severity) == text:
-                return severity
-        raise ValueError(f"not a severity: {text!r}")
+        found = cls.__members__.get(text.upper())
+        if found is None or str(found) != text:
+            raise ValueError(f"not a severity: {text!r}")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

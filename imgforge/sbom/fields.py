@@ -25,7 +25,7 @@ class UnfitError(ValueError):
 
 def text(value: Object, key: str) -> str:
     """Return the text at a key, or an empty one if there is nothing."""
-    found = value.get(key, "")
+    found = value.get(key)
     if isinstance(found, str):
         return found
     if found is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from imgforge.analysis.facts import Binary, Package
 from imgforge.inventory import Component
@@ -33,6 +33,7 @@ _TEXTS: Final = {
         *("source_version", "licence", "supplier", "inside", "found"),
     )
 }
+_FIELDS: Final = {name: field for field, name in _TEXTS.items()}
 _FILE: Final = (("build_id", "build-id"), ("name", "program"), ("version", "program-version"))
 _ESCAPE: Final = re.compile(r"\\(?:(\\)|x([89a-f][0-9a-f]))")
 _LINES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
@@ -157,7 +158,9 @@ def _plain(purl: str, name: str, version: str) -> Package:
 
 
 def _ours(package: Package, notes: Notes) -> Package:
-    said = {field: _unescaped(notes[name][0]) for field, name in _TEXTS.items() if name in notes}
+    said: dict[str, Any] = {
+        _FIELDS[name]: _unescaped(values[0]) for name, values in notes.items() if name in _FIELDS
+    }
     places = notes.get(f"{OURS}location", ())
     return package._replace(
         **said,

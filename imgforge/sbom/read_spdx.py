@@ -31,6 +31,9 @@ _NEEDED: Final = frozenset(
 """Relationships whose first element is needed by the second."""
 
 
+_RELATION: Final = ("spdxElementId", "relationshipType", "relatedSpdxElement")
+
+
 class _Relation(NamedTuple):
     source: str
     kind: str
@@ -115,6 +118,10 @@ def _relate(relation: _Relation, entries: Entries) -> None:
 
 
 def _relation(one: Object) -> _Relation:
+    # A document has thousands: what is as it should be is taken without being asked twice.
+    source, kind, target = (one.get(key) for key in _RELATION)
+    if type(source) is type(kind) is type(target) is str and source and kind and target:
+        return _Relation(source, kind, target)
     return _Relation(
         named(one, "spdxElementId"),
         named(one, "relationshipType"),

@@ -15,6 +15,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgforge.severity import LEVELS
@@ -67,8 +68,9 @@ def found(inventory: Inventory, database: Matcher) -> Found:
 def vulnerabilities(matches: Sequence[Match], database: Matcher) -> list[Vulnerability]:
     """Return the vulnerabilities that ``matches`` are, each once for a component."""
     by_component: dict[str, list[Match]] = defaultdict(list)
-    for match in matches:
-        by_component[match.component.ref].append(match)
+    for _, mine in groupby(matches, key=lambda match: id(match.component)):
+        together = list(mine)
+        by_component[together[0].component.ref] += together
     groups = [group for mine in by_component.values() for group in _groups(mine)]
     cves = {cve for group in groups for match in group for cve in match.advisory.cves}
     exploited, probable = database.exploited(cves), database.probabilities(cves)
@@ -77,6 +79,9 @@ def vulnerabilities(matches: Sequence[Match], database: Matcher) -> list[Vulnera
 
 def ordered(found: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
     """Return vulnerabilities worst first, then by package and name."""
+    found = tuple(found)
+    components = {id(v.component): v.component for v in found}
+    called = {number: component.ref for number, component in components.items()}
     return tuple(
         sorted(
             found,
@@ -86,7 +91,7 @@ def ordered(found: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
                 -LEVELS.index(v.level),
                 -v.score,
                 v.component.package.purl,
-                v.component.ref,
+                called[id(v.component)],
                 v.id,
             ),
         )

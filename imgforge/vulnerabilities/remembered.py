@@ -35,7 +35,10 @@ class Remembered:
         unmatched: list[Unmatched] = []
         for key, component in pairs:
             hits, unknown = self._known[key]
-            found += [dataclasses.replace(hit, component=component) for hit in hits]
+            found += [
+                hit if hit.component is component else dataclasses.replace(hit, component=component)
+                for hit in hits
+            ]
             unmatched += [each._replace(component=component) for each in unknown]
         kept, left = settled(found, unmatched, inventory, self._database)
         return Found(ordered(kept), tuple(unmatched), left)

@@ -6,7 +6,8 @@ import re
 from typing import Final
 
 _DEB: Final = re.compile(r"(?:([0-9]+):)?([A-Za-z0-9.+~:-]+)")
-_RUNS: Final = re.compile(r"([^0-9]*)([0-9]*)")
+_NUMBER: Final = re.compile(r"([0-9]+)")
+_END: Final = chr(2)
 _RPM: Final = re.compile(r"(?:([0-9]+):)?([^\s:-]+)(?:-([^\s:-]+))?")
 _SEGMENT: Final = re.compile(r"[0-9]+|[A-Za-z]+|~|\^")
 _APK: Final = re.compile(
@@ -27,7 +28,9 @@ def _order(character: str) -> str:
     return character if character.isalpha() else chr(ord(character) + 256)
 
 
-_DEB_ORDER: Final = str.maketrans({c: _order(c) for c in map(chr, range(33, 127))})
+_DEB_ORDER: Final = str.maketrans(
+    {c: _order(c) for c in map(chr, range(33, 127)) if not c.isdigit()}
+)
 
 
 def deb(version: str) -> tuple[int, Runs, Runs]:
@@ -47,11 +50,13 @@ def deb(version: str) -> tuple[int, Runs, Runs]:
 
 
 def _deb_runs(text: str) -> Runs:
-    """Return runs of other characters and numbers by turns, and a mark of the end."""
-    runs: list[str | int] = []
-    for other, number in _RUNS.findall(text or "0")[:-1]:  # nothing is as good as "0"
-        runs += (other.translate(_DEB_ORDER) + chr(2), int(number or 0))
-    return (*runs, chr(2), 0)
+    """Return runs of other characters and numbers by turns, the last one marks the end."""
+    if not text[-1:].isdigit():  # nothing is as good as "0"
+        text += "0"
+    found = _NUMBER.split(text.translate(_DEB_ORDER))
+    runs: list[str | int] = [other + _END for other in found]
+    runs[1::2] = map(int, found[1::2])
+    return tuple(runs)
 
 
 def rpm(version: str) -> tuple[int, tuple[tuple[int, int | str], ...], tuple[object, ...]]:

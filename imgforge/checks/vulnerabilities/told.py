@@ -24,11 +24,13 @@ def finding(rule: Rule, verdict: Verdict) -> Finding:
         key=f"{one.id} {package.purl}",
         severity=Severity.parse(verdict.level),
     )
-    found = dataclasses.replace(found, remedy=cure.remedy(one))
+    remedy = cure.remedy(one)
     if verdict.excuse is None:
-        return found
+        return dataclasses.replace(found, remedy=remedy)
     reason, by, until, vex = verdict.excuse
-    return dataclasses.replace(found, ignored=reason, ignored_by=by, ignored_until=until, vex=vex)
+    return dataclasses.replace(
+        found, remedy=remedy, ignored=reason, ignored_by=by, ignored_until=until, vex=vex
+    )
 
 
 def _message(verdict: Verdict) -> str:

@@ -205,3 +205,14 @@ def test_an_archive_of_no_known_group_is_told_with_what_may_hit_it(tmp_path: Pat
         "its Maven group is not known",
         "no advisories are kept for packages of its kind (generic)",
     ]
+
+
+def test_rows_that_were_given_up_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgforge.advisories.database._KEPT", 1)
+    documents = [advisory(f"T-{name}", name, *before("2")) for name in ("web", "shop")]
+    asked = [component("pypi", name, "1") for name in ("web", "shop", "web")]
+    with database(tmp_path, *documents) as db:
+        matches, _ = db.match(asked, None)
+    assert [match.advisory.id for match in matches] == ["T-web", "T-shop", "T-web"]
