@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from imgforge.analysis.databases import APK, CHISEL, RPM, SINGLE, STATUS
 from imgforge.analysis.facts import FILE, SYMLINK, ImageFacts, Problem
-from imgforge.analysis.packages import deb, python
-from imgforge.analysis.packages.apk import PATHS as APK
-from imgforge.analysis.packages.chisel import PATH as CHISEL
-from imgforge.analysis.packages.deb import SINGLE, STATUS
-from imgforge.analysis.packages.rpm import PATHS as RPM
 
 _WHOLE: Final = (*STATUS, *APK, CHISEL, *RPM)
 _SINGLE: Final = tuple(folder.rstrip("/") for folder in SINGLE)
@@ -51,6 +47,8 @@ def _lists(path: str) -> bool:
     name = path[path.rfind("/") + 1 :]
     if path in _WHOLE:
         return True
+    from imgforge.analysis.packages import deb, python
+
     if path.startswith(SINGLE):
         return deb.wants(path, name) and not name.endswith(deb.SUMS)
     return name in _LINKED and python.wants(path, name)

@@ -180,6 +180,7 @@ def _component() -> dict[str, Any]:
         scope={"enum": list(SCOPES)},
         declared=_about(_TEXT, "The line of a lock that lists it, or empty."),
         needs=_list(_TEXT),
+        owner=_about(_TEXT, "The package of the distribution that has its file, or empty."),
     )
 
 

@@ -13,12 +13,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from imgforge.analysis.databases import APK
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages.licence import gnu, known, translated, unknown
 
 ECOSYSTEM: Final = "apk"
 
-PATHS: Final = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _FILES: Final = "files"
 _MOST: Final = 8
 """Packages that are named for one capability; one is enough for who needs it."""
@@ -37,7 +37,7 @@ NAMES: Final = frozenset({"installed"})
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the database of installed packages."""
-    return name == "installed" and path in PATHS
+    return name == "installed" and path in APK
 
 
 def read(path: str, data: bytes) -> list[Package]:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from imgforge.analysis.compression import CompressionError, unzstd
+from imgforge.analysis.databases import CHISEL
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages.deb import ECOSYSTEM
 
-PATH: Final = "var/lib/chisel/manifest.wall"
 _WINDOW: Final = 8 << 20
 """Bytes of a zstd window: what every decoder has to support (RFC 8878, 3.1.1.1.2)."""
 
@@ -32,7 +32,7 @@ _LONGEST: Final = 1 << 20
 
 def wants(path: str, name: str) -> bool:
     """Whether this is the manifest."""
-    return name == "manifest.wall" and path == PATH
+    return name == "manifest.wall" and path == CHISEL
 
 
 def read(path: str, data: bytes) -> list[Package]:

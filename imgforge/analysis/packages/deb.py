@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
+from imgforge.analysis.databases import SINGLE, STATUS
 from imgforge.analysis.facts import Claim, Package
 
 ECOSYSTEM: Final = "deb"
@@ -18,8 +19,6 @@ NAMES: Final = frozenset({"status"})
 SUFFIXES: Final = frozenset({".list"})
 FOLDERS: Final = frozenset({"status.d"})
 
-STATUS: Final = ("var/lib/dpkg/status", "usr/lib/dpkg/status")
-SINGLE: Final = tuple(f"{path}.d/" for path in STATUS)
 _INFO: Final = ("var/lib/dpkg/info/", "usr/lib/dpkg/info/")
 _DIVERSIONS: Final = ("var/lib/dpkg/diversions", "usr/lib/dpkg/diversions")
 SUMS: Final = ".md5sums"

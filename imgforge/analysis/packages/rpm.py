@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from imgforge.analysis.databases import RPM_FOLDERS, RPM_NAMES
 from imgforge.analysis.facts import Claim, Package
 from imgforge.analysis.packages import rpmdb, rpmheader
 from imgforge.analysis.packages.rpmheader import Values
@@ -19,15 +20,12 @@ from imgforge.analysis.packages.rpmlicence import licence
 
 ECOSYSTEM: Final = "rpm"
 
-_FOLDERS: Final = ("var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/")
-_DATABASES: Final = frozenset({"rpmdb.sqlite", "Packages.db", "Packages"})
-PATHS: Final = tuple(f"{folder}{name}" for folder in _FOLDERS for name in sorted(_DATABASES))
 _LOGS: Final = frozenset({"rpmdb.sqlite-wal", "rpmdb.sqlite-journal"})
 _MANIFEST: Final = "container-manifest-2"
 _MANIFESTS: Final = "var/lib/rpmmanifest/"
 _NONE: Final = "(none)"
 
-NAMES: Final = _DATABASES | _LOGS | {_MANIFEST}
+NAMES: Final = RPM_NAMES | _LOGS | {_MANIFEST}
 
 _MOST: Final = 8
 """Packages that are named for one capability; one is enough for who needs it."""
@@ -73,7 +71,7 @@ _OPERATORS: Final = frozenset({"and", "or", "with", "without", "else"})
 def wants(path: str, name: str) -> bool:
     """Whether this is a database, its log, or a list that stands for it."""
     folder = path[: -len(name)]
-    return folder == _MANIFESTS if name == _MANIFEST else name in NAMES and folder in _FOLDERS
+    return folder == _MANIFESTS if name == _MANIFEST else name in NAMES and folder in RPM_FOLDERS
 
 
 def read(path: str, data: bytes) -> list[Package]:
@@ -106,7 +104,7 @@ def read(path: str, data: bytes) -> list[Package]:
 
 def claims(path: str, data: bytes) -> list[Claim]:
     """Return what each package owns, directories left out."""
-    if path[path.rfind("/") + 1 :] not in _DATABASES:
+    if path[path.rfind("/") + 1 :] not in RPM_NAMES:
         return []
     found = []
     for header in _headers(data, _OWNED):
