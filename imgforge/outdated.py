@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from imgforge import pins
+from imgforge.bases import flaws
 from imgforge.bases.changes import Changes, between, refuse_older
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _waiting(base: LockedBase, wanted: pins.Wanted, say: Callable[[str], None]) 
 
     offer = bases.look(wanted.name, wanted.platforms, packages=wanted.packages, say=say)
     refuse_older(base, offer.base)
-    return between(base, offer.base, offer.fixes)
+    return between(base, offer.base, offer.fixes, flaws.mended(base, offer.base))
 
 
 def _moved(base: LockedBase, say: Callable[[str], None]) -> str:

@@ -230,6 +230,7 @@ def _resolved(
     wanted: Wanted, old: LockedBase | None, policy: Policy, say: Say
 ) -> tuple[LockedBase, Changes | None]:
     from imgforge import bases
+    from imgforge.bases import flaws
     from imgforge.bases.changes import between
 
     old = old if old is not None and old.name == wanted.name else None
@@ -247,7 +248,7 @@ def _resolved(
     offer = bases.look(name, platforms, packages=packages, policy=policy, say=say)
     base = offer.base if old is None else _since(old, offer.base)
     made = bases.make(base, say=say)
-    return made, between(old, made, offer.fixes) if old else None
+    return made, between(old, made, offer.fixes, flaws.mended(old, made)) if old else None
 
 
 def _preview(
@@ -255,6 +256,7 @@ def _preview(
 ) -> Pin:
     """Say what :func:`update` would do; packages are compared, and nothing is made of them."""
     from imgforge import bases
+    from imgforge.bases import flaws
     from imgforge.bases.changes import Changes, between
 
     old = _base(lock, wanted)
@@ -273,7 +275,8 @@ def _preview(
         base = _since(old, base)
         if _undated(base) == _undated(old):
             base = old
-    return pin(wanted.role, base, why, between(old, base, offer.fixes) if old else None)
+    changes = between(old, base, offer.fixes, flaws.mended(old, base)) if old else None
+    return pin(wanted.role, base, why, changes)
 
 
 def _since(old: LockedBase, new: LockedBase) -> LockedBase:

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from imgforge.bases.flaws import Flaws
 from imgforge.errors import TransientError
 from imgforge.lock import LockedBase, LockedPlatform
 from imgforge.oci.types import Platform
 
 ARROW = "→"
+_NAMED = 3
+"""Vulnerabilities that are named in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,8 @@ class PackageChange:
     """A package that differs; ``old`` is empty if it is new, ``new`` if it is gone.
 
     ``kind`` is the package's type as in a purl: ``deb``, ``pypi`` or ``npm``. ``platforms`` are
-    those it differs on.
+    those it differs on, ``mends`` the vulnerabilities that an advisory database knows of the old
+    one and not of the new.
     """
 
     kind: str
@@ -27,6 +31,7 @@ class PackageChange:
     new: str
     security: bool = False
     platforms: tuple[Platform, ...] = ()
+    mends: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``--format json`` shows it."""
@@ -36,6 +41,7 @@ class PackageChange:
             "old": self.old or None,
             "new": self.new or None,
             "security": self.security,
+            "mends": list(self.mends),
             "platforms": [str(p) for p in self.platforms],
         }
 
@@ -80,17 +86,24 @@ class Changes:
             where = ""
             if set(change.platforms) != set(self.everywhere):
                 where = f" ({', '.join(map(str, change.platforms))})"
-            yield _spelt(change) + where + ("  security" if change.security else "")
+            yield _spelt(change) + where + _why(change)
         for suite, (old, new) in self.archives.items():
             yield f"archive {suite}: {old} {ARROW} {new}"
 
 
-def between(old: LockedBase, new: LockedBase, fixes: Mapping[str, str] | None = None) -> Changes:
+def between(
+    old: LockedBase,
+    new: LockedBase,
+    fixes: Mapping[str, str] | None = None,
+    mended: Flaws | None = None,
+) -> Changes:
     """Compare two pins of a base on the platforms that both have.
 
     ``fixes`` are the newest security updates by package name, see
-    :class:`imgforge.bases.archive.Offer`.
+    :class:`imgforge.bases.archive.Offer`; ``mended`` is what :func:`imgforge.bases.flaws.mended`
+    says of the two.
     """
+    gone = mended or {}
     both = tuple(sorted({p.platform for p in old.platforms} & {p.platform for p in new.platforms}))
     found: dict[tuple[str, str, str, str], list[Platform]] = {}
     for platform in both:
@@ -108,8 +121,9 @@ def between(old: LockedBase, new: LockedBase, fixes: Mapping[str, str] | None = 
                 name,
                 was,
                 now,
-                kind == "deb" and mends(name, was, now, fixes or {}),
+                (kind, name) in gone or (kind == "deb" and mends(name, was, now, fixes or {})),
                 tuple(on),
+                gone.get((kind, name), ()),
             )
             for (name, kind, was, now), on in sorted(found.items())
         ),
@@ -120,10 +134,9 @@ def between(old: LockedBase, new: LockedBase, fixes: Mapping[str, str] | None = 
 
 
 def mends(name: str, old: str, new: str, fixes: Mapping[str, str]) -> bool:
-    """Whether ``new`` in place of ``old`` mends what is known to be vulnerable.
+    """Whether ``new`` in place of ``old`` is a security update by the archive's own word.
 
-    Known is what the archive's security updates say: one that is newer than ``old``. A database of
-    advisories would be asked here, and only here.
+    It is if the archive's security suite has one that is newer than ``old``.
     """
     from imgforge.bases.index import compare
 
@@ -166,6 +179,13 @@ def _packages(locked: LockedPlatform) -> dict[tuple[str, str], tuple[str, str]]:
         found |= {("pypi", w.name): (w.version, w.sha256) for w in layer.wheels}
         found |= {("npm", t.name): (t.version, t.sha256) for t in layer.tarballs}
     return found
+
+
+def _why(change: PackageChange) -> str:
+    if not change.security:
+        return ""
+    more = f" and {len(change.mends) - _NAMED} more" if len(change.mends) > _NAMED else ""
+    return "  security" + (f": {', '.join(change.mends[:_NAMED])}{more}" if change.mends else "")
 
 
 def _spelt(change: PackageChange) -> str:

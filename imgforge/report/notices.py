@@ -19,7 +19,8 @@ def render(name: str, found: Notices) -> str:
         f"Notices of {plain(name)}",
         f"({found.digest}{on})",
         "",
-        f"{len(found.packages)} packages, {len(found.texts)} texts; of {bare} there is none here.",
+        f"{len(found.packages)} packages, {len(found.texts)} texts"
+        + (f"; of {bare} there is none here." if bare else "."),
         "",
     ]
     for notice in found.packages:

@@ -93,6 +93,7 @@ def test_everything_that_differs_is_listed_once_with_its_versions() -> None:
         "old": "1",
         "new": None,
         "security": False,
+        "mends": [],
         "platforms": ["linux/amd64", "linux/arm64"],
     }
 
