@@ -20,7 +20,8 @@ class Given(NamedTuple):
     """A source to import: ``name`` is what it is called from now on.
 
     ``sha256`` (hex) is what its file must be, or empty; ``bundle`` holds a signature by ``key``.
-    ``tag`` is what a server said about the version, to be sent along the next time.
+    ``tag`` is what a server said about the version, to be sent along the next time. ``written`` is
+    when a file was last written (seconds since 1970; None: now): what it says cannot be newer.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Given(NamedTuple):
     key: PublicKey | None = None
     bundle: Path | None = None
     tag: str = ""
+    written: float | None = None
 
 
 def proven(given: Given, digest: str) -> str:

@@ -89,6 +89,16 @@ class Seen:
         return row < len(self._rows) and bool(self._rows[row])
 
 
+def _known_on(given: Given, now: dt.datetime) -> dt.datetime:
+    """Return when what a source says was known: an old file is not new for being imported now."""
+    if given.written is None:
+        return now
+    try:
+        return min(now, dt.datetime.fromtimestamp(given.written, dt.UTC))
+    except (OverflowError, ValueError):
+        return now
+
+
 class _Source:
     """One source on its way into the database."""
 
@@ -137,7 +147,7 @@ class _Source:
                 (
                     digest,
                     signed,
-                    self._now.strftime(osv.TIME),
+                    _known_on(given, self._now).strftime(osv.TIME),
                     self._newest,
                     records,
                     self._passed,

@@ -14,7 +14,8 @@ class Source(NamedTuple):
 
     ``kind`` is ``osv``, ``kev`` or ``epss``, ``digest`` of all that was read, ``signed`` who
     signed it or how it was pinned (empty: neither), ``imported`` and ``newest`` times (RFC 3339;
-    ``newest`` of the last changed record), ``malformed`` the count of those passed over.
+    of the import, or of the file that was imported if that is older; of the last changed record),
+    ``malformed`` the count of those passed over.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Source(NamedTuple):
     malformed: int
 
     def age(self, today: dt.date) -> int:
-        """Return the days since it was imported, or was last found unchanged."""
+        """Return the days since it was imported or last found unchanged, or its file written."""
         return (today - dt.date.fromisoformat(self.imported[:10])).days
 
 

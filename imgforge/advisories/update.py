@@ -114,7 +114,8 @@ def _gathered(
             raise InvalidInputError(f"{place} does not exist")
         bundle = path.with_name(path.name + SUFFIX) if wish.key is not None else None
         name = wish.name or str(path.resolve())
-        given.append(Given(name, path, wish.sha256, wish.key, bundle))
+        written = path.stat().st_mtime if path.is_file() else None
+        given.append(Given(name, path, wish.sha256, wish.key, bundle, written=written))
     names = [each.name for each in given] + unchanged
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidInputError(f"{doubled[0]} is given twice")

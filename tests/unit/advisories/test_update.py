@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -171,3 +173,16 @@ def test_a_source_is_not_given_twice(tmp_path: Path) -> None:
     path = str(source(tmp_path / "1.zip", ONE))
     with pytest.raises(InvalidInputError, match="given twice"):
         bring(Wish((path, path)), tmp_path / "db", print)
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_an_old_file_is_not_new_for_being_imported_now(tmp_path: Path, *, old: bool) -> None:
+    dump = source(tmp_path / "all.zip", ONE)
+    now = dt.datetime.now(dt.UTC)
+    written = now - dt.timedelta(days=40) if old else now + dt.timedelta(days=40)
+    os.utime(dump, (written.timestamp(), written.timestamp()))
+    database = tmp_path / "advisories.sqlite"
+    bring(Wish((str(dump),)), database, lambda _: None)
+    with open_database(database) as opened:
+        (known,) = opened.sources()
+    assert known.age(now.date()) == (40 if old else 0)
