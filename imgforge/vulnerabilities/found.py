@@ -61,7 +61,7 @@ class Found(NamedTuple):
 def found(inventory: Inventory, database: Matcher) -> Found:
     """Ask ``database`` about every component of ``inventory``; what built it is not in it."""
     matches, unmatched = database.match(inventory.components, inventory.system)
-    kept, left = settled(vulnerabilities(matches, database), unmatched, inventory, database)
+    kept, left = settled(vulnerabilities(matches, database), unmatched, inventory, database.told)
     return Found(ordered(kept), tuple(unmatched), left)
 
 

@@ -9,13 +9,12 @@ so does all, if the database cannot say anything of the distribution's package.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from imgforge.advisories.advisory import Unmatched
-    from imgforge.inventory import Component, Inventory
-    from imgforge.vulnerabilities.found import Matcher
+    from imgforge.inventory import Component, Inventory, System
     from imgforge.vulnerabilities.vulnerability import Vulnerability
 
 
@@ -30,9 +29,12 @@ def settled(
     found: Sequence[Vulnerability],
     unmatched: Iterable[Unmatched],
     inventory: Inventory,
-    database: Matcher,
+    told: Callable[[Component, System | None], set[str]],
 ) -> tuple[list[Vulnerability], tuple[Left, ...]]:
-    """Return what counts of ``found``, and what is left to the distribution's word."""
+    """Return what counts of ``found``, and what is left to the distribution's word.
+
+    ``told`` gives the names of all that a database has judged in a package.
+    """
     if not any(one.component.owner for one in found):
         return list(found), ()
     unknown = {each.component.ref for each in unmatched}
@@ -41,7 +43,7 @@ def settled(
         for component in inventory.components
         if component.ref not in unknown
     }
-    told: dict[str, set[str]] = {}
+    judged: dict[str, set[str]] = {}
     kept: list[Vulnerability] = []
     left: list[Left] = []
     for one in found:
@@ -49,9 +51,9 @@ def settled(
         if owner is None or one.malicious:
             kept.append(one)
             continue
-        if one.component.owner not in told:
-            told[one.component.owner] = database.told(owner, inventory.system)
-        if told[one.component.owner].isdisjoint(one.names):
+        if one.component.owner not in judged:
+            judged[one.component.owner] = told(owner, inventory.system)
+        if judged[one.component.owner].isdisjoint(one.names):
             kept.append(one)
         else:
             left.append(Left(one, owner))

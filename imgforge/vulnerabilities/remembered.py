@@ -40,7 +40,7 @@ class Remembered:
                 for hit in hits
             ]
             unmatched += [each._replace(component=component) for each in unknown]
-        kept, left = settled(found, unmatched, inventory, self._database)
+        kept, left = settled(found, unmatched, inventory, self._database.told)
         return Found(ordered(kept), tuple(unmatched), left)
 
     def _ask(self, fresh: dict[Key, Component], system: System | None) -> None:
