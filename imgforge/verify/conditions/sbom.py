@@ -242,7 +242,7 @@ def _spdx3(value: object) -> list[_Listed]:
         outside = [
             _named(ref, "identifier", place)
             for ref in _list(one, "externalIdentifier")
-            if at(ref, "externalIdentifierType") in {"packageUrl", "packageURL"}
+            if at(ref, "externalIdentifierType") in ("packageUrl", "packageURL")
         ]
         said = {purl for purl in (_optional(one, "software_packageUrl", place), *outside) if purl}
         if len(said) > 1:

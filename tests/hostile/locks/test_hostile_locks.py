@@ -35,7 +35,7 @@ def test_a_lock_of_fifty_megabytes_is_an_error(name: str, tmp_path: Path) -> Non
     start = time.process_time()
     with pytest.raises(InvalidInputError, match=f"{name} is over 16 MiB"):
         locks.load(tmp_path, name)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("name", NAMES)

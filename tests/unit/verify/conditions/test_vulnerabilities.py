@@ -288,4 +288,4 @@ def test_ten_thousand_findings_are_judged_at_once(
     many.append(cosign(sarif(*[{"ruleId": "CVE-2026-1"}] * 10_000, score="9.8")))
     for predicate in many:
         taken = best_of(lambda p=predicate: against(p, VULNERABILITIES, below="low"))  # type: ignore[misc]
-        assert taken < 0.05
+        assert taken < 0.5  # ten times what it takes: squared, it would take minutes
