@@ -58,13 +58,13 @@ _ALIASES: Final = {
 
 _REGISTRIES: Final = {
     "cargo": "crates.io",
-    "composer": "packagist.org",
-    "gem": "rubygems.org",
-    "golang": "proxy.golang.org",
-    "maven": "repo.maven.apache.org",
-    "npm": "registry.npmjs.org",
-    "nuget": "nuget.org",
-    "pypi": "pypi.org",
+    "composer": "Packagist",
+    "gem": "RubyGems",
+    "golang": "Go module proxy",
+    "maven": "Maven Central",
+    "npm": "npm registry",
+    "nuget": "NuGet Gallery",
+    "pypi": "Python Package Index",
 }
 """Where a package of a type is from if its purl names no other place (purl-spec, PURL-TYPES)."""
 
