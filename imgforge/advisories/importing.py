@@ -93,10 +93,8 @@ def _known_on(given: Given, now: dt.datetime) -> dt.datetime:
     """Return when what a source says was known: an old file is not new for being imported now."""
     if given.written is None:
         return now
-    try:
-        return min(now, dt.datetime.fromtimestamp(given.written, dt.UTC))
-    except (OverflowError, ValueError):
-        return now
+    # Before 1970 is as old as anything gets here, and no calendar refuses what is left.
+    return dt.datetime.fromtimestamp(max(0.0, min(now.timestamp(), given.written)), dt.UTC)
 
 
 class _Source:

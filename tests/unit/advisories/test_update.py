@@ -175,14 +175,18 @@ def test_a_source_is_not_given_twice(tmp_path: Path) -> None:
         bring(Wish((path, path)), tmp_path / "db", print)
 
 
-@pytest.mark.parametrize("old", [True, False])
-def test_an_old_file_is_not_new_for_being_imported_now(tmp_path: Path, *, old: bool) -> None:
+@pytest.mark.parametrize(("days", "age"), [(40, 40), (-40, 0), (22_000, None)])
+def test_an_old_file_is_not_new_for_being_imported_now(
+    tmp_path: Path, days: int, age: int | None
+) -> None:
     dump = source(tmp_path / "all.zip", ONE)
     now = dt.datetime.now(dt.UTC)
-    written = now - dt.timedelta(days=40) if old else now + dt.timedelta(days=40)
+    written = now - dt.timedelta(days=days)
     os.utime(dump, (written.timestamp(), written.timestamp()))
     database = tmp_path / "advisories.sqlite"
     bring(Wish((str(dump),)), database, lambda _: None)
     with open_database(database) as opened:
         (known,) = opened.sources()
-    assert known.age(now.date()) == (40 if old else 0)
+    if age is None:  # of before 1970
+        age = (now.date() - dt.date(1970, 1, 1)).days
+    assert known.age(now.date()) == age
