@@ -51,6 +51,7 @@ SAID = 20
 """Lines of a failed step's own output that the error shows."""
 
 _RUN = re.compile(r"^\s*RUN\b", re.MULTILINE)
+_SAID = re.compile(r"#\d+ \d+\.\d+ (.*)")
 _EVERY_LOCK = "linux/amd64"
 """The platform for which every lock has a builder."""
 
@@ -305,12 +306,22 @@ def _advice(log: str) -> str:
 
 
 def _relevant(lines: tuple[str, ...]) -> list[str]:
-    """Pick what the failing step said: buildx repeats it between two rules, then the error."""
+    """Pick what the failing step said: buildx repeats it between two rules, then the error.
+
+    A busy builder's last words can miss that repetition; they are then taken from the log itself.
+    """
     rules = [i for i, line in enumerate(lines) if set(line) == {"-"}]
     said = list(lines[rules[0] + 1 : rules[1]]) if len(rules) > 1 else []
+    if len(said) == 1:
+        said += [match[1] for line in lines if (match := _SAID.match(line))]
     error = next((line for line in reversed(lines) if line.startswith("ERROR:")), "")
     kept = [*said[-SAID:], error] if said or error else list(lines[-SAID:])
-    return [" ".join(line.split())[: 2 * LINE] for line in kept if line.strip()]
+    return [_short(" ".join(line.split())) for line in kept if line.strip()]
+
+
+def _short(line: str) -> str:
+    """Leave out the middle of a long line: its end says how the command ended."""
+    return line if len(line) <= 2 * LINE else f"{line[:LINE]} … {line[-LINE:]}"
 
 
 def _machine_secrets(plan: BuildPlan) -> dict[str, BuildSecret]:
