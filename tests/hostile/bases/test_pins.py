@@ -335,6 +335,7 @@ def test_the_command_says_what_was_kept_and_prints_the_locks_path(
             "old": "1",
             "new": "2",
             "security": True,
+            "mends": [],
             "platforms": ["linux/amd64"],
         }
     ]
