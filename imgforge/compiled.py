@@ -8,6 +8,7 @@ templates, which cost more than all else that a small change needs.
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
     """
     root = spec_path.resolve().parent
     spec, lock = _digest(spec_path), _digest(root / LOCK)
-    value = [freshness.code(), spec, lock, epoch, assets.fingerprint(*_folders())]
+    blocks = [_digest(root / name) for name in _blocks(spec_path)]
+    value = [freshness.code(), spec, lock, blocks, epoch, assets.fingerprint(*_folders())]
     path = cache.directory("plans") / sha256(canonical_json(value)).removeprefix("sha256:")
     found = _recall(path)
     if found is not None:
@@ -68,6 +70,15 @@ def _recall(path: Path) -> tuple[BuildPlan, str] | None:
 
 def _folders() -> tuple[Path, Path]:
     return assets.folder("stacks"), assets.folder("templates")
+
+
+def _blocks(spec_path: Path) -> list[str]:
+    """Return the files that replace blocks, which a plan depends on too; none if unreadable."""
+    try:
+        found = tomllib.loads(spec_path.read_text(encoding="utf-8"))["stack"]["blocks"]
+        return [str(found[name]) for name in sorted(found)]
+    except (OSError, ValueError, RecursionError, LookupError, TypeError):
+        return []
 
 
 def _digest(path: Path) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Any
 
-from imgforge import template
+from imgforge import indexes, prologue, template
+from imgforge.choice import Choice
+from imgforge.confinement import confine
+from imgforge.errors import InvalidInputError
 from imgforge.lock import Lock, LockedBase
+from imgforge.oci.types import sha256
 from imgforge.plan import (
     APP,
     APP_MODE,
     DEFAULT_EXCLUDE,
-    MACHINE_SECRETS,
     WRITABLE_MODE,
     Base,
     BuildPlan,
@@ -21,26 +26,44 @@ from imgforge.plan import (
     RuntimeStage,
     Stage,
 )
-from imgforge.spec import Spec
-from imgforge.stack import Choice, LoadedStack, StageDeclaration
+from imgforge.spec import BuildStep, Spec
+from imgforge.spec import Health as HealthCheck
+from imgforge.stack import LoadedStack, StageDeclaration
+
+_STEP = """\
+{% from "steps.j2" import run with context %}
+{% call run() %}
+{{ argv | map("shell_word") | join(" ") }}
+{% endcall %}
+"""
 
 
 def compile_plan(
-    spec: Spec, stack: LoadedStack, choice: Choice, lock: Lock, *, epoch: int | None = None
+    spec: Spec,
+    stack: LoadedStack,
+    choice: Choice,
+    lock: Lock,
+    *,
+    blocks: Mapping[str, str] | None = None,
+    epoch: int | None = None,
 ) -> BuildPlan:
     """Compile; the lock was already found to fit. ``epoch`` (seconds) overrides the lock's.
 
-    Raises InvalidInputError if a stack's template cannot be rendered.
+    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text).
+    Raises InvalidInputError if a stack's template cannot be rendered, or renders to what a build
+    stage must not hold.
     """
     runtime_base = lock.base("runtime")
     definition = stack.definition
-    stages = tuple(_stage(d, spec, stack, choice, lock) for d in definition.stages)
-    copies = [
-        Copy(s.name, s.output + "/", d.destination + "/", "0:0", APP_MODE)
-        for s, d in zip(stages, definition.stages, strict=True)
-    ]
-    copies += [_app_copy(source) for source in spec.app.source]
-    copies += [Copy("empty", "/", p + "/", spec.run.user, WRITABLE_MODE) for p in spec.run.writable]
+    stages: list[Stage] = []
+    for declared in choice.stages:
+        before = tuple(stage.name for stage in stages)
+        stages.append(_stage(declared, spec, stack, choice, lock, blocks or {}, before))
+    _demand_known(spec, choice, blocks or {})
+    copies = [copy for d in choice.stages for copy in _copies(d)]
+    if choice.copies_source:
+        copies += [_app_copy(source) for source in spec.app.source]
+    copies += [Copy("empty", "/", p + "/", spec.run.user, WRITABLE_MODE) for p in choice.writable]
     return BuildPlan(
         name=spec.image.name,
         tags=tuple(dict.fromkeys(spec.image.tags)),
@@ -48,30 +71,75 @@ def compile_plan(
         stack=f"{definition.name}@{definition.version}",
         stack_digest=stack.digest,
         epoch=runtime_base.epoch if epoch is None else epoch,
-        exclude=(*DEFAULT_EXCLUDE, *spec.app.exclude),
-        inputs=tuple(
-            dict.fromkeys((*spec.app.source, *((spec.app.lock,) if spec.app.lock else ())))
-        ),
-        stages=stages,
+        exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
+        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests))),
+        stages=tuple(stages),
         runtime=RuntimeStage(
             base=_base(runtime_base),
             copies=tuple(copies),
-            env={**definition.runtime.env, **spec.env},
-            labels=_labels(spec, stack, runtime_base),
-            ports=tuple(p if "/" in p else f"{p}/tcp" for p in map(str, spec.app.ports)),
+            env={**dict(choice.env), **spec.env},
+            labels=_labels(spec, stack, choice, runtime_base),
+            ports=tuple(p if "/" in p else f"{p}/tcp" for p in map(str, choice.ports)),
             workdir=APP,
             user=spec.run.user,
-            entrypoint=tuple(spec.app.entrypoint),
-            command=tuple(spec.app.command),
-            stop_signal=spec.app.stop_signal,
-            health=_health(spec),
+            entrypoint=choice.entrypoint,
+            command=choice.command,
+            stop_signal=choice.stop_signal,
+            health=_health(choice.health),
             tools=tuple(dict.fromkeys(spec.run.tools)),
         ),
+        changes=tuple(_changes(spec, blocks or {})),
     )
 
 
-def _health(spec: Spec) -> Health | None:
-    asked = spec.health
+def _copies(declared: StageDeclaration) -> list[Copy]:
+    """Return what of a stage goes into the image: rarely changing parts are declared first."""
+    if declared.destination is not None:
+        parts = [(declared.output + "/", declared.destination)]
+    else:
+        parts = [
+            (declared.output + ("/" if c.source == "." else f"/{c.source}/"), c.destination)
+            for c in declared.copies
+        ]
+    return [Copy(declared.name, source, to + "/", "0:0", APP_MODE) for source, to in parts]
+
+
+def _changes(spec: Spec, blocks: Mapping[str, str]) -> Iterator[str]:
+    """Say what the application changed of its stack."""
+    wanted = spec.stack
+    for name, value in (("base", wanted.base), ("builder", wanted.builder)):
+        if value:
+            yield f"{name} {value}"
+    for name, values in (("packages", wanted.packages), ("build-packages", wanted.build_packages)):
+        if values:
+            yield f"{name} {' '.join(values)}"
+    for name, parameter in sorted(wanted.parameters.items()):
+        yield f"parameter {name} = {json.dumps(parameter, ensure_ascii=False)}"
+    for step in spec.build.steps:
+        yield f"step {step.name} {step.at} {step.stage}: {json.dumps(step.run, ensure_ascii=False)}"
+    for name, text in sorted(blocks.items()):
+        yield f"block {name} from {wanted.blocks[name]} ({sha256(text.encode())})"
+
+
+def _demand_known(spec: Spec, choice: Choice, blocks: Mapping[str, str]) -> None:
+    """Demand that steps and blocks name stages that exist; InvalidInputError if not."""
+    stages = {declared.name for declared in choice.stages}
+    wrong = [f"step {s.name!r}: no stage {s.stage!r}" for s in spec.build.steps]
+    wrong = [w for w, s in zip(wrong, spec.build.steps, strict=True) if s.stage not in stages]
+    wrong += [
+        f"block {name!r}: no stage {name.partition('.')[0]!r}"
+        for name in blocks
+        if name.partition(".")[0] not in stages
+    ]
+    if wrong:
+        raise InvalidInputError(
+            "the spec changes stages that its stack does not have",
+            details=wrong,
+            hint=f"stages: {', '.join(sorted(stages)) or 'none'}",
+        )
+
+
+def _health(asked: HealthCheck | None) -> Health | None:
     if asked is None:
         return None
     return Health(
@@ -89,41 +157,56 @@ def _app_copy(source: str) -> Copy:
     return Copy("context", str(path), (APP + inside) if inside else APP + "/", "0:0", APP_MODE)
 
 
-def _stage(
-    declared: StageDeclaration, spec: Spec, stack: LoadedStack, choice: Choice, lock: Lock
+def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
+    declared: StageDeclaration,
+    spec: Spec,
+    stack: LoadedStack,
+    choice: Choice,
+    lock: Lock,
+    blocks: Mapping[str, str],
+    before: tuple[str, ...],
 ) -> Stage:
     secrets = tuple(s.id for s in spec.build.secrets if s.step == declared.name)
-    mounts = [
-        f"--mount=type=secret,id={name},target=/run/secrets/{name},required=false"
-        for name in MACHINE_SECRETS
-    ]
-    mounts += [
-        f"--mount=type=secret,id={name},target=/run/secrets/{name},required=true"
-        for name in secrets
-    ]
-    needs_run, fill, crosses = "", None, False
-    if declared.native is None:
-        needs_run = f"step {declared.name!r} runs commands in the builder"
-    else:
-        for name, value in declared.native.when.items():
-            if choice.parameters[name] != value:
-                needs_run = f"parameter {name} = {json.dumps(choice.parameters[name])} needs RUN"
-        crosses = not needs_run
-        if secrets:
-            needs_run = f"step {declared.name!r} reads build secrets"
-        if not needs_run:
-            fill = Fill(declared.native.kind, {"lock": spec.app.lock or "", **choice.variables})
-    body = template.render(
-        stack.templates[declared.template],
+    steps = [step for step in spec.build.steps if step.stage == declared.name]
+    replaced = {
+        name.partition(".")[2]: text
+        for name, text in blocks.items()
+        if name.partition(".")[0] == declared.name
+    }
+    needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
+    if fill is not None:
+        fill = Fill(fill.kind, {"lock": spec.app.lock or "", **choice.variables})
+    machine = indexes.secrets(tuple(declared.indexes))
+    body = _body(
+        declared,
+        stack,
         {
+            "heeded_globs": [_glob(path) for path in choice.heeded],
             "lock": spec.app.lock,
+            "manager": choice.manager,
+            "manifests": list(choice.manifests),
             "output": declared.output,
             "parameters": choice.parameters,
-            "secrets": mounts,
+            "sources": list(spec.app.source),
+            "stage": {
+                "name": declared.name,
+                "network": declared.network,
+                "secrets": secrets,
+                "machine_secrets": machine,
+                "prologue": prologue.lines(tuple(declared.indexes), secrets),
+            },
             "variables": choice.variables,
+            "version": choice.version,
         },
-        name=f"{stack.definition.name}/{declared.template}",
-        trusted=stack.trusted,
+        steps,
+        replaced,
+    )
+    confine(
+        body,
+        name=declared.name,
+        stages=before,
+        secrets={*secrets, *machine},
+        network=declared.network,
     )
     return Stage(
         declared.name,
@@ -133,11 +216,80 @@ def _stage(
         secrets,
         fill,
         needs_run,
-        crosses,
+        crosses or declared.crosses,
+        declared.network,
+        tuple(declared.indexes),
+        (spec.app.lock or "") if declared.installs else "",
     )
 
 
-def _labels(spec: Spec, stack: LoadedStack, base: LockedBase) -> dict[str, str]:
+def _ways(
+    declared: StageDeclaration, choice: Choice, secrets: tuple[str, ...], *, changed: bool
+) -> tuple[str, Fill | None, bool]:
+    """Say why a stage needs RUN, else how it is filled without; and whether its commands cross."""
+    if declared.native is None:
+        return f"step {declared.name!r} runs commands in the builder", None, False
+    needs_run = ""
+    for name, value in declared.native.when.items():
+        if choice.parameters.get(name) != value:
+            needs_run = f"parameter {name} = {json.dumps(choice.parameters.get(name))} needs RUN"
+    crosses = not needs_run
+    if secrets:
+        needs_run = f"step {declared.name!r} reads build secrets"
+    if changed:
+        needs_run = f"step {declared.name!r} was changed by the spec"
+    return needs_run, None if needs_run else Fill(declared.native.kind, {}), crosses
+
+
+def _body(
+    declared: StageDeclaration,
+    stack: LoadedStack,
+    variables: dict[str, Any],
+    steps: Sequence[BuildStep],
+    blocks: Mapping[str, str],
+) -> str:
+    """Render a stage's instructions, with the application's own steps and blocks."""
+    name = f"{stack.definition.name}/{declared.template}"
+    trusted, others = stack.trusted and not blocks, dict(stack.templates)
+    early = _steps([s for s in steps if s.at == "before"], variables)
+    text = stack.templates[declared.template]
+    if blocks:
+        known = template.blocks(text, name)
+        if unknown := blocks.keys() - known:
+            raise InvalidInputError(
+                f"{name} has no block {', '.join(sorted(unknown))}",
+                hint=f"its blocks: {', '.join(sorted(known)) or 'none'}",
+            )
+        head = f'{{% extends "{declared.template}" %}}'
+        text = head + "".join(f"{{% block {k} %}}\n{v}{{% endblock %}}" for k, v in blocks.items())
+        name = f"{stack.definition.name}/changed-{declared.template}"
+    body = template.render(
+        text, {**variables, "before": early}, name=name, trusted=trusted, others=others
+    )
+    if early.strip() and early.strip() not in body:
+        raise InvalidInputError(
+            f"stage {declared.name!r} has no place for steps before it",
+            hint='at = "after" (the default) runs them at its end',
+        )
+    late = _steps([s for s in steps if s.at == "after"], variables)
+    return body + late
+
+
+def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
+    return "".join(
+        template.render(
+            _STEP, {**variables, "argv": list(step.run)}, name=f"step {step.name}", trusted=True
+        )
+        for step in steps
+    )
+
+
+def _glob(path: str) -> str:
+    """Return a pattern that finds just ``path``, or nothing: a COPY of it then leaves it out."""
+    return f"{path[:-1]}[{path[-1]}]"
+
+
+def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) -> dict[str, str]:
     image = spec.image
     standard = {
         "title": image.title or PurePosixPath(image.name).name,
@@ -152,7 +304,7 @@ def _labels(spec: Spec, stack: LoadedStack, base: LockedBase) -> dict[str, str]:
         "stack": f"{stack.definition.name}@{stack.definition.version}",
         "run.required-env": ",".join(spec.run.required_env),
         "run.secrets": ",".join(spec.run.secrets),
-        "run.writable": ",".join(spec.run.writable),
+        "run.writable": ",".join(choice.writable),
         "run.tools": ",".join(spec.run.tools),
     }
     labels = {f"org.opencontainers.image.{k}": v for k, v in standard.items()}

@@ -184,6 +184,12 @@ def _package(value: str) -> str:
     return value
 
 
+def _block(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*", value):
+        raise problem(f"{value!r} names no block", "STAGE.BLOCK, such as dependencies.install")
+    return value
+
+
 def _base(value: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9._-]*", value):
         return value
@@ -219,6 +225,7 @@ User = Annotated[str, AfterValidator(_user)]
 Port = Annotated[int | str, AfterValidator(_port)]
 Signal = Annotated[str, AfterValidator(_signal)]
 PackageName = Annotated[str, AfterValidator(_package)]
+BlockName = Annotated[str, AfterValidator(_block)]
 BaseName = Annotated[str, AfterValidator(_base)]
 Entrypoint = Annotated[list[Argument], AfterValidator(_entrypoint)]
 Parameter = str | bool | int | list[str]

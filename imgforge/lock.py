@@ -165,6 +165,10 @@ class Inputs:
     """Empty when nothing is built inside an image."""
     platforms: tuple[Platform, ...]
     packages: tuple[Name, ...]
+    build_packages: tuple[Name, ...] = ()
+    """Added to the builder base because the spec says so."""
+    compiles: Annotated[str, re.compile(r"(?:yes)?")] = ""
+    """``yes`` if the builder needs what compiling against ``packages`` takes."""
 
     @property
     def digest(self) -> str:

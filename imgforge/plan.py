@@ -34,10 +34,6 @@ DEFAULT_EXCLUDE = (
 )
 """Left out of every context: caches, version control, local secrets, imgforge's own output."""
 
-MACHINE_SECRETS = ("imgforge-ca", "imgforge-index")
-"""Optional secret mounts by which the building machine's certificates and package indexes reach
-a step that installs dependencies."""
-
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -79,6 +75,12 @@ class Stage:
     """Why only an engine with RUN can fill it; empty if ``fill`` is given."""
     crosses: bool
     """Whether its commands make any platform's output on the building machine's own platform."""
+    network: bool = False
+    """Whether its commands reach the network."""
+    indexes: tuple[str, ...] = ()
+    """Package managers (:mod:`imgforge.indexes`) whose settings of the machine it may see."""
+    lock: str = ""
+    """The lock whose packages its output holds; empty if it installs none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class BuildPlan:
     """Paths of the context that the build reads."""
     stages: tuple[Stage, ...]
     runtime: RuntimeStage
+    changes: tuple[str, ...] = ()
+    """What the application changed of its stack, a line each: packages, steps, blocks, bases."""
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> dict[str, Any]:
@@ -155,6 +159,7 @@ class BuildPlan:
             **{
                 **value,
                 **{k: tuple(value[k]) for k in ("tags", "platforms", "exclude", "inputs")},
+                "changes": tuple(value.get("changes", ())),
                 "stages": tuple(_stage(stage) for stage in value["stages"]),
                 "runtime": _runtime(value["runtime"]),
             }
@@ -177,6 +182,7 @@ def _stage(value: dict[str, Any]) -> Stage:
             **value,
             "base": Base(**value["base"]),
             "secrets": tuple(value["secrets"]),
+            "indexes": tuple(value.get("indexes", ())),
             "fill": fill and Fill(**fill),
         }
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from imgforge import lock as locks
@@ -11,9 +12,14 @@ from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK, locate
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
+    from imgforge.choice import Choice
     from imgforge.plan import BuildPlan
     from imgforge.spec import Spec
-    from imgforge.stack import Choice, LoadedStack
+    from imgforge.stack import LoadedStack
+
+
+MAX_BLOCK = 64 << 10
+"""Bytes of a file that replaces a block of a stack's template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Project:
     spec: Spec
     stack: LoadedStack
     choice: Choice
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """Texts of the files that replace blocks of the stack's templates: STAGE.BLOCK → text."""
 
     @property
     def lock_path(self) -> Path:
@@ -41,6 +49,8 @@ class Project:
             builder=self.choice.builder or "",
             platforms=self.spec.platforms,
             packages=tuple(self.spec.stack.packages),
+            build_packages=tuple(self.spec.stack.build_packages),
+            compiles="yes" if self.choice.compiles and self.spec.stack.packages else "",
         )
 
     def read_lock(self) -> locks.Lock:
@@ -72,7 +82,11 @@ class Project:
         """Compile the plan; ``epoch`` in seconds overrides the lock's."""
         from imgforge.compiler import compile_plan
 
-        return compile_plan(self.spec, self.stack, self.choice, self.read_lock(), epoch=epoch)
+        return compile_plan(
+            *(self.spec, self.stack, self.choice, self.read_lock()),
+            blocks=self.blocks,
+            epoch=epoch,
+        )
 
 
 def _shown(inputs: locks.Inputs, name: str) -> str:
@@ -84,9 +98,29 @@ def load(path: Path) -> Project:
     """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong."""
     from imgforge import spec as specs
     from imgforge import stack as stacks
+    from imgforge.choice import choose
 
     spec_path = locate(path)
     data, spec = specs.load(spec_path)
     stack = stacks.load(spec.stack.name)
-    choice = stacks.choose(stack, spec, data, spec_path.name)
-    return Project(spec_path.resolve().parent, spec_path, data, spec, stack, choice)
+    choice = choose(stack, spec, data, spec_path.name)
+    root = spec_path.resolve().parent
+    blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
+    return Project(root, spec_path, data, spec, stack, choice, blocks)
+
+
+def _block(root: Path, file: str) -> str:
+    """Read the file that replaces a block; InvalidInputError if it is no plain, small text."""
+    path = root / file
+    try:
+        if any((root / p).is_symlink() for p in (file, *map(str, PurePosixPath(file).parents))):
+            raise InvalidInputError(f"{file} is, or is below, a symbolic link")
+        with path.open("rb") as opened:
+            data = opened.read(MAX_BLOCK + 1)
+        if len(data) > MAX_BLOCK:
+            raise InvalidInputError(f"{file} is over {MAX_BLOCK >> 10} KiB")
+        return data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"cannot read {file}: {error}", hint="[stack] blocks names it"
+        ) from error

@@ -16,6 +16,7 @@ from imgforge.errors import InvalidInputError
 from imgforge.fields import (
     Argument,
     BaseName,
+    BlockName,
     Duration,
     Entrypoint,
     EnvName,
@@ -79,8 +80,16 @@ class Stack(Table):
     packages: list[PackageName] = Field(
         default=[], description="Debian packages added to the runtime base."
     )
+    build_packages: list[PackageName] = Field(
+        default=[], description="Debian packages added to the builder base."
+    )
     parameters: dict[str, Parameter] = Field(
         default={}, description="Parameters that the stack declares."
+    )
+    blocks: dict[BlockName, LockPath] = Field(
+        default={},
+        description="Blocks of the stack's templates that a file beside the spec replaces: "
+        "STAGE.BLOCK = file.",
     )
 
 
@@ -94,13 +103,20 @@ class App(Table):
         default=[], description="Patterns left out, besides caches, VCS folders and .env files."
     )
     lock: LockPath | None = Field(default=None, description="Lock file of the dependencies.")
-    entrypoint: Entrypoint = Field(
-        min_length=1, description="Program and arguments, absolute, never through a shell."
+    entrypoint: Entrypoint | None = Field(
+        default=None,
+        min_length=1,
+        description="Program and arguments, absolute, never through a shell (default: the "
+        "stack's, if it has one).",
     )
     command: list[Argument] = Field(default=[], description="Default arguments, replaceable.")
-    ports: list[Port] = Field(default=[], description="Ports listened on: 8080 or '53/udp'.")
-    stop_signal: Signal = Field(
-        default="SIGTERM", description="Signal that asks the program to end."
+    ports: list[Port] = Field(
+        default=[],
+        description="Ports listened on: 8080 or '53/udp' (default: the stack's, if it has some).",
+    )
+    stop_signal: Signal | None = Field(
+        default=None,
+        description="Signal that asks the program to end (default: the stack's, else SIGTERM).",
     )
 
 
@@ -146,10 +162,24 @@ class BuildSecret(Table):
     step: str = Field(description="Name of the stack's build stage that gets it.")
 
 
+class BuildStep(Table):
+    """A command of the application's own, run in one of the stack's build stages."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="What it is called in messages and in the plan."
+    )
+    stage: str = Field(description="Name of the stack's build stage that runs it.")
+    run: list[Text] = Field(min_length=1, description="Program and arguments, without a shell.")
+    at: Literal["before", "after"] = Field(
+        default="after", description="Before the stage's own build, or after it."
+    )
+
+
 class Build(Table):
     """What the build half needs beyond the source."""
 
     secrets: list[BuildSecret] = Field(default=[], description="Secrets of build steps.")
+    steps: list[BuildStep] = Field(default=[], description="Further steps, in order.")
 
 
 class Spec(Table):
@@ -251,6 +281,11 @@ def _conflicts(spec: Spec) -> list[tomlfile.Problem]:
                     ("run", "required-env", i), f"{name} is required at run time and set in [env]"
                 )
             )
+    steps: set[str] = set()
+    for i, step in enumerate(spec.build.steps):
+        if step.name in steps:
+            found.append(tomlfile.Problem(("build", "steps", i, "name"), f"{step.name!r} is taken"))
+        steps.add(step.name)
     landed: dict[str, int] = {}
     for i, source in enumerate(spec.app.source):
         path = str(PurePosixPath(source))
@@ -273,4 +308,5 @@ tomlfile.KNOWN["Spec"] = {
     ("health",): _keys(Health),
     ("build",): _keys(Build),
     ("build", "secrets"): _keys(BuildSecret),
+    ("build", "steps"): _keys(BuildStep),
 }

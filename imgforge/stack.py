@@ -1,7 +1,8 @@
 """Stacks: folders that say how one kind of application becomes a root directory.
 
 A stack is ``stack.toml`` and the templates of its build stages. It fills directories that the
-runtime stage copies; the runtime stage itself belongs to imgforge (``templates/``).
+runtime stage copies; the runtime stage itself belongs to imgforge (``templates/``), and a stack
+says of it only what can be said as data.
 """
 
 from __future__ import annotations
@@ -10,17 +11,35 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from imgforge import assets, tomlfile
+from imgforge import assets, indexes, tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import EnvName, ImagePath, Parameter, Table, Text, problem
-from imgforge.spec import Spec
+from imgforge.fields import (
+    BaseName,
+    Duration,
+    EnvName,
+    ImagePath,
+    Parameter,
+    Pattern,
+    Port,
+    Signal,
+    SourcePath,
+    Table,
+    Text,
+    problem,
+)
 
 FILE = "stack.toml"
+MAX_TEMPLATE = 256 << 10
+"""Bytes of one template."""
+
+RESERVED = ("manager", "version")
+"""What ``when`` may name besides parameters: the lock's package manager, the runtime version."""
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "boolean": bool,
@@ -35,12 +54,40 @@ def _template(value: str) -> str:
     return value
 
 
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise problem(f"{value!r} is not a regular expression: {error}") from error
+    return value
+
+
+When = dict[str, Parameter]
+"""Parameter (or ``manager``, ``version``) → the value it must have, or a list of such values."""
+
+
 class Version(Table):
     """One runtime version that the stack offers."""
 
-    runtime: str = Field(description="Base of the runtime stage.")
-    builder: str | None = Field(default=None, description="Base of the build stages.")
+    runtime: BaseName = Field(description="Base of the runtime stage.")
+    builder: BaseName | None = Field(default=None, description="Base of the build stages.")
     variables: dict[str, str] = Field(default={}, description="Values for the templates.")
+
+
+class LockDeclaration(Table):
+    """A kind of lock file that the stack installs from."""
+
+    file: str = Field(description="Its name, where * stands for anything: package-lock.json.")
+    manager: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="Whose it is, for templates and `when`: npm."
+    )
+    mend: str = Field(description="The command that makes it, or makes it fit again.")
+    beside: list[SourcePath] = Field(
+        default=[], description="Files in the lock's folder that installing needs too."
+    )
+    optional: list[SourcePath] = Field(
+        default=[], description="Files there that installing heeds if they exist."
+    )
 
 
 class ParameterDeclaration(Table):
@@ -49,6 +96,9 @@ class ParameterDeclaration(Table):
     type: Literal["string", "boolean", "integer", "strings"]
     default: Parameter
     choices: list[str] = []
+    pattern: Annotated[str, AfterValidator(_expression)] | None = Field(
+        default=None, description="What a string, or each of several, must match as a whole."
+    )
     doc: str
 
 
@@ -56,9 +106,14 @@ class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
     kind: Literal["wheels"]
-    when: dict[str, Parameter] = Field(
-        default={}, description="Parameter values under which that is possible."
-    )
+    when: When = Field(default={}, description="Parameter values under which that is possible.")
+
+
+class StageCopy(Table):
+    """A part of a stage's output that goes into the image, as a layer of its own."""
+
+    source: SourcePath = Field(description="Path below the output; '.' is all of it.")
+    destination: ImagePath
 
 
 class StageDeclaration(Table):
@@ -66,35 +121,93 @@ class StageDeclaration(Table):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     template: Annotated[str, AfterValidator(_template)]
+    when: When = Field(default={}, description="Parameter values under which the stage exists.")
     output: ImagePath = "/out"
-    destination: ImagePath
+    destination: ImagePath | None = Field(
+        default=None, description="Where in the image all of the output goes."
+    )
+    copies: list[StageCopy] = Field(
+        default=[], description="Which parts of the output go where, if not all to one place."
+    )
+    network: bool = Field(default=False, description="Whether its commands reach the network.")
+    indexes: list[str] = Field(
+        default=[], description="Package managers whose index settings and credentials it reads."
+    )
+    crosses: bool = Field(
+        default=False, description="Whether the builder's own platform makes any platform's output."
+    )
+    compiles: bool | When = Field(
+        default=False,
+        description="Whether (or when) it compiles against system libraries: the builder then "
+        "gets the build-time counterparts of [stack] packages.",
+    )
+    installs: bool = Field(
+        default=False, description="Whether its output holds the packages that the lock lists."
+    )
     native: Native | None = None
 
 
+class HealthDefault(Table):
+    """The health check of images whose spec has none."""
+
+    command: list[str] = Field(min_length=1)
+    interval: Duration = "30s"
+    timeout: Duration = "5s"
+    start_period: Duration = "5s"
+    retries: int = Field(default=3, ge=1, le=100)
+
+
 class Runtime(Table):
-    """What the stack adds to the runtime stage, as data."""
+    """What the stack adds to the runtime stage, as data; texts are templates of one line."""
 
     env: dict[EnvName, Text] = {}
+    entrypoint: list[Text] = Field(default=[], description="Of specs that name none.")
+    command: list[Text] = Field(default=[], description="Of specs that name no entrypoint.")
+    ports: list[Port] = Field(default=[], description="Of specs that name none.")
+    stop_signal: Signal | None = Field(default=None, description="Of specs that name none.")
+    writable: list[ImagePath] = Field(default=[], description="Besides those of the spec.")
+    health: HealthDefault | None = None
+    source: Literal["copy", "none"] | None = Field(
+        default=None,
+        description="Whether the application's source itself goes to /app (the default), or only "
+        "what the stages made of it.",
+    )
+
+
+class Variant(Runtime):
+    """What is different under some parameter values; later variants win over earlier ones."""
+
+    when: When
+    runtime: BaseName | None = Field(default=None, description="Another base than the version's.")
+    builder: BaseName | None = Field(default=None, description="Another base than the version's.")
 
 
 class Definition(Table):
     """A whole ``stack.toml``."""
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    summary: str
+    summary: Text
     default: str
-    lock: Literal["required", "none"]
-    lock_hint: str = ""
+    lock: Literal["required", "optional", "none"]
+    locks: list[LockDeclaration] = []
+    requires: list[SourcePath] = Field(
+        default=[], description="Files beside the spec without which nothing can be built."
+    )
+    exclude: list[Pattern] = Field(default=[], description="Left out of every context.")
     versions: dict[str, Version]
     parameters: dict[str, ParameterDeclaration] = {}
     stages: list[StageDeclaration] = []
     runtime: Runtime = Runtime()
+    variants: list[Variant] = []
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedStack:
-    """A stack as read from its folder: the definition, its templates' texts, a digest of both."""
+    """A stack as read from its folder: the definition, all its templates' texts, a digest of both.
+
+    ``trusted`` is whether it shipped with imgforge: the templates of others run in the sandbox.
+    """
 
     definition: Definition
     templates: dict[str, str]
@@ -116,116 +229,118 @@ def load(name: str) -> LoadedStack:
 
 
 def read(folder: Path, *, trusted: bool) -> LoadedStack:
-    """Read a stack folder; templates of an untrusted one run in Jinja's sandbox."""
+    """Read a stack folder; templates of an untrusted one run in Jinja's sandbox.
+
+    InvalidInputError lists what is wrong with ``stack.toml``, or names the template that is
+    missing, a link, too large or not UTF-8.
+    """
     data, table = tomlfile.read(folder / FILE)
     label = f"{folder.name}/{FILE}"
     definition = tomlfile.validate(Definition, table, data, label)
     problems = list(_check(definition, folder.name))
     if problems:
         raise tomlfile.invalid(label, data, problems)
-    templates = {}
-    for stage in definition.stages:
-        path = folder / stage.template
-        try:
-            templates[stage.template] = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"{label}: cannot read {stage.template}: {error}") from error
+    found = {p.name for p in folder.glob("*.j2")} | {s.template for s in definition.stages}
+    templates = {name: _text(folder / name, label) for name in sorted(found)}
     hasher = hashlib.sha256(data)
-    for key in sorted(templates):
-        hasher.update(b"\0" + key.encode() + b"\0" + templates[key].encode())
+    for key, text in templates.items():
+        hasher.update(b"\0" + key.encode() + b"\0" + text.encode())
     return LoadedStack(definition, templates, "sha256:" + hasher.hexdigest(), trusted)
 
 
-def _check(definition: Definition, folder: str) -> list[tomlfile.Problem]:
-    found = []
+def _text(path: Path, label: str) -> str:
+    try:
+        if path.is_symlink():
+            raise InvalidInputError(f"{label}: {path.name} is a symbolic link")
+        with path.open("rb") as file:
+            data = file.read(MAX_TEMPLATE + 1)
+        if len(data) > MAX_TEMPLATE:
+            raise InvalidInputError(f"{label}: {path.name} is over {MAX_TEMPLATE >> 10} KiB")
+        return data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{label}: cannot read {path.name}: {error}") from error
+
+
+def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
     if definition.name != folder:
-        found.append(tomlfile.Problem(("name",), f"is not the folder's name, {folder!r}"))
+        yield tomlfile.Problem(("name",), f"is not the folder's name, {folder!r}")
     if definition.default not in definition.versions:
-        found.append(tomlfile.Problem(("default",), "is not one of [versions]"))
+        yield tomlfile.Problem(("default",), "is not one of [versions]")
+    if (definition.lock == "none") == bool(definition.locks):
+        yield tomlfile.Problem(("lock",), "and [[locks]] contradict each other")
     for name, declared in definition.parameters.items():
-        if not _fits(declared, declared.default):
-            found.append(
-                tomlfile.Problem(("parameters", name, "default"), "does not fit type or choices")
-            )
-    for i, stage in enumerate(definition.stages):
-        found += [
-            tomlfile.Problem(("stages", i, "native", "when", name), "no such parameter")
-            for name in (stage.native.when if stage.native else ())
-            if name not in definition.parameters
-        ]
+        if name in RESERVED:
+            yield tomlfile.Problem(("parameters", name), "is a reserved name")
+        if not fits(declared, declared.default):
+            yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
+    yield from _condition_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
-        found.append(tomlfile.Problem(("versions",), "stages need a builder in every version"))
-    return found
+        yield tomlfile.Problem(("versions",), "stages need a builder in every version")
+    seen = {"runtime", "empty", "context"}
+    for i, stage in enumerate(definition.stages):
+        yield from _stage_problems(stage, ("stages", i))
+        if stage.name in seen:
+            yield tomlfile.Problem(("stages", i, "name"), f"{stage.name!r} is taken")
+        seen.add(stage.name)
 
 
-def _fits(declared: ParameterDeclaration, value: Any) -> bool:  # noqa: ANN401 - decoded TOML
+def _stage_problems(
+    stage: StageDeclaration, place: tuple[str | int, ...]
+) -> Iterator[tomlfile.Problem]:
+    if stage.destination is not None and stage.copies:
+        yield tomlfile.Problem((*place, "copies"), "destination says that already")
+    if stage.indexes and not stage.network:
+        yield tomlfile.Problem((*place, "indexes"), "need network = true")
+    for i, name in enumerate(stage.indexes):
+        if name not in indexes.INDEXES:
+            yield tomlfile.Problem(
+                (*place, "indexes", i), f"no {name!r}", f"one of {', '.join(indexes.INDEXES)}"
+            )
+
+
+def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
+    for place, when in _conditions(definition):
+        for name in when:
+            if name not in definition.parameters and name not in RESERVED:
+                yield tomlfile.Problem((*place, name), "no such parameter")
+
+
+def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    for i, stage in enumerate(definition.stages):
+        yield ("stages", i, "when"), stage.when
+        if stage.native:
+            yield ("stages", i, "native", "when"), stage.native.when
+        if isinstance(stage.compiles, dict):
+            yield ("stages", i, "compiles"), stage.compiles
+    for i, variant in enumerate(definition.variants):
+        yield ("variants", i, "when"), variant.when
+
+
+def fits(declared: ParameterDeclaration, value: Any) -> bool:  # noqa: ANN401 - decoded TOML
+    """Say whether a parameter's value has its type, is one of its choices and matches."""
     kind = _TYPES[declared.type]
     if not isinstance(value, kind) or (isinstance(value, bool) and declared.type != "boolean"):
         return False
-    return not declared.choices or value in declared.choices
+    items = value if isinstance(value, list) else [value]
+    if declared.choices and any(item not in declared.choices for item in items):
+        return False
+    return declared.pattern is None or all(re.fullmatch(declared.pattern, str(i)) for i in items)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A spec's choice among what a stack offers, defaults filled in."""
+def holds(when: When, facts: dict[str, Parameter]) -> bool:
+    """Say whether the parameters (and ``manager``, ``version``) in ``facts`` are as ``when`` says.
 
-    version: str
-    runtime: str
-    builder: str | None
-    parameters: dict[str, Parameter]
-    variables: dict[str, str]
-
-
-def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
-    """Fit ``spec`` (its bytes and file name for the messages) to ``stack``; list all misfits."""
-    problems = [*_parameter_problems(stack, spec), *_other_problems(stack, spec)]
-    if problems:
-        raise tomlfile.invalid(name, data, problems)
-    definition, wanted = stack.definition, spec.stack
-    version = wanted.version or definition.default
-    offer = definition.versions[version]
-    defaults = {key: declared.default for key, declared in definition.parameters.items()}
-    return Choice(
-        version,
-        wanted.base or offer.runtime,
-        (wanted.builder or offer.builder) if definition.stages else None,
-        {**defaults, **wanted.parameters},
-        offer.variables,
+    A list is satisfied by any one of its values.
+    """
+    return all(
+        facts[name] in value if isinstance(value, list) else facts[name] == value
+        for name, value in when.items()
     )
 
 
-def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
-    declarations = stack.definition.parameters
-    for key, value in spec.stack.parameters.items():
-        place = ("stack", "parameters", key)
-        declared = declarations.get(key)
-        if declared is None:
-            known = ", ".join(declarations) or "it has none"
-            yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
-        elif not _fits(declared, value):
-            wants = " or ".join(map(repr, declared.choices)) or declared.type
-            yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
+def lock_kind(definition: Definition, lock: str) -> LockDeclaration | None:
+    """Return the kind of lock that a file of this name is for the stack; None if it is none."""
+    import fnmatch
 
-
-def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
-    definition, wanted = stack.definition, spec.stack
-    if wanted.version and wanted.version not in definition.versions:
-        yield tomlfile.Problem(
-            ("stack", "version"),
-            f"no version {wanted.version!r}",
-            f"one of {', '.join(definition.versions)}",
-        )
-    if definition.lock == "required" and spec.app.lock is None:
-        yield tomlfile.Problem(("app", "lock"), "is required", definition.lock_hint)
-    if definition.lock == "none" and spec.app.lock is not None:
-        yield tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use for a lock")
-    if wanted.builder and not definition.stages:
-        yield tomlfile.Problem(("stack", "builder"), f"stack {definition.name} builds nothing")
-    steps = [stage.name for stage in definition.stages]
-    for i, secret in enumerate(spec.build.secrets):
-        if secret.step not in steps:
-            yield tomlfile.Problem(
-                ("build", "secrets", i, "step"),
-                f"no step {secret.step!r}",
-                f"steps: {', '.join(steps) or 'none'}",
-            )
+    name = PurePosixPath(lock).name
+    return next((d for d in definition.locks if fnmatch.fnmatchcase(name, d.file)), None)

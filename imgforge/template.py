@@ -6,15 +6,20 @@ are errors, and templates that did not ship with imgforge run in Jinja's sandbox
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from imgforge import assets
 from imgforge.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+STEPS = "steps.j2"
+"""The shared template that every other may import: what stacks write their steps with."""
 
 MAX_OUTPUT = 4 << 20
 """Characters that one template may render to."""
@@ -50,41 +55,143 @@ def shell_word(value: str) -> str:
     return shlex.quote(value)
 
 
-def render(text: str, variables: Mapping[str, Any], *, name: str, trusted: bool) -> str:
-    """Render one template; InvalidInputError names the template, the line and the reason."""
-    import jinja2
+def mount_path(value: str) -> str:
+    """Write a path as a value of ``--mount``, which knows no quoting that every engine shares."""
+    if not re.fullmatch(r"[\w.@+/-]+", value, re.ASCII):
+        raise InvalidInputError(
+            f"{value!r} cannot be named in a mount", hint="letters, digits and . _ @ + - / only"
+        )
+    return value
 
-    try:
-        out = _environment(trusted=trusted).from_string(text).render(variables)
-    except jinja2.TemplateSyntaxError as error:
-        raise InvalidInputError(f"{name}:{error.lineno}: {error.message}") from error
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
-        raise InvalidInputError(f"{name}:{_line(error)}: {error}") from error
-    if len(out) > MAX_OUTPUT:
-        raise InvalidInputError(f"{name}: renders to more than {MAX_OUTPUT >> 20} MiB")
+
+def script(text: str) -> str:
+    """Join the lines of a shell script into one, as a RUN holds it; blank lines are left out."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    if any(line.endswith("\\") for line in lines) or not lines:
+        raise InvalidInputError(
+            "a step's lines are joined by themselves: no backslash at their end"
+        )
+    margin = min(len(line) - len(line.lstrip()) for line in lines)
+    return " \\\n".join("    " + line[margin:] for line in lines)
+
+
+def render(
+    text: str,
+    variables: Mapping[str, Any],
+    *,
+    name: str,
+    trusted: bool,
+    others: Mapping[str, str] | None = None,
+) -> str:
+    """Render one template; InvalidInputError names the template, the line and the reason.
+
+    ``others`` are the templates that it may include, import or extend, by name, besides
+    ``steps.j2``; nothing else can be reached.
+    """
+    out = _render(text, variables, name=name, trusted=trusted, others=others or {})
     return re.sub(r"\n{3,}", "\n\n", out).strip("\n") + "\n"
 
 
-def _environment(*, trusted: bool) -> Environment:
+def blocks(text: str, name: str) -> frozenset[str]:
+    """Return the names of the blocks that a template has; InvalidInputError if it is broken."""
+    import jinja2
+    from jinja2 import nodes
+
+    try:
+        tree = jinja2.Environment(autoescape=False).parse(text)  # noqa: S701 - not rendered
+    except jinja2.TemplateSyntaxError as error:
+        raise InvalidInputError(f"{name}:{error.lineno}: {error.message}") from error
+    return frozenset(block.name for block in tree.find_all(nodes.Block))
+
+
+def line(text: str, variables: Mapping[str, Any], *, name: str, trusted: bool) -> str:
+    """Render a template of one line, such as a default entrypoint's word."""
+    out = _render(text, variables, name=name, trusted=trusted, others={})
+    if re.search(r"[\x00-\x1f\x7f]", out):
+        raise InvalidInputError(f"{name}: {text!r} renders to more than a line")
+    return out
+
+
+def _render(
+    text: str,
+    variables: Mapping[str, Any],
+    *,
+    name: str,
+    trusted: bool,
+    others: Mapping[str, str],
+) -> str:
+    import jinja2
+
+    own = name.rpartition("/")[2]
+    texts = tuple(sorted({**others, own: text}.items()))
+    try:
+        out = _environment(texts, trusted).get_template(own).render(variables)
+    except jinja2.TemplateSyntaxError as error:
+        place = _sibling(name, error.name)
+        raise InvalidInputError(f"{place}:{error.lineno}: {error.message}") from error
+    except jinja2.TemplateNotFound as error:
+        raise InvalidInputError(f"{name}: there is no template {error.name!r} here") from error
+    except RecursionError as error:
+        raise InvalidInputError(f"{name}: its templates or blocks go round in a circle") from error
+    except InvalidInputError as error:
+        place, at = _place(error, name)
+        raise InvalidInputError(
+            f"{place}:{at}: {error.message}", details=error.details, hint=error.hint
+        ) from error
+    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        place, at = _place(error, name)
+        raise InvalidInputError(f"{place}:{at}: {error}") from error
+    if len(out) > MAX_OUTPUT:
+        raise InvalidInputError(f"{name}: renders to more than {MAX_OUTPUT >> 20} MiB")
+    return out
+
+
+@functools.lru_cache(maxsize=64)
+def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environment:  # noqa: FBT001
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    own = dict(texts)
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        if name == STEPS:
+            return (assets.folder("templates") / STEPS).read_text(encoding="utf-8"), STEPS, None
+        return (own[name], name, None) if name in own else None
+
     kind = jinja2.Environment if trusted else ImmutableSandboxedEnvironment
     environment = kind(
+        loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
+        auto_reload=False,
     )
-    environment.filters.update(exec_form=exec_form, word=word, paths=paths, shell_word=shell_word)
+    environment.filters.update(
+        exec_form=exec_form,
+        word=word,
+        paths=paths,
+        shell_word=shell_word,
+        mount_path=mount_path,
+        script=script,
+    )
     return environment
 
 
-def _line(error: BaseException) -> int:
-    line, trace = 0, error.__traceback__
+def _sibling(name: str, other: str | None) -> str:
+    """Name the template ``other`` as ``name`` is named."""
+    folder = name.rpartition("/")[0]
+    return f"{folder}/{other}" if folder and other and other != STEPS else other or name
+
+
+def _place(error: BaseException, name: str) -> tuple[str, int]:
+    """Return the innermost template and line that ``error`` went through."""
+    place, at, trace = name, 0, error.__traceback__
+    own = name.rpartition("/")[2]
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
+        file = trace.tb_frame.f_code.co_filename
+        if file == own or file.endswith(".j2"):
+            place, at = _sibling(name, file), trace.tb_lineno
         trace = trace.tb_next
-    return line
+    return place, at

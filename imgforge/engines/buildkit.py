@@ -15,7 +15,6 @@ import gzip
 import hashlib
 import os
 import re
-import shlex
 import tarfile
 import tempfile
 import zlib
@@ -23,14 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, cast
 
-from imgforge import cache, context, process
+from imgforge import cache, context, machine, process
 from imgforge.engines import assembly, docker
-from imgforge.engines.protocol import BuildRequest, BuildSecret, Built
+from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Layer, rewrite_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import LAYER_GZIP, LAYER_TAR, Descriptor, Platform, sha256
-from imgforge.plan import MACHINE_SECRETS, BuildPlan
+from imgforge.plan import BuildPlan
 
 NAME = "buildkit"
 
@@ -43,7 +42,6 @@ CLIENT_ENV = (
     "BUILDX_BUILDER",
     "BUILDX_CONFIG",
 )
-INDEX_VARIABLE = "IMGFORGE_INDEX_SETTINGS"
 LINE = 100
 """Characters of BuildKit's own progress that are shown of a step."""
 
@@ -56,17 +54,6 @@ _EVERY_LOCK = "linux/amd64"
 """The platform for which every lock has a builder."""
 
 PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
-INDEX_ENV = (
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_TRUSTED_HOST",
-    "UV_INDEX",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "UV_INSECURE_HOST",
-)
-"""The machine's package index settings that a dependency step sees, through a secret mount."""
 
 
 def unable(plan: BuildPlan) -> str:
@@ -162,7 +149,8 @@ def build(request: BuildRequest) -> Built:
         (work / "Dockerfile.dockerignore").write_text(
             context.ignore_file(plan.inputs, plan.exclude), encoding="utf-8"
         )
-        secrets = {**_machine_secrets(plan), **request.secrets}
+        names = tuple(dict.fromkeys(name for stage in plan.stages for name in stage.indexes))
+        secrets = {**machine.secrets(names, work), **request.secrets}
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
         argv += ["--file", work / "Dockerfile"]
@@ -273,7 +261,7 @@ def _run(argv: list[str | Path], request: BuildRequest) -> None:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
     given = [secret.variable for secret in request.secrets.values() if secret.variable]
     env |= {name: os.environ[name] for name in given}
-    env |= {"SOURCE_DATE_EPOCH": str(request.plan.epoch), INDEX_VARIABLE: _index_settings()}
+    env |= {"SOURCE_DATE_EPOCH": str(request.plan.epoch)}
     values = [secret.value().strip() for secret in request.secrets.values()]
     try:
         process.run(argv, env=env, secrets=values, on_line=_narrate(request))
@@ -322,26 +310,6 @@ def _relevant(lines: tuple[str, ...]) -> list[str]:
 def _short(line: str) -> str:
     """Leave out the middle of a long line: its end says how the command ended."""
     return line if len(line) <= 2 * LINE else f"{line[:LINE]} … {line[-LINE:]}"
-
-
-def _machine_secrets(plan: BuildPlan) -> dict[str, BuildSecret]:
-    """Return the optional mounts by which a step that installs reaches the machine's indexes."""
-    if not plan.stages:
-        return {}
-    found: dict[str, BuildSecret] = {}
-    authority, index = MACHINE_SECRETS
-    bundle = os.environ.get("SSL_CERT_FILE")
-    if bundle and Path(bundle).is_file():
-        found[authority] = BuildSecret(Path(bundle))
-    if _index_settings():
-        found[index] = BuildSecret(variable=INDEX_VARIABLE)
-    return found
-
-
-def _index_settings() -> str:
-    """Write the machine's index settings as shell assignments; they may hold credentials."""
-    settings = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
 
 
 def _tools(binary: Path) -> dict[str, str]:

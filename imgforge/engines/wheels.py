@@ -11,8 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-from imgforge import cache, process
-from imgforge.engines.buildkit import INDEX_ENV
+from imgforge import cache, indexes, process
 from imgforge.engines.protocol import BuildRequest
 from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.oci.types import Platform
@@ -58,7 +57,9 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
 
     parameters = fill.parameters
     target = f"{MACHINES[platform.architecture]}-{parameters['manylinux']}"
-    env = {name: os.environ[name] for name in INDEX_ENV if os.environ.get(name)}
+    env = {
+        name: os.environ[name] for name in indexes.INDEXES["pip"].variables if os.environ.get(name)
+    }
     env |= {
         "UV_CACHE_DIR": str(cache.directory("uv")),
         "UV_NO_CONFIG": "1",

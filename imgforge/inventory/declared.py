@@ -20,7 +20,7 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.lock import Lock, LockedBase
-    from imgforge.plan import BuildPlan, Stage
+    from imgforge.plan import BuildPlan
 
 _PYTHON: Final = re.compile(r"\bpython([0-9]+\.[0-9]+)")
 
@@ -132,21 +132,9 @@ def _beside(
 
 def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
     for stage in plan.stages:
-        name = _lock_of(plan, stage)
-        for copy in plan.runtime.copies if name else ():
+        for copy in plan.runtime.copies if stage.lock else ():
             if copy.origin == stage.name:
-                yield Install(copy.destination.strip("/"), locks.load(root, name))
-
-
-def _lock_of(plan: BuildPlan, stage: Stage) -> str:
-    """Return the lock file from which ``stage`` installs, or empty.
-
-    The plan of a stage that needs no RUN names it; otherwise it is the lock among the plan's
-    inputs: a stack has one (``app.lock``).
-    """
-    if stage.fill is not None and stage.fill.parameters.get("lock"):
-        return stage.fill.parameters["lock"]
-    return next((name for name in plan.inputs if locks.known(name)), "")
+                yield Install(copy.destination.strip("/"), locks.load(root, stage.lock))
 
 
 def _python(plan: BuildPlan, base: LockedBase) -> str:

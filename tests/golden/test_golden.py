@@ -58,4 +58,4 @@ def test_hostile_text_adds_no_instruction(
     }  # fmt: skip
     assert instructions.count("USER") == 1
     entrypoint = next(line for line in runtime.splitlines() if line.startswith("ENTRYPOINT "))
-    assert json.loads(entrypoint.partition(" ")[2]) == list(project.spec.app.entrypoint)
+    assert json.loads(entrypoint.partition(" ")[2]) == list(project.choice.entrypoint)

@@ -165,8 +165,8 @@ def test_hostile_text_reaches_the_configuration_as_text(tmp_path: Path) -> None:
         seen = config(built.layout, built.image)
         env = dict(pair.split("=", 1) for pair in seen["Env"])
         assert {k: env[k] for k in made.spec.env} == made.spec.env
-        assert seen["Entrypoint"] == list(made.spec.app.entrypoint)
-        assert seen["Cmd"] == list(made.spec.app.command)
+        assert seen["Entrypoint"] == list(made.choice.entrypoint)
+        assert seen["Cmd"] == list(made.choice.command)
         assert seen["Labels"]["org.opencontainers.image.title"] == made.spec.image.title
         assert seen["Labels"]["com.example.note"] == made.spec.image.labels["com.example.note"]
         assert seen["User"] == "65532:65532"

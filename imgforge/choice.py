@@ -1,0 +1,206 @@
+"""A spec's choice among what its stack offers, with the stack's defaults filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from imgforge import template, tomlfile
+from imgforge.errors import InvalidInputError
+from imgforge.fields import Parameter
+from imgforge.spec import Health, Spec
+from imgforge.stack import (
+    Definition,
+    LoadedStack,
+    Runtime,
+    StageDeclaration,
+    Variant,
+    fits,
+    holds,
+    lock_kind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen. ``stages`` are those that exist under the parameters, in order.
+
+    ``manager`` is the lock's package manager, empty without a lock; ``manifests`` the lock and
+    the files that installing needs with it, ``heeded`` those it heeds if they exist (all relative
+    to the spec). ``compiles`` is whether a stage compiles against system libraries. The rest are
+    the runtime stage's settings: the spec's, else the stack's.
+    """
+
+    version: str
+    runtime: str
+    builder: str | None
+    parameters: dict[str, Parameter]
+    variables: dict[str, str]
+    stages: tuple[StageDeclaration, ...] = ()
+    manager: str = ""
+    manifests: tuple[str, ...] = ()
+    heeded: tuple[str, ...] = ()
+    compiles: bool = False
+    env: tuple[tuple[str, str], ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    ports: tuple[int | str, ...] = ()
+    stop_signal: str = "SIGTERM"
+    writable: tuple[str, ...] = ()
+    health: Health | None = None
+    copies_source: bool = True
+
+
+def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
+    """Fit ``spec`` (its bytes and file name for the messages) to ``stack``; list all misfits."""
+    problems = [*_parameter_problems(stack, spec), *_other_problems(stack, spec)]
+    if problems:
+        raise tomlfile.invalid(name, data, problems)
+    definition, wanted = stack.definition, spec.stack
+    version = wanted.version or definition.default
+    offer = definition.versions[version]
+    defaults = {key: declared.default for key, declared in definition.parameters.items()}
+    parameters = {**defaults, **wanted.parameters}
+    kind = lock_kind(definition, spec.app.lock) if spec.app.lock else None
+    facts = {**parameters, "manager": kind.manager if kind else "", "version": version}
+    stages = tuple(s for s in definition.stages if holds(s.when, facts))
+    variants = [v for v in definition.variants if holds(v.when, facts)]
+    runtime = _merged(definition.runtime, variants)
+    texts = _Texts(stack, {"parameters": parameters, "variables": offer.variables, "spec": spec})
+    entrypoint, command = spec.app.entrypoint, spec.app.command
+    if entrypoint is None:
+        entrypoint, command = texts.of(runtime.entrypoint), command or texts.of(runtime.command)
+    problems = list(_late_problems(stack, spec, stages, entrypoint))
+    if problems:
+        raise tomlfile.invalid(name, data, problems)
+    bases = {"runtime": offer.runtime, "builder": offer.builder}
+    for variant in variants:
+        bases |= {k: v for k in bases if (v := getattr(variant, k)) is not None}
+    folder = PurePosixPath(spec.app.lock or ".").parent
+    return Choice(
+        version,
+        wanted.base or bases["runtime"] or "",
+        (wanted.builder or bases["builder"]) if stages else None,
+        parameters,
+        offer.variables,
+        stages=stages,
+        manager=kind.manager if kind else "",
+        manifests=(
+            *(str(folder / f) for f in (kind.beside if kind else ())),
+            *((spec.app.lock,) if spec.app.lock else ()),
+        ),
+        heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
+        compiles=any(
+            holds(s.compiles, facts) if isinstance(s.compiles, dict) else s.compiles for s in stages
+        ),
+        env=tuple((k, texts.one(v)) for k, v in runtime.env.items()),
+        entrypoint=tuple(entrypoint),
+        command=tuple(command),
+        ports=tuple(spec.app.ports or runtime.ports),
+        stop_signal=spec.app.stop_signal or runtime.stop_signal or "SIGTERM",
+        writable=tuple(dict.fromkeys((*runtime.writable, *spec.run.writable))),
+        health=spec.health or _health(runtime, texts),
+        copies_source=runtime.source != "none",
+    )
+
+
+def _merged(runtime: Runtime, variants: list[Variant]) -> Runtime:
+    values = {name: getattr(runtime, name) for name in Runtime.model_fields}
+    for variant in variants:
+        for name in variant.model_fields_set & values.keys():
+            own = getattr(variant, name)
+            values[name] = {**values[name], **own} if name == "env" else own
+    return Runtime.model_construct(**values)
+
+
+class _Texts:
+    """Renders the one-line templates of a stack's runtime settings."""
+
+    def __init__(self, stack: LoadedStack, variables: dict[str, Any]) -> None:
+        self._stack = stack
+        self._variables = variables
+
+    def one(self, text: str) -> str:
+        if "{" not in text:
+            return text
+        return template.line(
+            text,
+            self._variables,
+            name=f"{self._stack.definition.name}/stack.toml",
+            trusted=self._stack.trusted,
+        )
+
+    def of(self, texts: list[str]) -> list[str]:
+        return [self.one(text) for text in texts]
+
+
+def _health(runtime: Runtime, texts: _Texts) -> Health | None:
+    declared = runtime.health
+    if declared is None:
+        return None
+    values = {name: getattr(declared, name) for name in type(declared).model_fields}
+    return Health.model_construct(**{**values, "command": texts.of(declared.command)})
+
+
+def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
+    declarations = stack.definition.parameters
+    for key, value in spec.stack.parameters.items():
+        place = ("stack", "parameters", key)
+        declared = declarations.get(key)
+        if declared is None:
+            known = ", ".join(declarations) or "it has none"
+            yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
+        elif not fits(declared, value):
+            wants = " or ".join(map(repr, declared.choices)) or declared.type
+            wants += f" matching {declared.pattern}" if declared.pattern else ""
+            yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
+
+
+def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
+    definition, wanted = stack.definition, spec.stack
+    if wanted.version and wanted.version not in definition.versions:
+        yield tomlfile.Problem(
+            ("stack", "version"),
+            f"no version {wanted.version!r}",
+            f"one of {', '.join(definition.versions)}",
+        )
+    if definition.lock == "required" and spec.app.lock is None:
+        yield tomlfile.Problem(("app", "lock"), "is required", _locks(definition))
+    if definition.lock == "none" and spec.app.lock is not None:
+        yield tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use for a lock")
+    elif spec.app.lock is not None and lock_kind(definition, spec.app.lock) is None:
+        yield tomlfile.Problem(
+            ("app", "lock"),
+            f"stack {definition.name} knows no lock file called {spec.app.lock!r}",
+            _locks(definition),
+        )
+    if wanted.builder and not definition.stages:
+        yield tomlfile.Problem(("stack", "builder"), f"stack {definition.name} builds nothing")
+
+
+def _locks(definition: Definition) -> str:
+    return "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
+
+
+def _late_problems(
+    stack: LoadedStack, spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
+) -> Iterator[tomlfile.Problem]:
+    """Yield what can be told only once the stages and defaults are known."""
+    if not entrypoint:
+        yield tomlfile.Problem(
+            ("app", "entrypoint"), "is required", 'such as ["/app/server"], never through a shell'
+        )
+    elif not entrypoint[0].startswith("/"):
+        raise InvalidInputError(
+            f"{stack.definition.name}/stack.toml: its entrypoint {entrypoint[0]!r} is not absolute"
+        )
+    steps = [stage.name for stage in stages]
+    for i, secret in enumerate(spec.build.secrets):
+        if secret.step not in steps:
+            yield tomlfile.Problem(
+                ("build", "secrets", i, "step"),
+                f"no step {secret.step!r}",
+                f"steps: {', '.join(steps) or 'none'}",
+            )

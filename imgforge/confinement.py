@@ -1,0 +1,104 @@
+"""What the instructions of a build stage may be, whoever wrote the template that rendered them.
+
+A stage's text stands between two FROMs of imgforge's own. It can neither begin another stage nor
+swallow what follows it, reads no image but the stages before it, mounts no secret that was not
+declared, and reaches the network only if its stack says so. Only what BuildKit and buildah share
+is allowed, so a plan that was compiled is one that every engine with RUN can build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from imgforge.dockerfile.instructions import mounts, problems
+from imgforge.dockerfile.lines import Instruction, ProblemError, read
+from imgforge.errors import InvalidInputError
+
+_FLAGS: Final = {
+    "RUN": frozenset({"mount", "network"}),
+    "COPY": frozenset({"from", "chown", "chmod"}),
+    "WORKDIR": frozenset[str](),
+    "ENV": frozenset[str](),
+    "ARG": frozenset[str](),
+}
+_MOUNTS: Final = frozenset({"bind", "cache", "secret", "tmpfs"})
+_BEFORE: Final = "FROM scratch AS above\n"
+_AFTER: Final = "FROM scratch AS below\n"
+
+
+def confine(
+    body: str, *, name: str, stages: Collection[str], secrets: Collection[str], network: bool
+) -> None:
+    """Demand that ``body`` keeps within a stage; InvalidInputError lists what does not.
+
+    ``name`` is the stage's name for the messages, ``stages`` the names of those before it,
+    ``secrets`` the ids it may mount.
+    """
+    text = f"{_BEFORE}{body.rstrip()}\n{_AFTER}"
+    try:
+        _, instructions, wrong = read(text.encode())
+        found = [(p.line, p.message) for p in wrong]
+        found += [(i.line, message) for i in instructions for message in problems(i)]
+    except ProblemError as error:
+        instructions, found = (), [(error.problem.line, error.problem.message)]
+    last = text.count("\n")
+    if not found and (instructions[-1].name != "FROM" or instructions[-1].line != last):
+        found.append((last - 1, "its last line goes on into what follows the stage"))
+    for instruction in instructions[1:-1] if not found else ():
+        found += [
+            (instruction.line, message)
+            for message in _problems(instruction, stages, secrets, network)
+        ]
+    if found:
+        raise InvalidInputError(
+            f"stage {name!r} cannot be part of an image",
+            details=[f"{name}:{line - 1}: {message}" for line, message in found[:50]],
+            hint=f"lines are those of the rendered stage; {name} is rendered by its stack",
+        )
+
+
+def _problems(
+    instruction: Instruction,
+    stages: Collection[str],
+    secrets: Collection[str],
+    network: bool,  # noqa: FBT001 - as in confine
+) -> Iterator[str]:
+    name = instruction.name
+    if name not in _FLAGS:
+        yield f"{name} is not for build stages: {', '.join(_FLAGS)} are"
+        return
+    for flag in instruction.flags:
+        if flag.name not in _FLAGS[name]:
+            yield f"{name} --{flag.name} is not what every engine understands"
+    if instruction.heredocs:
+        yield "a here-document is not what every engine understands"
+    origin = instruction.flag("from") if name == "COPY" else None
+    if origin is not None and origin not in stages:
+        yield f"COPY --from={origin} is no stage before this one"
+    if name == "RUN":
+        yield from _run_problems(instruction, stages, secrets, network)
+
+
+def _run_problems(
+    instruction: Instruction,
+    stages: Collection[str],
+    secrets: Collection[str],
+    network: bool,  # noqa: FBT001 - as in confine
+) -> Iterator[str]:
+    wanted = instruction.flag("network")
+    if not network and wanted != "none":
+        yield "it runs with network, which the stage does not declare (network = true)"
+    if network and wanted not in {None, "default"}:
+        yield f"--network={wanted} in a stage that declares network: use a stage of its own"
+    for mount in mounts(instruction):
+        if mount.kind not in _MOUNTS:
+            yield f"a mount of type {mount.kind} is not what every engine understands"
+        if mount.source_stage and mount.source_stage not in stages:
+            yield f"a mount from {mount.source_stage}, which is no stage before this one"
+        if mount.kind == "secret":
+            identity = mount.id or mount.target.rpartition("/")[2]
+            if identity not in secrets:
+                yield f"secret {identity!r} is not declared for this stage"
+            if mount.env:
+                yield "a secret as a variable is not what every engine understands"

@@ -1,0 +1,39 @@
+"""The shell with which an installing step begins: it makes the machine's settings known to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from imgforge.indexes import AUTHORITY, INDEXES
+
+_MOUNTED = "/run/secrets"
+
+
+def lines(names: tuple[str, ...], secrets: Collection[str]) -> list[str]:
+    """Return the lines for a step with the indexes ``names`` and the spec's own ``secrets``.
+
+    Whatever the machine did not give is not there, and then nothing is set.
+    """
+    if not names:
+        return []
+    indexes = [INDEXES[name] for name in names]
+    found = [
+        f"if [ -s {_MOUNTED}/{index.secret} ]; then "
+        f"set -a; . {_MOUNTED}/{index.secret}; set +a; fi;"
+        for index in indexes
+        if index.variables
+    ]
+    variables = dict.fromkeys(name for index in indexes for name in index.authority)
+    settings = " ".join(f"{name}={_MOUNTED}/{AUTHORITY}" for name in variables)
+    prepare = " ".join(index.prepare for index in indexes if index.prepare)
+    if settings or prepare:
+        commands = " ".join(filter(None, [f"export {settings};" if settings else "", prepare]))
+        found.append(f"if [ -s {_MOUNTED}/{AUTHORITY} ]; then {commands} fi;")
+    found += [
+        f"if [ -s {_MOUNTED}/{file.secret} ]; then {file.prepare} fi;"
+        for index in indexes
+        for file in index.files
+    ]
+    if "netrc" in secrets:
+        found.append(f"export NETRC={_MOUNTED}/netrc;")
+    return found
