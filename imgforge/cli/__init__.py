@@ -6,6 +6,7 @@
 COMMANDS = {
     "build": "build, prove, list and sign an image",
     "push": "push an image that was built and signed before, or from one registry to another",
+    "import": "read a Dockerfile into the nearest spec, and say what became of each line",
     "lock": "pin bases and packages in imgforge.lock",
     "outdated": "say how far a lock is behind: updates, moved bases, ending support",
     "base": "list, make, publish and compare base images",
