@@ -63,6 +63,7 @@ def compile_plan(
     copies = [copy for d in choice.stages for copy in _copies(d)]
     if choice.copies_source:
         copies += [_app_copy(source) for source in spec.app.source]
+    _demand_apart(choice.writable, copies)
     copies += [Copy("empty", "/", p + "/", spec.run.user, WRITABLE_MODE) for p in choice.writable]
     return BuildPlan(
         name=spec.image.name,
@@ -102,6 +103,23 @@ def _copies(declared: StageDeclaration) -> list[Copy]:
             for c in declared.copies
         ]
     return [Copy(declared.name, source, to + "/", "0:0", APP_MODE) for source, to in parts]
+
+
+def _demand_apart(writable: Sequence[str], copies: Sequence[Copy]) -> None:
+    """Demand that nothing the program may write holds, or lies in, what it is made of."""
+    placed = {PurePosixPath(copy.destination) for copy in copies} | {PurePosixPath(APP)}
+    wrong = [
+        f"{path}: {place} is copied there"
+        for path in writable
+        for place in sorted(placed)
+        if place.is_relative_to(path) or PurePosixPath(path).is_relative_to(place)
+    ]
+    if wrong:
+        raise InvalidInputError(
+            "what the image is made of stays read-only",
+            details=wrong,
+            hint="the paths stand in [run] writable of the spec, or of its stack; use /data",
+        )
 
 
 def _changes(spec: Spec, blocks: Mapping[str, str]) -> Iterator[str]:
@@ -254,7 +272,9 @@ def _body(
     early = _steps([s for s in steps if s.at == "before"], variables)
     text = stack.templates[declared.template]
     if blocks:
-        known = template.blocks(text, name)
+        known = template.outline(text, name, trusted=stack.trusted).blocks
+        for block, own in blocks.items():
+            _demand_inside(own, f"{declared.name}.{block}")
         if unknown := blocks.keys() - known:
             raise InvalidInputError(
                 f"{name} has no block {', '.join(sorted(unknown))}",
@@ -273,6 +293,17 @@ def _body(
         )
     late = _steps([s for s in steps if s.at == "after"], variables)
     return body + late
+
+
+def _demand_inside(text: str, name: str) -> None:
+    """Demand that a block's text is just that; InvalidInputError if it changes other blocks."""
+    found = template.outline(text, name, trusted=False)
+    if found.blocks or found.extends:
+        raise InvalidInputError(
+            f"block {name} holds blocks of its own, or extends a template",
+            details=sorted(found.blocks),
+            hint="[stack] blocks names each block that is replaced, with a file of its own",
+        )
 
 
 def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
