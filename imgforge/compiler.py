@@ -23,6 +23,7 @@ from imgforge.plan import (
     Copy,
     Fill,
     Health,
+    Origin,
     RuntimeStage,
     Stage,
 )
@@ -46,10 +47,12 @@ def compile_plan(
     *,
     blocks: Mapping[str, str] | None = None,
     epoch: int | None = None,
+    origin: Origin | None = None,
 ) -> BuildPlan:
     """Compile; the lock was already found to fit. ``epoch`` (seconds) overrides the lock's.
 
-    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text).
+    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text),
+    ``origin`` is where a stack came from that is not imgforge's own.
     Raises InvalidInputError if a stack's template cannot be rendered, or renders to what a build
     stage must not hold.
     """
@@ -79,7 +82,7 @@ def compile_plan(
             base=_base(runtime_base),
             copies=tuple(copies),
             env={**dict(choice.env), **spec.env},
-            labels=_labels(spec, stack, choice, runtime_base),
+            labels=_labels(spec, stack, choice, runtime_base, origin),
             ports=tuple(p if "/" in p else f"{p}/tcp" for p in map(str, choice.ports)),
             workdir=APP,
             user=spec.run.user,
@@ -90,6 +93,7 @@ def compile_plan(
             tools=tuple(dict.fromkeys(spec.run.tools)),
         ),
         changes=tuple(_changes(spec, blocks or {})),
+        origin=origin,
     )
 
 
@@ -320,7 +324,9 @@ def _glob(path: str) -> str:
     return f"{path[:-1]}[{path[-1]}]"
 
 
-def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) -> dict[str, str]:
+def _labels(
+    spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase, origin: Origin | None
+) -> dict[str, str]:
     image = spec.image
     standard = {
         "title": image.title or PurePosixPath(image.name).name,
@@ -333,6 +339,7 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     }
     own = {
         "stack": f"{stack.definition.name}@{stack.definition.version}",
+        **_origin_labels(stack, origin),
         "run.required-env": ",".join(spec.run.required_env),
         "run.secrets": ",".join(spec.run.secrets),
         "run.writable": ",".join(choice.writable),
@@ -341,3 +348,14 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     labels = {f"org.opencontainers.image.{k}": v for k, v in standard.items()}
     labels |= {f"dev.imgforge.{k}": v for k, v in own.items()}
     return {k: v for k, v in sorted({**labels, **image.labels}.items()) if v}
+
+
+def _origin_labels(stack: LoadedStack, origin: Origin | None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    at = f"@{origin.revision}" if origin.reference and origin.revision else ""
+    where = f" {origin.reference}{at}" if origin.reference else ""
+    return {
+        "stack.source": f"{origin.catalog} ({origin.source}{where})",
+        "stack.digest": stack.digest,
+    }

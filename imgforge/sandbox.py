@@ -6,6 +6,7 @@ whoever asked judges that as the text of a stranger.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -13,10 +14,13 @@ import sys
 import threading
 from typing import Any, Final
 
-from imgforge.errors import InvalidInputError
+from imgforge.errors import ImgforgeError, InvalidInputError
 
 PATIENCE: Final = 120.0
 """Seconds by the clock for one request; processor time is bounded much closer by the child."""
+
+_GRACE: Final = 5.0
+"""Seconds for a child that said its last to end."""
 
 LONGEST: Final = 32 << 20
 """Bytes of one answer."""
@@ -49,8 +53,16 @@ class _Child:
         finally:
             timer.cancel()
 
-    def end(self) -> None:
-        """Make an end of it, whatever it does."""
+    def end(self) -> int:
+        """Make an end of it, whatever it does; return how it ended if it did by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_GRACE)
+        self._process.kill()
+        self._process.communicate()
+        return self._process.returncode
+
+    def stop(self) -> None:
+        """Make an end of one that waits for more."""
         self._process.kill()
         self._process.communicate()
 
@@ -63,7 +75,7 @@ def _child() -> _Child:
     import atexit
 
     child = _Child()
-    atexit.register(child.end)
+    atexit.register(child.stop)
     return child
 
 
@@ -73,18 +85,21 @@ def ask(kind: str, name: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
     InvalidInputError if the child says so, or if it ran out of memory or time.
     """
     line = json.dumps({"kind": kind, "name": name, **request}, default=_plain).encode() + b"\n"
+    code = 0
     with _turn:
         child = _child()
         data = child.ask(line)
         answer = _read(data)
         if "value" not in answer and "error" not in answer:
-            child.end()
+            code = child.end()
             _child.cache_clear()
     if "value" in answer:
         return answer["value"]
     if "error" in answer:
         said = answer["error"]
         raise InvalidInputError(said["message"], details=said["details"], hint=said["hint"])
+    if code >= 0 and "spent" not in answer:
+        raise ImgforgeError(f"{name}: the child that renders templates ended with {code}")
     from imgforge.sandboxed import MEMORY, SECONDS
 
     raise InvalidInputError(

@@ -61,6 +61,7 @@ def _do(request: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
 
 def _warm() -> None:
     """Load all that is loaded late, failures included: afterwards nothing can be."""
+    template.steps_text()
     try:
         template.render_here(_WARMING, {}, name="warming", trusted=False, others={})
     except InvalidInputError:

@@ -217,6 +217,12 @@ _FAULTS = (
 """What a template's own mistakes raise; another exception is imgforge's."""
 
 
+@functools.cache
+def steps_text() -> str:
+    """Return the shared template, read once: where it is asked for no file may be opened."""
+    return (assets.folder("templates") / STEPS).read_text(encoding="utf-8")
+
+
 @functools.lru_cache(maxsize=64)
 def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environment:  # noqa: FBT001
     import jinja2
@@ -226,7 +232,7 @@ def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environme
 
     def load(name: str) -> tuple[str, str, None] | None:
         if name == STEPS:
-            return (assets.folder("templates") / STEPS).read_text(encoding="utf-8"), STEPS, None
+            return steps_text(), STEPS, None
         return (own[name], name, None) if name in own else None
 
     kind = jinja2.Environment if trusted else ImmutableSandboxedEnvironment
