@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from imgforge import template, tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import Parameter
+from imgforge.fields import Argument, Entrypoint, Parameter, Text
 from imgforge.spec import Health, Spec
 from imgforge.stack import (
     Definition,
@@ -21,6 +21,8 @@ from imgforge.stack import (
     holds,
     lock_kind,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,9 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     texts = _Texts(stack, {"parameters": parameters, "variables": offer.variables, "spec": spec})
     entrypoint, command = spec.app.entrypoint, spec.app.command
     if entrypoint is None:
-        entrypoint, command = texts.of(runtime.entrypoint), command or texts.of(runtime.command)
-    problems = list(_late_problems(stack, spec, stages, entrypoint))
+        entrypoint = texts.program(runtime.entrypoint)
+        command = command or texts.of(runtime.command)
+    problems = list(_late_problems(spec, stages, entrypoint))
     if problems:
         raise tomlfile.invalid(name, data, problems)
     bases = {"runtime": offer.runtime, "builder": offer.builder}
@@ -95,7 +98,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
         compiles=any(
             holds(s.compiles, facts) if isinstance(s.compiles, dict) else s.compiles for s in stages
         ),
-        env=tuple((k, texts.one(v)) for k, v in runtime.env.items()),
+        env=tuple((k, texts.text(v)) for k, v in runtime.env.items()),
         entrypoint=tuple(entrypoint),
         command=tuple(command),
         ports=tuple(spec.app.ports or runtime.ports),
@@ -132,8 +135,29 @@ class _Texts:
             trusted=self._stack.trusted,
         )
 
+    def text(self, text: str) -> str:
+        """Render a value of the environment, which must still be one."""
+        return self._still(Text, self.one(text))
+
     def of(self, texts: list[str]) -> list[str]:
-        return [self.one(text) for text in texts]
+        """Render the words of a command, which must still be arguments."""
+        return [self._still(Argument, self.one(text)) for text in texts]
+
+    def program(self, texts: list[str]) -> list[str]:
+        """Render a command that is run as it is: its program is named by an absolute path."""
+        return self._still(Entrypoint, self.of(texts)) if texts else []
+
+    def _still(self, kind: Any, value: T) -> T:  # noqa: ANN401 - a field's type
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            TypeAdapter(kind).validate_python(value, strict=True)
+        except ValidationError as error:
+            said = error.errors(include_url=False)[0]["msg"]
+            raise InvalidInputError(
+                f"{self._stack.definition.name}/stack.toml: {value!a:.200} is not right: {said}"
+            ) from error
+        return value
 
 
 def _health(runtime: Runtime, texts: _Texts) -> Health | None:
@@ -141,7 +165,7 @@ def _health(runtime: Runtime, texts: _Texts) -> Health | None:
     if declared is None:
         return None
     values = {name: getattr(declared, name) for name in type(declared).model_fields}
-    return Health.model_construct(**{**values, "command": texts.of(declared.command)})
+    return Health.model_construct(**{**values, "command": texts.program(declared.command)})
 
 
 def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
@@ -152,7 +176,7 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
         if declared is None:
             known = ", ".join(declarations) or "it has none"
             yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
-        elif not fits(declared, value):
+        elif not fits(declared, value, trusted=stack.trusted):
             wants = " or ".join(map(repr, declared.choices)) or declared.type
             wants += f" matching {declared.pattern}" if declared.pattern else ""
             yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
@@ -185,16 +209,12 @@ def _locks(definition: Definition) -> str:
 
 
 def _late_problems(
-    stack: LoadedStack, spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
+    spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
 ) -> Iterator[tomlfile.Problem]:
     """Yield what can be told only once the stages and defaults are known."""
     if not entrypoint:
         yield tomlfile.Problem(
             ("app", "entrypoint"), "is required", 'such as ["/app/server"], never through a shell'
-        )
-    elif not entrypoint[0].startswith("/"):
-        raise InvalidInputError(
-            f"{stack.definition.name}/stack.toml: its entrypoint {entrypoint[0]!r} is not absolute"
         )
     steps = [stage.name for stage in stages]
     for i, secret in enumerate(spec.build.secrets):

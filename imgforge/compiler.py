@@ -23,6 +23,7 @@ from imgforge.plan import (
     Copy,
     Fill,
     Health,
+    Origin,
     RuntimeStage,
     Stage,
 )
@@ -46,10 +47,12 @@ def compile_plan(
     *,
     blocks: Mapping[str, str] | None = None,
     epoch: int | None = None,
+    origin: Origin | None = None,
 ) -> BuildPlan:
     """Compile; the lock was already found to fit. ``epoch`` (seconds) overrides the lock's.
 
-    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text).
+    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text),
+    ``origin`` is where a stack came from that is not imgforge's own.
     Raises InvalidInputError if a stack's template cannot be rendered, or renders to what a build
     stage must not hold.
     """
@@ -63,6 +66,7 @@ def compile_plan(
     copies = [copy for d in choice.stages for copy in _copies(d)]
     if choice.copies_source:
         copies += [_app_copy(source) for source in spec.app.source]
+    _demand_apart(choice.writable, copies)
     copies += [Copy("empty", "/", p + "/", spec.run.user, WRITABLE_MODE) for p in choice.writable]
     return BuildPlan(
         name=spec.image.name,
@@ -78,7 +82,7 @@ def compile_plan(
             base=_base(runtime_base),
             copies=tuple(copies),
             env={**dict(choice.env), **spec.env},
-            labels=_labels(spec, stack, choice, runtime_base),
+            labels=_labels(spec, stack, choice, runtime_base, origin),
             ports=tuple(p if "/" in p else f"{p}/tcp" for p in map(str, choice.ports)),
             workdir=APP,
             user=spec.run.user,
@@ -89,6 +93,7 @@ def compile_plan(
             tools=tuple(dict.fromkeys(spec.run.tools)),
         ),
         changes=tuple(_changes(spec, blocks or {})),
+        origin=origin,
     )
 
 
@@ -102,6 +107,23 @@ def _copies(declared: StageDeclaration) -> list[Copy]:
             for c in declared.copies
         ]
     return [Copy(declared.name, source, to + "/", "0:0", APP_MODE) for source, to in parts]
+
+
+def _demand_apart(writable: Sequence[str], copies: Sequence[Copy]) -> None:
+    """Demand that nothing the program may write holds, or lies in, what it is made of."""
+    placed = {PurePosixPath(copy.destination) for copy in copies} | {PurePosixPath(APP)}
+    wrong = [
+        f"{path}: {place} is copied there"
+        for path in writable
+        for place in sorted(placed)
+        if place.is_relative_to(path) or PurePosixPath(path).is_relative_to(place)
+    ]
+    if wrong:
+        raise InvalidInputError(
+            "what the image is made of stays read-only",
+            details=wrong,
+            hint="the paths stand in [run] writable of the spec, or of its stack; use /data",
+        )
 
 
 def _changes(spec: Spec, blocks: Mapping[str, str]) -> Iterator[str]:
@@ -254,7 +276,9 @@ def _body(
     early = _steps([s for s in steps if s.at == "before"], variables)
     text = stack.templates[declared.template]
     if blocks:
-        known = template.blocks(text, name)
+        known = template.outline(text, name, trusted=stack.trusted).blocks
+        for block, own in blocks.items():
+            _demand_inside(own, f"{declared.name}.{block}")
         if unknown := blocks.keys() - known:
             raise InvalidInputError(
                 f"{name} has no block {', '.join(sorted(unknown))}",
@@ -275,6 +299,17 @@ def _body(
     return body + late
 
 
+def _demand_inside(text: str, name: str) -> None:
+    """Demand that a block's text is just that; InvalidInputError if it changes other blocks."""
+    found = template.outline(text, name, trusted=False)
+    if found.blocks or found.extends:
+        raise InvalidInputError(
+            f"block {name} holds blocks of its own, or extends a template",
+            details=sorted(found.blocks),
+            hint="[stack] blocks names each block that is replaced, with a file of its own",
+        )
+
+
 def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
     return "".join(
         template.render(
@@ -289,7 +324,9 @@ def _glob(path: str) -> str:
     return f"{path[:-1]}[{path[-1]}]"
 
 
-def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) -> dict[str, str]:
+def _labels(
+    spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase, origin: Origin | None
+) -> dict[str, str]:
     image = spec.image
     standard = {
         "title": image.title or PurePosixPath(image.name).name,
@@ -302,6 +339,7 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     }
     own = {
         "stack": f"{stack.definition.name}@{stack.definition.version}",
+        **_origin_labels(stack, origin),
         "run.required-env": ",".join(spec.run.required_env),
         "run.secrets": ",".join(spec.run.secrets),
         "run.writable": ",".join(choice.writable),
@@ -310,3 +348,14 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     labels = {f"org.opencontainers.image.{k}": v for k, v in standard.items()}
     labels |= {f"dev.imgforge.{k}": v for k, v in own.items()}
     return {k: v for k, v in sorted({**labels, **image.labels}.items()) if v}
+
+
+def _origin_labels(stack: LoadedStack, origin: Origin | None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    at = f"@{origin.revision}" if origin.reference and origin.revision else ""
+    where = f" {origin.reference}{at}" if origin.reference else ""
+    return {
+        "stack.source": f"{origin.catalog} ({origin.source}{where})",
+        "stack.digest": stack.digest,
+    }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
-from imgforge.lock import Lock, LockedBase, Role
+from imgforge.lock import Lock, LockedBase, LockedStack, Role
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 ASKED = "an upgrade was asked for"
+STACK = "stack"
+"""What upgrades call the stack, beside bases and their roles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,41 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class StackPin:
+    """What became of the stack: kept if there are no ``reasons``.
+
+    ``before`` is what was locked, if something was; ``notes`` are the lines of its changelog since
+    then.
+    """
+
+    now: LockedStack
+    before: LockedStack | None = None
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``--format json`` shows it."""
+        return {
+            "name": self.now.name,
+            "catalog": self.now.catalog,
+            "source": self.now.source,
+            "version": self.now.version,
+            "digest": self.now.digest or None,
+            "before": self.before.version if self.before is not None else None,
+            "kept": not self.reasons,
+            "reasons": list(self.reasons),
+            "changelog": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of the whole lock; ``written`` says whether the file was replaced."""
 
     pins: tuple[Pin, ...]
     written: bool
+    stack: StackPin | None = None
+    """None where nothing had to be looked at, since the lock is known to be good."""
 
 
 def asked(project: Project) -> tuple[Wanted, ...]:
@@ -135,11 +167,16 @@ def update(
     :func:`bases.ensure` raise; InvalidInputError if ``offline`` does not do, TransientError if the
     archives are older than the lock.
     """
+    from imgforge.catalogs import bounds
     from imgforge.policy.bounds import Policy
 
     policy = policy or Policy()
     names = asked(project)
     old, lacking = _old(project, anew=upgrade is not None and not upgrade)
+    wishes = [f"step {step.name}" for step in project.spec.build.steps]
+    wishes += [f"block {name}" for name in project.spec.stack.blocks]
+    bounds.demand(project.opened.pin, wishes, policy, offline=offline, say=say)
+    stack = _stack_pin(project, old, lacking, upgrade)
     upgraded = _upgraded(names, upgrade)
     why: dict[Wanted, tuple[str, ...]] = {}
     for w in names:
@@ -152,7 +189,8 @@ def update(
             hint=f"run once with network access: imgforge lock {project.root}",
         )
     if dry_run:
-        return Outcome(tuple(_preview(w, old, why[w], policy, say) for w in names), written=False)
+        previews = tuple(_preview(w, old, why[w], policy, say) for w in names)
+        return Outcome(previews, written=False, stack=stack)
     made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
     believed = ensure(tuple(made.values()), policy, offline=offline, say=say)
     made = dict(zip(made, believed, strict=True))
@@ -162,10 +200,37 @@ def update(
         if why[w]:
             made[w.role], changes = _resolved(w, _base(old, w), policy, say)
         pins.append(pin(w.role, made[w.role], why[w], changes))
-    new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"))
+    new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"), stack.now)
+    if old is not None and old.stack is None and not stack.reasons:
+        # A lock from before stacks were pinned stays as it is for as long as nothing else changes.
+        new = new if dataclasses.replace(new, stack=None) != old else old
     if new != old:
         locks.write(new, project.lock_path)
-    return Outcome(tuple(pins), new != old)
+    return Outcome(tuple(pins), new != old, stack)
+
+
+def _stack_pin(
+    project: Project, old: Lock | None, lacking: str, upgrade: Collection[str] | None
+) -> StackPin:
+    """Say what becomes of the stack: what is pinned stays, also in what does not decide."""
+    from imgforge.catalogs import changelog, opening
+
+    now, before = project.opened.pin, old.stack if old is not None else None
+    if before is None and (old is None or now.source != "builtin"):
+        return StackPin(now, None, (lacking or "no stack was locked",))
+    if before is None or before == now:
+        return StackPin(now, before)
+    if opening.same(before, now) and now.source != "builtin":
+        # Another commit of the checkout, or another word of trust: only the latter is news.
+        kept = dataclasses.replace(before, trust=now.trust)
+        return StackPin(kept, before)
+    reason = f"it was {before} {before.digest}".rstrip()
+    if upgrade is not None and (not upgrade or STACK in upgrade):
+        reason = ASKED
+    notes: tuple[str, ...] = ()
+    if before.name == now.name and before.catalog == now.catalog:
+        notes = changelog.between(project.opened.files, before.version, now.version)
+    return StackPin(now, before, (reason,), notes)
 
 
 def ensure(
@@ -217,11 +282,16 @@ def _base(lock: Lock | None, wanted: Wanted) -> LockedBase | None:
 def _upgraded(asked: Sequence[Wanted], names: Collection[str] | None) -> list[Wanted]:
     if names is None:
         return []
+    if STACK in names:
+        names = [name for name in names if name != STACK]
+        if not names:
+            return []
     unknown = [n for n in names if not any(n in {w.role, w.name} for w in asked)]
     if unknown:
         raise InvalidInputError(
             f"this project has no base {', '.join(unknown)}",
-            hint=f"its bases: {', '.join(map(str, asked))}; a folder is named before --upgrade",
+            hint=f"its bases: {', '.join(map(str, asked))}, and stack; "
+            "a folder is named before --upgrade",
         )
     return [w for w in asked if not names or w.role in names or w.name in names]
 

@@ -79,15 +79,17 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import compiled, judgement
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.catalogs import bounds
     from imgforge.provenance import gathered
     from imgforge.vulnerabilities import built as vulnerabilities
     from imgforge.vulnerabilities import scan
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
-    source = compiled.load(spec_path, epoch=options.epoch)
+    source = compiled.load(spec_path, epoch=options.epoch, offline=options.offline)
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
+    bounds.of_plan(plan, policy, offline=options.offline, say=console.note)
     asked.check_secrets(plan, options.secrets)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.

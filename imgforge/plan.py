@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from imgforge.oci.types import Platform, sha256
 
@@ -126,6 +126,19 @@ class RuntimeStage:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The catalog that a stack from outside came from, and what pins it there.
+
+    ``reference`` and ``revision`` are as in :class:`imgforge.lock.LockedStack`.
+    """
+
+    catalog: str
+    source: Literal["directory", "git", "registry"]
+    reference: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildPlan:
     """The compiler's output; ``to_json`` and ``digest`` are byte-stable."""
 
@@ -142,11 +155,16 @@ class BuildPlan:
     runtime: RuntimeStage
     changes: tuple[str, ...] = ()
     """What the application changed of its stack, a line each: packages, steps, blocks, bases."""
+    origin: Origin | None = None
+    """Where the stack is from, if it did not come with imgforge."""
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able data."""
-        return asdict(self)
+        value = asdict(self)
+        if self.origin is None:
+            del value["origin"]
+        return value
 
     def text(self) -> str:
         """Return the plan as indented, sorted JSON."""
@@ -160,6 +178,7 @@ class BuildPlan:
                 **value,
                 **{k: tuple(value[k]) for k in ("tags", "platforms", "exclude", "inputs")},
                 "changes": tuple(value.get("changes", ())),
+                "origin": Origin(**value["origin"]) if value.get("origin") else None,
                 "stages": tuple(_stage(stage) for stage in value["stages"]),
                 "runtime": _runtime(value["runtime"]),
             }

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from imgforge import assets, indexes, tomlfile
+from imgforge import assets, indexes, template, tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import (
     BaseName,
@@ -234,34 +234,60 @@ def read(folder: Path, *, trusted: bool) -> LoadedStack:
     InvalidInputError lists what is wrong with ``stack.toml``, or names the template that is
     missing, a link, too large or not UTF-8.
     """
-    data, table = tomlfile.read(folder / FILE)
     label = f"{folder.name}/{FILE}"
+    files = {FILE: tomlfile.read_bytes(folder / FILE)}
+    for path in folder.glob("*.j2"):
+        files[path.name] = _bytes(path, label)
+    return parse(files, folder.name, trusted=trusted)
+
+
+def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedStack:
+    """Read a stack from the ``files`` of its folder, which is called ``folder``; see :func:`read`.
+
+    Only ``stack.toml`` and the templates count, also for the digest.
+    """
+    label = f"{folder}/{FILE}"
+    data = files.get(FILE, b"")
+    table = tomlfile.parse(data, label)
     definition = tomlfile.validate(Definition, table, data, label)
-    problems = list(_check(definition, folder.name))
+    problems = list(_check(definition, folder, trusted=trusted))
     if problems:
         raise tomlfile.invalid(label, data, problems)
-    found = {p.name for p in folder.glob("*.j2")} | {s.template for s in definition.stages}
-    templates = {name: _text(folder / name, label) for name in sorted(found)}
+    found = {n for n in files if n.endswith(".j2") and "/" not in n}
+    templates = {n: _text(files, n, label) for n in sorted(_named(definition) | found)}
     hasher = hashlib.sha256(data)
     for key, text in templates.items():
         hasher.update(b"\0" + key.encode() + b"\0" + text.encode())
     return LoadedStack(definition, templates, "sha256:" + hasher.hexdigest(), trusted)
 
 
-def _text(path: Path, label: str) -> str:
+def _named(definition: Definition) -> set[str]:
+    return {stage.template for stage in definition.stages}
+
+
+def _bytes(path: Path, label: str) -> bytes:
     try:
         if path.is_symlink():
             raise InvalidInputError(f"{label}: {path.name} is a symbolic link")
         with path.open("rb") as file:
-            data = file.read(MAX_TEMPLATE + 1)
-        if len(data) > MAX_TEMPLATE:
-            raise InvalidInputError(f"{label}: {path.name} is over {MAX_TEMPLATE >> 10} KiB")
-        return data.decode()
-    except (OSError, UnicodeDecodeError) as error:
+            return file.read(MAX_TEMPLATE + 1)
+    except OSError as error:
         raise InvalidInputError(f"{label}: cannot read {path.name}: {error}") from error
 
 
-def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
+def _text(files: Mapping[str, bytes], name: str, label: str) -> str:
+    if name not in files:
+        raise InvalidInputError(f"{label}: there is no template {name}")
+    if len(files[name]) > MAX_TEMPLATE:
+        raise InvalidInputError(f"{label}: {name} is over {MAX_TEMPLATE >> 10} KiB")
+    try:
+        return files[name].decode()
+    except UnicodeDecodeError as error:
+        line = files[name].count(b"\n", 0, error.start) + 1
+        raise InvalidInputError(f"{label}: {name}:{line} is not UTF-8") from error
+
+
+def _check(definition: Definition, folder: str, *, trusted: bool) -> Iterator[tomlfile.Problem]:
     if definition.name != folder:
         yield tomlfile.Problem(("name",), f"is not the folder's name, {folder!r}")
     if definition.default not in definition.versions:
@@ -271,7 +297,7 @@ def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
     for name, declared in definition.parameters.items():
         if name in RESERVED:
             yield tomlfile.Problem(("parameters", name), "is a reserved name")
-        if not fits(declared, declared.default):
+        if not fits(declared, declared.default, trusted=trusted):
             yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
     yield from _condition_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
@@ -316,15 +342,26 @@ def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...],
         yield ("variants", i, "when"), variant.when
 
 
-def fits(declared: ParameterDeclaration, value: Any) -> bool:  # noqa: ANN401 - decoded TOML
-    """Say whether a parameter's value has its type, is one of its choices and matches."""
+def fits(
+    declared: ParameterDeclaration,
+    value: Any,  # noqa: ANN401 - decoded TOML
+    *,
+    trusted: bool,
+) -> bool:
+    """Say whether a parameter's value has its type, is one of its choices and matches.
+
+    ``trusted`` is whether its pattern shipped with imgforge.
+    """
     kind = _TYPES[declared.type]
     if not isinstance(value, kind) or (isinstance(value, bool) and declared.type != "boolean"):
         return False
     items = value if isinstance(value, list) else [value]
     if declared.choices and any(item not in declared.choices for item in items):
         return False
-    return declared.pattern is None or all(re.fullmatch(declared.pattern, str(i)) for i in items)
+    pattern = declared.pattern
+    return pattern is None or all(
+        template.matches(pattern, str(item), name="stack.toml", trusted=trusted) for item in items
+    )
 
 
 def holds(when: When, facts: dict[str, Parameter]) -> bool:
