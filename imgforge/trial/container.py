@@ -213,7 +213,7 @@ def _feed(client: DockerClient, container: Container, data: bytes) -> None:
     wanted = {"stdin": 1, "stream": 1}
     stream = client.api.attach_socket(container.id or "", params=wanted)
     raw: socket.socket = getattr(stream, "_sock", stream)
-    with contextlib.closing(stream):
+    with contextlib.closing(stream), contextlib.closing(raw):
         container.start()
         with contextlib.suppress(BrokenPipeError):  # it ended without reading all of it
             raw.sendall(data)
