@@ -11,11 +11,15 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import assets, cache, freshness, settled
 from imgforge.files import LOCK
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.plan import BuildPlan
+
+if TYPE_CHECKING:
+    from imgforge.stack import LoadedStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,18 @@ class Compiled:
     lock: str
 
 
-def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
+def load(
+    spec_path: Path, *, epoch: int | None = None, stack: LoadedStack | None = None
+) -> Compiled:
     """Compile and render the project of ``spec_path``, or take what was made of the same bytes.
 
-    Raises what :func:`imgforge.project.load` and the compiler raise.
+    ``stack`` stands in for the one that the spec names; nothing is kept then. Raises what
+    :func:`imgforge.project.load` and the compiler raise.
     """
     root = spec_path.resolve().parent
     spec, lock = _digest(spec_path), _digest(root / LOCK)
+    if stack is not None:
+        return Compiled(root, *_compile(spec_path, epoch, stack), spec, lock)
     blocks = [_digest(root / name) for name in _blocks(spec_path)]
     value = [freshness.code(), spec, lock, blocks, epoch, assets.fingerprint(*_folders())]
     path = cache.directory("plans") / sha256(canonical_json(value)).removeprefix("sha256:")
@@ -49,12 +58,17 @@ def load(spec_path: Path, *, epoch: int | None = None) -> Compiled:
     return Compiled(root, *found, spec, lock)
 
 
-def _compile(spec_path: Path, epoch: int | None) -> tuple[BuildPlan, str]:
-    from imgforge import project
+def _compile(
+    spec_path: Path, epoch: int | None, stack: LoadedStack | None = None
+) -> tuple[BuildPlan, str]:
+    from imgforge import pins, project
     from imgforge.render import render
 
-    loaded = project.load(spec_path)
-    settled.check(spec_path, loaded)
+    loaded = project.load(spec_path, stack)
+    if stack is None:
+        settled.check(spec_path, loaded)
+    else:
+        pins.check(loaded)
     plan = loaded.plan(epoch=epoch)
     return plan, render(plan)
 

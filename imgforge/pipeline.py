@@ -85,7 +85,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
-    source = compiled.load(spec_path, epoch=options.epoch)
+    source = compiled.load(spec_path, epoch=options.epoch, stack=options.stack)
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
     asked.check_secrets(plan, options.secrets)

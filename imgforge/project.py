@@ -94,15 +94,23 @@ def _shown(inputs: locks.Inputs, name: str) -> str:
     return " ".join(map(str, value if isinstance(value, tuple) else (value,))) or "none"
 
 
-def load(path: Path) -> Project:
-    """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong."""
+def load(path: Path, stack: LoadedStack | None = None) -> Project:
+    """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong.
+
+    ``stack`` stands in for the one that is found under the name that the spec gives.
+    """
     from imgforge import spec as specs
     from imgforge import stack as stacks
     from imgforge.choice import choose
 
     spec_path = locate(path)
     data, spec = specs.load(spec_path)
-    stack = stacks.load(spec.stack.name)
+    if stack is None:
+        stack = stacks.load(spec.stack.name)
+    elif spec.stack.name != stack.definition.name:
+        raise InvalidInputError(
+            f"{spec_path} names the stack {spec.stack.name!r}, not {stack.definition.name!r}"
+        )
     choice = choose(stack, spec, data, spec_path.name)
     root = spec_path.resolve().parent
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}

@@ -7,6 +7,7 @@ below ``/tmp`` and where its image declares. What it needs (variables, secrets) 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import tempfile
@@ -58,6 +59,14 @@ def run(name: str, expected: Expectation, say: Say) -> list[str]:
                 for text in _ending(client, image, expected, secrets, ending)
             ]
         return found
+
+
+def forget(name: str) -> None:
+    """Take the name of an image, and with it the image, out of the engine's store."""
+    from docker.errors import APIError
+
+    with connected() as client, contextlib.suppress(APIError):
+        client.images.remove(name, force=True)
 
 
 def _secrets(expected: Expectation, folder: Path) -> dict[str, Path]:
