@@ -64,7 +64,7 @@ def _compile(
     from imgforge import pins, project
     from imgforge.render import render
 
-    loaded = project.load(spec_path, stack)
+    loaded = project.load(spec_path, stack=stack)
     if stack is None:
         settled.check(spec_path, loaded)
     else:

@@ -94,7 +94,7 @@ def _shown(inputs: locks.Inputs, name: str) -> str:
     return " ".join(map(str, value if isinstance(value, tuple) else (value,))) or "none"
 
 
-def load(path: Path, stack: LoadedStack | None = None) -> Project:
+def load(path: Path, *, stack: LoadedStack | None = None) -> Project:
     """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong.
 
     ``stack`` stands in for the one that is found under the name that the spec gives.

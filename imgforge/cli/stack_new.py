@@ -8,6 +8,7 @@ from pathlib import Path
 
 from imgforge.cli import options
 from imgforge.console import Console
+from imgforge.errors import InvalidInputError
 
 EXAMPLES = """\
   imgforge stack new acme-web                   a small stack that is whole: change it
@@ -34,15 +35,15 @@ def arguments(out: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Write the folder; print its path."""
-    from imgforge import assets
     from imgforge.workshop import found, scaffold
 
     origin = None
     if given.origin is not None:
-        stack = found.open_stack(given.origin)
-        folder = Path(given.origin)
-        if not (folder / "stack.toml").is_file():
-            folder = assets.folder("stacks") / given.origin
+        stack, folder = found.open_stack(given.origin), found.folder_of(given.origin)
+        if folder is None:
+            raise InvalidInputError(
+                f"{given.origin} lies in no folder here", hint="imgforge stack pull takes it home"
+            )
         origin = (stack, folder)
     tests = scaffold.create(given.folder, origin)
     if not tests:

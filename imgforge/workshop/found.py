@@ -19,6 +19,14 @@ def open_stack(what: str) -> LoadedStack:
     return stack.load(what)
 
 
+def folder_of(what: str) -> Path | None:
+    """Return the folder of what :func:`open_stack` reads; None if it lies in none here."""
+    for folder in (Path(what), assets.folder("stacks") / what):
+        if (folder / stack.FILE).is_file():
+            return folder
+    return None
+
+
 def open_folder(folder: Path) -> LoadedStack:
     """Read the stack in ``folder``; only imgforge's own templates run outside the sandbox."""
     folder = folder.resolve()

@@ -121,7 +121,7 @@ def _ready(
     """Prepare and lock the copy of a test; return the engines that build it."""
     with console.step(f"{folder.name}: prepare and lock") as say:
         expect.prepare(expected, folder)
-        loaded = project.load(folder, stack)
+        loaded = project.load(folder, stack=stack)
         pins.update(
             loaded,
             upgrade=() if how.upgrade else None,
