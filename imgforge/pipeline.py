@@ -86,7 +86,9 @@ def _build(  # noqa: PLR0917 - what a build is made of
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
-    source = compiled.load(spec_path, epoch=options.epoch, offline=options.offline)
+    source = compiled.load(
+        spec_path, epoch=options.epoch, offline=options.offline, stack=options.stack
+    )
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
     bounds.of_plan(plan, policy, offline=options.offline, say=console.note)

@@ -10,7 +10,7 @@ COMMANDS = {
     "lock": "pin bases and packages in imgforge.lock",
     "outdated": "say how far a lock is behind: updates, moved bases, ending support",
     "base": "list, make, publish and compare base images",
-    "stack": "list, make, judge, try, publish and compare stacks",
+    "stack": "list, make, judge, try, publish and compare stacks, and see who uses which",
     "plan": "print the build plan and which engines can serve it",
     "render": "print the Dockerfile",
     "check": "judge images and Dockerfiles with every check",
