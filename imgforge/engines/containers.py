@@ -72,8 +72,8 @@ class Storage:
 
     def images(self) -> dict[str, list[str]]:
         """Return the images that stand for themselves: identity (hex) → names."""
-        found = json.loads(self.ask("images", "--json") or "[]")
-        return {str(i["id"]): list(i.get("names") or ()) for i in found or ()}
+        found = json.loads(self.ask("images", "--json", "--no-trunc") or "[]") or []
+        return {str(i["id"]).removeprefix("sha256:"): list(i.get("names") or ()) for i in found}
 
     def take(self, layout: Path, identity: str, platform: str) -> None:
         """Take a platform's image out of an OCI layout, if it is not there yet.
