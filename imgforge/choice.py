@@ -52,6 +52,11 @@ class Choice:
     health: Health | None = None
     copies_source: bool = True
 
+    @property
+    def facts(self) -> dict[str, Parameter]:
+        """What conditions (``when``) are asked of: parameters, ``manager`` and ``version``."""
+        return {**self.parameters, "manager": self.manager, "version": self.version}
+
 
 def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     """Fit ``spec`` (its bytes and file name for the messages) to ``stack``; list all misfits."""
@@ -133,7 +138,9 @@ class _Texts:
         )
 
     def of(self, texts: list[str]) -> list[str]:
-        return [self.one(text) for text in texts]
+        """Render several; a template that renders to nothing is no word."""
+        rendered = ((text, self.one(text)) for text in texts)
+        return [found for text, found in rendered if found or not text]
 
 
 def _health(runtime: Runtime, texts: _Texts) -> Health | None:
