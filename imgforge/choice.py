@@ -55,6 +55,11 @@ class Choice:
     health: Health | None = None
     copies_source: bool = True
 
+    @property
+    def facts(self) -> dict[str, Parameter]:
+        """What conditions (``when``) are asked of: parameters, ``manager`` and ``version``."""
+        return {**self.parameters, "manager": self.manager, "version": self.version}
+
 
 def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     """Fit ``spec`` (its bytes and file name for the messages) to ``stack``; list all misfits."""
@@ -141,8 +146,9 @@ class _Texts:
         return self._still(Text, self.one(text))
 
     def of(self, texts: list[str]) -> list[str]:
-        """Render the words of a command, which must still be arguments."""
-        return [self._still(Argument, self.one(text)) for text in texts]
+        """Render the words of a command, still arguments; one that renders to nothing is none."""
+        rendered = ((text, self.one(text)) for text in texts)
+        return [self._still(Argument, found) for text, found in rendered if found or not text]
 
     def program(self, texts: list[str]) -> list[str]:
         """Render a command that is run as it is: its program is named by an absolute path."""

@@ -28,9 +28,10 @@ from imgforge.plan import (
     RuntimeStage,
     Stage,
 )
+from imgforge.prepared import CONTEXT
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration
+from imgforge.stack import LoadedStack, StageDeclaration, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -199,8 +200,10 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         if name.partition(".")[0] == declared.name
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
+    prepared = _prepared(declared, spec, choice)
     if fill is not None:
-        fill = Fill(fill.kind, {"lock": spec.app.lock or "", **choice.variables})
+        told = prepared.parameters if prepared else {"lock": spec.app.lock or ""}
+        fill = Fill(fill.kind, {**told, **choice.variables})
     machine = indexes.secrets(tuple(declared.indexes))
     body = _body(
         declared,
@@ -220,6 +223,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
                 "machine_secrets": machine,
                 "prologue": prologue.lines(tuple(declared.indexes), secrets),
             },
+            "prepared": prepared is not None,
             "variables": choice.variables,
             "version": choice.version,
         },
@@ -229,7 +233,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     confine(
         body,
         name=declared.name,
-        stages=before,
+        stages=(*before, CONTEXT) if prepared else before,
         secrets={*secrets, *machine},
         network=declared.network,
     )
@@ -245,6 +249,21 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         declared.network,
         tuple(declared.indexes),
         (spec.app.lock or "") if declared.installs else "",
+        prepared,
+    )
+
+
+def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
+    """Return what is made for a stage's commands, told by the parameters and the version."""
+    wanted = declared.prepared
+    if wanted is None or not holds(wanted.when, choice.facts):
+        return None
+    told = {k: v for k, v in choice.parameters.items() if k in {"groups", "extras"}}
+    lists = {k: ",".join(v) for k, v in told.items() if isinstance(v, list)}
+    python = choice.variables.get("python", "")
+    return Fill(
+        wanted.kind,
+        {"lock": spec.app.lock or "", "manager": choice.manager, "python": python, **lists},
     )
 
 

@@ -109,6 +109,13 @@ class Native(Table):
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 
 
+class Prepared(Table):
+    """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
+
+    kind: Literal["requirements"]
+    when: When = Field(default={}, description="Parameter values under which it is needed.")
+
+
 class StageCopy(Table):
     """A part of a stage's output that goes into the image, as a layer of its own."""
 
@@ -145,6 +152,9 @@ class StageDeclaration(Table):
         default=False, description="Whether its output holds the packages that the lock lists."
     )
     native: Native | None = None
+    prepared: Prepared | None = Field(
+        default=None, description="What it finds made: COPY --from=prepared."
+    )
 
 
 class HealthDefault(Table):
@@ -305,7 +315,7 @@ def _check(definition: Definition, folder: str, *, trusted: bool) -> Iterator[to
     yield from _condition_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         yield tomlfile.Problem(("versions",), "stages need a builder in every version")
-    seen = {"runtime", "empty", "context"}
+    seen = {"runtime", "empty", "context", "prepared"}
     for i, stage in enumerate(definition.stages):
         yield from _stage_problems(stage, ("stages", i))
         if stage.name in seen:
@@ -340,6 +350,8 @@ def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...],
         yield ("stages", i, "when"), stage.when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
+        if stage.prepared:
+            yield ("stages", i, "prepared", "when"), stage.prepared.when
         if isinstance(stage.compiles, dict):
             yield ("stages", i, "compiles"), stage.compiles
     for i, variant in enumerate(definition.variants):
