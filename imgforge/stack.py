@@ -86,7 +86,9 @@ class LockDeclaration(Table):
         default=[], description="Files in the lock's folder that installing needs too."
     )
     optional: list[SourcePath] = Field(
-        default=[], description="Files there that installing heeds if they exist."
+        default=[],
+        description="Files there that installing heeds if they exist. What a folder among them holds "
+        "is copied; none may lie in a folder that need not be there.",
     )
 
 
