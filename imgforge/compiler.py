@@ -248,7 +248,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         crosses or declared.crosses,
         declared.network,
         tuple(declared.indexes),
-        (spec.app.lock or "") if declared.installs else "",
+        (spec.app.lock or "") if _installs(declared, choice) else "",
         prepared,
     )
 
@@ -265,6 +265,13 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
         wanted.kind,
         {"lock": spec.app.lock or "", "manager": choice.manager, "python": python, **lists},
     )
+
+
+def _installs(declared: StageDeclaration, choice: Choice) -> bool:
+    if not isinstance(declared.installs, dict):
+        return declared.installs
+    facts = {**choice.parameters, "manager": choice.manager, "version": choice.version}
+    return holds(declared.installs, facts)
 
 
 def _ways(
