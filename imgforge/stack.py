@@ -105,7 +105,7 @@ class ParameterDeclaration(Table):
 class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
-    kind: Literal["wheels"]
+    kind: Literal["wheels", "files"]
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 
 
@@ -133,8 +133,13 @@ class StageDeclaration(Table):
     indexes: list[str] = Field(
         default=[], description="Package managers whose index settings and credentials it reads."
     )
-    crosses: bool = Field(
-        default=False, description="Whether the builder's own platform makes any platform's output."
+    files: dict[SourcePath, Annotated[str, AfterValidator(_template)]] = Field(
+        default={},
+        description="Texts that are rendered into its output: path below it → template.",
+    )
+    crosses: bool | When = Field(
+        default=False,
+        description="Whether (or when) the builder's own platform makes any platform's output.",
     )
     compiles: bool | When = Field(
         default=False,
@@ -240,7 +245,8 @@ def read(folder: Path, *, trusted: bool) -> LoadedStack:
     problems = list(_check(definition, folder.name))
     if problems:
         raise tomlfile.invalid(label, data, problems)
-    found = {p.name for p in folder.glob("*.j2")} | {s.template for s in definition.stages}
+    named = {t for s in definition.stages for t in (s.template, *s.files.values())}
+    found = {p.name for p in folder.glob("*.j2")} | named
     templates = {name: _text(folder / name, label) for name in sorted(found)}
     hasher = hashlib.sha256(data)
     for key, text in templates.items():
@@ -289,6 +295,8 @@ def _stage_problems(
 ) -> Iterator[tomlfile.Problem]:
     if stage.destination is not None and stage.copies:
         yield tomlfile.Problem((*place, "copies"), "destination says that already")
+    if stage.native and (stage.native.kind == "files") != bool(stage.files):
+        yield tomlfile.Problem((*place, "native"), "kind files and [files] go together")
     if stage.indexes and not stage.network:
         yield tomlfile.Problem((*place, "indexes"), "need network = true")
     for i, name in enumerate(stage.indexes):
@@ -310,8 +318,9 @@ def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...],
         yield ("stages", i, "when"), stage.when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
-        if isinstance(stage.compiles, dict):
-            yield ("stages", i, "compiles"), stage.compiles
+        for name, flag in (("compiles", stage.compiles), ("crosses", stage.crosses)):
+            if isinstance(flag, dict):
+                yield ("stages", i, name), flag
     for i, variant in enumerate(definition.variants):
         yield ("variants", i, "when"), variant.when
 
@@ -336,6 +345,11 @@ def holds(when: When, facts: dict[str, Parameter]) -> bool:
         facts[name] in value if isinstance(value, list) else facts[name] == value
         for name, value in when.items()
     )
+
+
+def applies(flag: bool | When, facts: dict[str, Parameter]) -> bool:  # noqa: FBT001 - of a stage
+    """Say whether a flag that may depend on ``facts`` (see :func:`holds`) is set."""
+    return holds(flag, facts) if isinstance(flag, dict) else flag
 
 
 def lock_kind(definition: Definition, lock: str) -> LockDeclaration | None:

@@ -25,7 +25,7 @@ from imgforge.plan import BuildPlan, Copy, Stage
 
 NAME = "native"
 
-FILLS = {"wheels": "imgforge.engines.wheels"}
+FILLS = {"files": "imgforge.engines.texts", "wheels": "imgforge.engines.wheels"}
 """Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it;
 ``tools()`` says what does."""
 
