@@ -18,6 +18,7 @@ from imgforge.stack import (
     Runtime,
     StageDeclaration,
     Variant,
+    applies,
     fits,
     holds,
     lock_kind,
@@ -101,9 +102,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
             *((spec.app.lock,) if spec.app.lock else ()),
         ),
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
-        compiles=any(
-            holds(s.compiles, facts) if isinstance(s.compiles, dict) else s.compiles for s in stages
-        ),
+        compiles=any(applies(s.compiles, facts) for s in stages),
         env=tuple((k, texts.text(v)) for k, v in runtime.env.items()),
         entrypoint=tuple(entrypoint),
         command=tuple(command),

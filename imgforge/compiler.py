@@ -31,7 +31,7 @@ from imgforge.plan import (
 from imgforge.prepared import CONTEXT
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration, holds
+from imgforge.stack import LoadedStack, StageDeclaration, applies, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -201,14 +201,18 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
     prepared = _prepared(declared, spec, choice)
+    builder = lock.base("builder")
+    files = _files(declared, stack, {"parameters": choice.parameters, "version": choice.version})
     if fill is not None:
         told = prepared.parameters if prepared else {"lock": spec.app.lock or ""}
-        fill = Fill(fill.kind, {**told, **choice.variables})
+        fill = Fill(fill.kind, files or {**told, **choice.variables})
     machine = indexes.secrets(tuple(declared.indexes))
     body = _body(
         declared,
         stack,
         {
+            "files": files,
+            "kept": _kept(spec, stack, builder),
             "heeded_globs": [heeded(path) for path in choice.heeded],
             "lock": spec.app.lock,
             "manager": choice.manager,
@@ -239,16 +243,16 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     )
     return Stage(
         declared.name,
-        _base(lock.base("builder")),
+        _base(builder),
         body,
         declared.output,
         secrets,
         fill,
         needs_run,
-        crosses or declared.crosses,
+        crosses or applies(declared.crosses, choice.facts),
         declared.network,
         tuple(declared.indexes),
-        (spec.app.lock or "") if _installs(declared, choice) else "",
+        (spec.app.lock or "") if applies(declared.installs, choice.facts) else "",
         prepared,
     )
 
@@ -267,11 +271,30 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
     )
 
 
-def _installs(declared: StageDeclaration, choice: Choice) -> bool:
-    if not isinstance(declared.installs, dict):
-        return declared.installs
-    facts = {**choice.parameters, "manager": choice.manager, "version": choice.version}
-    return holds(declared.installs, facts)
+def _files(
+    declared: StageDeclaration, stack: LoadedStack, variables: Mapping[str, Any]
+) -> dict[str, str]:
+    """Render the texts that a stage writes: path below its output → text."""
+    return {
+        path: template.render(
+            stack.templates[file],
+            variables,
+            name=f"{stack.definition.name}/{file}",
+            trusted=stack.trusted,
+            others=stack.templates,
+        )
+        for path, file in sorted(declared.files.items())
+    }
+
+
+def _kept(spec: Spec, stack: LoadedStack, builder: LockedBase) -> str:
+    """Return the folder for what compilers keep between builds of this application.
+
+    Another builder, stack or application has another one: objects that were compiled against
+    other libraries are never found there.
+    """
+    owner = "\0".join((spec.image.name, stack.digest, builder.digest))
+    return f"/var/cache/imgforge/{sha256(owner.encode()).removeprefix('sha256:')[:16]}"
 
 
 def _ways(

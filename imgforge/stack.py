@@ -107,7 +107,7 @@ class ParameterDeclaration(Table):
 class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
-    kind: Literal["wheels"]
+    kind: Literal["wheels", "files"]
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 
 
@@ -142,8 +142,13 @@ class StageDeclaration(Table):
     indexes: list[str] = Field(
         default=[], description="Package managers whose index settings and credentials it reads."
     )
-    crosses: bool = Field(
-        default=False, description="Whether the builder's own platform makes any platform's output."
+    files: dict[SourcePath, Annotated[str, AfterValidator(_template)]] = Field(
+        default={},
+        description="Texts that are rendered into its output: path below it → template.",
+    )
+    crosses: bool | When = Field(
+        default=False,
+        description="Whether (or when) the builder's own platform makes any platform's output.",
     )
     compiles: bool | When = Field(
         default=False,
@@ -278,7 +283,7 @@ def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedSt
 
 
 def _named(definition: Definition) -> set[str]:
-    return {stage.template for stage in definition.stages}
+    return {t for stage in definition.stages for t in (stage.template, *stage.files.values())}
 
 
 def _bytes(path: Path, label: str) -> bytes:
@@ -331,6 +336,8 @@ def _stage_problems(
 ) -> Iterator[tomlfile.Problem]:
     if stage.destination is not None and stage.copies:
         yield tomlfile.Problem((*place, "copies"), "destination says that already")
+    if stage.native and (stage.native.kind == "files") != bool(stage.files):
+        yield tomlfile.Problem((*place, "native"), "kind files and [files] go together")
     if stage.indexes and not stage.network:
         yield tomlfile.Problem((*place, "indexes"), "need network = true")
     for i, name in enumerate(stage.indexes):
@@ -355,9 +362,10 @@ def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...],
             yield ("stages", i, "native", "when"), stage.native.when
         if stage.prepared:
             yield ("stages", i, "prepared", "when"), stage.prepared.when
-        for name, when in (("compiles", stage.compiles), ("installs", stage.installs)):
-            if isinstance(when, dict):
-                yield ("stages", i, name), when
+        flags = {"compiles": stage.compiles, "installs": stage.installs, "crosses": stage.crosses}
+        for name, flag in flags.items():
+            if isinstance(flag, dict):
+                yield ("stages", i, name), flag
     for i, variant in enumerate(definition.variants):
         yield ("variants", i, "when"), variant.when
 
@@ -393,6 +401,11 @@ def holds(when: When, facts: dict[str, Parameter]) -> bool:
         facts[name] in value if isinstance(value, list) else facts[name] == value
         for name, value in when.items()
     )
+
+
+def applies(flag: bool | When, facts: dict[str, Parameter]) -> bool:  # noqa: FBT001 - of a stage
+    """Say whether a flag that may depend on ``facts`` (see :func:`holds`) is set."""
+    return holds(flag, facts) if isinstance(flag, dict) else flag
 
 
 def lock_kind(definition: Definition, lock: str) -> LockDeclaration | None:
