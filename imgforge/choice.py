@@ -28,8 +28,8 @@ class Choice:
     """What was chosen. ``stages`` are those that exist under the parameters, in order.
 
     ``manager`` is the lock's package manager, empty without a lock; ``manifests`` the lock and
-    the files that installing needs with it, ``heeded`` those it heeds if they exist (all relative
-    to the spec). ``compiles`` is whether a stage compiles against system libraries. The rest are
+    the files that installing needs with it, ``heeded`` those it heeds if they exist, ``inputs`` what
+    single stages read besides (all relative to the spec). ``compiles`` is whether a stage compiles against system libraries. The rest are
     the runtime stage's settings: the spec's, else the stack's.
     """
 
@@ -42,6 +42,7 @@ class Choice:
     manager: str = ""
     manifests: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     compiles: bool = False
     env: tuple[tuple[str, str], ...] = ()
     entrypoint: tuple[str, ...] = ()
@@ -92,6 +93,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
             *((spec.app.lock,) if spec.app.lock else ()),
         ),
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
+        inputs=tuple(dict.fromkeys(str(folder / i) for s in stages for i in s.inputs)),
         compiles=any(
             holds(s.compiles, facts) if isinstance(s.compiles, dict) else s.compiles for s in stages
         ),

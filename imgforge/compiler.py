@@ -72,7 +72,7 @@ def compile_plan(
         stack_digest=stack.digest,
         epoch=runtime_base.epoch if epoch is None else epoch,
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
-        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests))),
+        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests, *choice.inputs))),
         stages=tuple(stages),
         runtime=RuntimeStage(
             base=_base(runtime_base),
@@ -182,6 +182,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         stack,
         {
             "heeded_globs": [_glob(path) for path in choice.heeded],
+            "inputs": [_beside(spec.app.lock, path) for path in declared.inputs],
             "lock": spec.app.lock,
             "manager": choice.manager,
             "manifests": list(choice.manifests),
@@ -282,6 +283,11 @@ def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
         )
         for step in steps
     )
+
+
+def _beside(lock: str | None, path: str) -> str:
+    """Return ``path``, named from the lock's folder, as named from the spec's."""
+    return str(PurePosixPath(lock or ".").parent / path)
 
 
 def _glob(path: str) -> str:

@@ -136,6 +136,10 @@ class StageDeclaration(Table):
     crosses: bool = Field(
         default=False, description="Whether the builder's own platform makes any platform's output."
     )
+    inputs: list[SourcePath] = Field(
+        default=[],
+        description="Files and folders beside the lock that it reads, besides the manifests.",
+    )
     compiles: bool | When = Field(
         default=False,
         description="Whether (or when) it compiles against system libraries: the builder then "
