@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imgforge import indexes, prologue, template
-from imgforge.choice import Choice
+from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
 from imgforge.errors import InvalidInputError
 from imgforge.lock import Lock, LockedBase
@@ -182,7 +182,9 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         stack,
         {
             "heeded_globs": [_glob(path) for path in choice.heeded],
-            "inputs": [_beside(spec.app.lock, path) for path in declared.inputs],
+            "inputs": {
+                _beside(spec.app.lock, path): path for path in inputs(declared, choice.parameters)
+            },
             "lock": spec.app.lock,
             "manager": choice.manager,
             "manifests": list(choice.manifests),

@@ -140,6 +140,9 @@ class StageDeclaration(Table):
         default=[],
         description="Files and folders beside the lock that it reads, besides the manifests.",
     )
+    inputs_from: list[str] = Field(
+        default=[], description="Parameters (of type strings) that name more of them."
+    )
     compiles: bool | When = Field(
         default=False,
         description="Whether (or when) it compiles against system libraries: the builder then "
@@ -278,6 +281,7 @@ def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
         if not fits(declared, declared.default):
             yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
     yield from _condition_problems(definition)
+    yield from _input_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         yield tomlfile.Problem(("versions",), "stages need a builder in every version")
     seen = {"runtime", "empty", "context"}
@@ -300,6 +304,16 @@ def _stage_problems(
             yield tomlfile.Problem(
                 (*place, "indexes", i), f"no {name!r}", f"one of {', '.join(indexes.INDEXES)}"
             )
+
+
+def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
+    for i, stage in enumerate(definition.stages):
+        for j, name in enumerate(stage.inputs_from):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "strings":
+                yield tomlfile.Problem(
+                    ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
+                )
 
 
 def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
