@@ -22,9 +22,9 @@ class Candidate:
     """A stack that the folder ``folder`` ('' is the top) may be built with.
 
     ``weight`` orders candidates: 1 for each of manifest and lock, 2 for a known start. ``wanted``
-    is a version or range as the project writes it, ``wanted_by`` the file that does. ``locks`` are the
-    lock files that are there, the best first. ``doubts`` are what a person must check. Paths are
-    relative to the folder.
+    is a version or range as the project writes it, ``wanted_by`` the file that does. ``locks`` are
+    the lock files that are there, the best first. ``doubts`` are what a person must check. Paths
+    are relative to the folder.
     """
 
     stack: str

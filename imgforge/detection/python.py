@@ -28,8 +28,8 @@ _SERVERS: Final = ("uvicorn", "gunicorn", "hypercorn", "granian")
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
     """Return how the folder's Python project may be built; None if it has none."""
-    manifests = [name for name in _MANIFESTS if name in folder.files]
-    locks = [name for name in _LOCKS if name in folder.files]
+    manifests: list[str] = [name for name in _MANIFESTS if name in folder.files]
+    locks: list[str] = [name for name in _LOCKS if name in folder.files]
     locks += sorted(n for n in folder.files if re.fullmatch(r"requirements[\w.-]*\.txt", n))
     if not manifests and not locks:
         return None
