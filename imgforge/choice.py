@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from pydantic_core import PydanticCustomError
+
 from imgforge import template, tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import Argument, Entrypoint, Parameter, Text
+from imgforge.fields import Argument, Entrypoint, Parameter, Text, relative
 from imgforge.spec import Health, Spec
 from imgforge.stack import (
     Definition,
@@ -32,9 +34,10 @@ class Choice:
     """What was chosen. ``stages`` are those that exist under the parameters, in order.
 
     ``manager`` is the lock's package manager, empty without a lock; ``manifests`` the lock and
-    the files that installing needs with it, ``heeded`` those it heeds if they exist (all relative
-    to the spec). ``compiles`` is whether a stage compiles against system libraries. The rest are
-    the runtime stage's settings: the spec's, else the stack's.
+    the files that installing needs with it, ``heeded`` those it heeds if they exist, ``inputs``
+    what single stages read besides (all relative to the spec). ``compiles`` is whether a stage
+    compiles against system libraries. The rest are the runtime stage's settings: the spec's, else
+    the stack's.
     """
 
     version: str
@@ -46,6 +49,7 @@ class Choice:
     manager: str = ""
     manifests: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     compiles: bool = False
     env: tuple[tuple[str, str], ...] = ()
     entrypoint: tuple[str, ...] = ()
@@ -102,6 +106,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
             *((spec.app.lock,) if spec.app.lock else ()),
         ),
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
+        inputs=tuple(dict.fromkeys(str(folder / i) for s in stages for i in inputs(s, parameters))),
         compiles=any(applies(s.compiles, facts) for s in stages),
         env=tuple((k, texts.text(v)) for k, v in runtime.env.items()),
         entrypoint=tuple(entrypoint),
@@ -112,6 +117,13 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
         health=spec.health or _health(runtime, texts),
         copies_source=runtime.source != "none",
     )
+
+
+def inputs(stage: StageDeclaration, parameters: Mapping[str, Parameter]) -> list[str]:
+    """Return what a stage reads besides the manifests, named from the lock's folder."""
+    named = (parameters[name] for name in stage.inputs_from)
+    more = [str(i) for value in named if isinstance(value, list) for i in value]
+    return list(dict.fromkeys((*stage.inputs, *more)))
 
 
 def _merged(runtime: Runtime, variants: list[Variant]) -> Runtime:
@@ -186,6 +198,14 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
             wants = " or ".join(map(repr, declared.choices)) or declared.type
             wants += f" matching {declared.pattern}" if declared.pattern else ""
             yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
+    for name in {n for stage in stack.definition.stages for n in stage.inputs_from}:
+        given = spec.stack.parameters.get(name, [])
+        for path in given if isinstance(given, list) else ():
+            try:
+                relative(path)
+            except PydanticCustomError as error:
+                hint = str((error.context or {}).get("hint", ""))
+                yield tomlfile.Problem(("stack", "parameters", name), error.message(), hint)
 
 
 def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:

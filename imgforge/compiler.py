@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imgforge import indexes, prologue, template
-from imgforge.choice import Choice
+from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
 from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
@@ -79,7 +79,14 @@ def compile_plan(
         epoch=runtime_base.epoch if epoch is None else epoch,
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
         inputs=tuple(
-            dict.fromkeys((*spec.app.source, *choice.manifests, *map(heeded, choice.heeded)))
+            dict.fromkeys(
+                (
+                    *spec.app.source,
+                    *choice.manifests,
+                    *map(heeded, choice.heeded),
+                    *choice.inputs,
+                )
+            )
         ),
         stages=tuple(stages),
         runtime=RuntimeStage(
@@ -214,6 +221,9 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
             "files": files,
             "kept": _kept(spec, stack, builder),
             "heeded_globs": [heeded(path) for path in choice.heeded],
+            "inputs": {
+                _beside(spec.app.lock, path): path for path in inputs(declared, choice.parameters)
+            },
             "lock": spec.app.lock,
             "manager": choice.manager,
             "manifests": list(choice.manifests),
@@ -369,6 +379,11 @@ def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
         )
         for step in steps
     )
+
+
+def _beside(lock: str | None, path: str) -> str:
+    """Return ``path``, named from the lock's folder, as named from the spec's."""
+    return str(PurePosixPath(lock or ".").parent / path)
 
 
 def _labels(

@@ -150,6 +150,13 @@ class StageDeclaration(Table):
         default=False,
         description="Whether (or when) the builder's own platform makes any platform's output.",
     )
+    inputs: list[SourcePath] = Field(
+        default=[],
+        description="Files and folders beside the lock that it reads, besides the manifests.",
+    )
+    inputs_from: list[str] = Field(
+        default=[], description="Parameters (of type strings) that name more of them."
+    )
     compiles: bool | When = Field(
         default=False,
         description="Whether (or when) it compiles against system libraries: the builder then "
@@ -321,6 +328,7 @@ def _check(definition: Definition, folder: str, *, trusted: bool) -> Iterator[to
         if not fits(declared, declared.default, trusted=trusted):
             yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
     yield from _condition_problems(definition)
+    yield from _input_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         yield tomlfile.Problem(("versions",), "stages need a builder in every version")
     seen = {"runtime", "empty", "context", "prepared"}
@@ -345,6 +353,16 @@ def _stage_problems(
             yield tomlfile.Problem(
                 (*place, "indexes", i), f"no {name!r}", f"one of {', '.join(indexes.INDEXES)}"
             )
+
+
+def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
+    for i, stage in enumerate(definition.stages):
+        for j, name in enumerate(stage.inputs_from):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "strings":
+                yield tomlfile.Problem(
+                    ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
+                )
 
 
 def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:

@@ -4,6 +4,7 @@
 """
 
 COMMANDS = {
+    "init": "look at a project and write its imgforge.toml",
     "build": "build, prove, list and sign an image",
     "push": "push an image that was built and signed before, or from one registry to another",
     "import": "read a Dockerfile into the nearest spec, and say what became of each line",
