@@ -26,6 +26,9 @@ STEPS = "steps.j2"
 MAX_OUTPUT = 4 << 20
 """Characters that one template may render to."""
 
+_COMMENT = 200
+"""Characters of a comment that quotes a spec."""
+
 _UNSURE = ("lipsum", "random")
 """What gives another text each time."""
 
@@ -75,6 +78,13 @@ def mount_path(value: str) -> str:
             f"{value!r} cannot be named in a mount", hint="letters, digits and . _ @ + - / only"
         )
     return value
+
+
+def comment(text: str) -> str:
+    """Write a text as the rest of a comment's line: in ASCII, and shortened if it is long."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    plain = "".join(c if c.isprintable() else "?" for c in plain)
+    return plain if len(plain) <= _COMMENT else plain[: _COMMENT - 3] + "..."
 
 
 def script(text: str) -> str:
@@ -255,6 +265,7 @@ def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environme
         shell_word=shell_word,
         mount_path=mount_path,
         script=script,
+        comment=comment,
     )
     return environment
 

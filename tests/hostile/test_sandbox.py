@@ -102,13 +102,13 @@ def test_no_template_gets_all_the_memory(text: str) -> None:
 
 def test_no_template_runs_for_ever() -> None:
     loop = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
-    with pytest.raises(InvalidInputError, match="takes over 5 s or 512 MiB"):
+    with pytest.raises(InvalidInputError, match="takes over 2 s or 512 MiB"):
         render(loop)
     assert render("{{ items[0] }}") == "a\n"
 
 
 def test_no_pattern_runs_for_ever() -> None:
-    with pytest.raises(InvalidInputError, match="takes over 5 s"):
+    with pytest.raises(InvalidInputError, match="takes over 2 s"):
         template.matches("(a+)+$", "a" * 64 + "!", name="acme/stack.toml", trusted=False)
 
 

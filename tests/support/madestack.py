@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imgforge.catalogs import publication
+from imgforge.catalogs import publication, tree
 from imgforge.signing import KeySealer
 from imgforge.signing.signer import KeySigner
 
@@ -123,3 +125,22 @@ def commit(folder: Path) -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "change")
     return git(folder, "rev-parse", "HEAD")
+
+
+def archive(
+    *members: tarfile.TarInfo | tuple[str, bytes], kind: int = tarfile.USTAR_FORMAT
+) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=kind) as made:
+        for member in members:
+            entry = member if isinstance(member, tarfile.TarInfo) else tarfile.TarInfo(member[0])
+            data = b"" if isinstance(member, tarfile.TarInfo) else member[1]
+            entry.size, entry.mode, entry.mtime = len(data), 0o644, tree.MTIME
+            made.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def special(kind: bytes, name: str = "x", link: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, link
+    return entry
