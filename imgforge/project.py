@@ -153,6 +153,8 @@ def _block(root: Path, file: str) -> str:
     try:
         if any((root / p).is_symlink() for p in (file, *map(str, PurePosixPath(file).parents))):
             raise InvalidInputError(f"{file} is, or is below, a symbolic link")
+        if not path.is_file():
+            raise InvalidInputError(f"{file} is no regular file, or is not there")
         with path.open("rb") as opened:
             data = opened.read(MAX_BLOCK + 1)
         if len(data) > MAX_BLOCK:

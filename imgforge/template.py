@@ -89,7 +89,7 @@ def comment(text: str) -> str:
 
 def script(text: str) -> str:
     """Join the lines of a shell script into one, as a RUN holds it; blank lines are left out."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
     if any(line.endswith("\\") for line in lines) or not lines:
         raise InvalidInputError(
             "a step's lines are joined by themselves: no backslash at their end"

@@ -46,6 +46,21 @@ def test_example(example: Path) -> None:
     compare(HERE / "examples" / example.name / "Dockerfile", render(plan))
 
 
+def test_a_catalogs_stack_and_what_a_spec_changes_of_it(
+    made_lock: Callable[[projects.Project], locks.Lock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGFORGE_CONFIG", str(HERE / "catalog" / "config.toml"))
+    case = HERE / "changed"
+    project = projects.load(case)
+    plan = compile_plan(
+        *(project.spec, project.stack, project.choice, made_lock(project)),
+        blocks=project.blocks,
+        origin=projects._origin(project.opened.pin),
+    )
+    compare(case / "plan.json", plan.text())
+    compare(case / "Dockerfile", render(plan))
+
+
 def test_hostile_text_adds_no_instruction(
     made_lock: Callable[[projects.Project], locks.Lock],
 ) -> None:
