@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from imgforge.catalogs import publication, tree
+from imgforge.catalogs import publication
+from imgforge.oci.layer import MTIME
 from imgforge.signing import KeySealer
 from imgforge.signing.signer import KeySigner
 
@@ -135,7 +136,7 @@ def archive(
         for member in members:
             entry = member if isinstance(member, tarfile.TarInfo) else tarfile.TarInfo(member[0])
             data = b"" if isinstance(member, tarfile.TarInfo) else member[1]
-            entry.size, entry.mode, entry.mtime = len(data), 0o644, tree.MTIME
+            entry.size, entry.mode, entry.mtime = len(data), 0o644, MTIME
             made.addfile(entry, io.BytesIO(data))
     return out.getvalue()
 

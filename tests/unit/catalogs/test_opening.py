@@ -187,13 +187,16 @@ def test_a_lock_cannot_name_another_place_than_the_settings(
     madestack.configure(monkeypatch, tmp_path, place)
     madestack.publish(madestack.write(tmp_path / "one"), prefix, key)
     pin = opened().pin
-    for changes, message in (
-        ({"reference": f"{registry.place}/evil/{NAME}"}, "does not pin"),
-        ({"digest": "sha256:" + "0" * 64}, "has something else"),
-        ({"version": "1.0.1"}, "has something else"),
+    moved = dataclasses.replace(pin, reference=f"{registry.place}/evil/{NAME}")
+    other = dataclasses.replace(pin, digest="sha256:" + "0" * 64)
+    named = dataclasses.replace(pin, version="1.0.1")
+    for held, message in (
+        (moved, "does not pin"),
+        (other, "has something else"),
+        (named, "has something else"),
     ):
         with pytest.raises(InvalidInputError, match=message):
-            opened(locked=dataclasses.replace(pin, **changes), how=How())
+            opened(locked=held, how=How())
 
 
 def test_a_git_repositorys_ref_is_pinned_by_its_commit(
