@@ -92,11 +92,13 @@ class Project:
         """Compile the plan; ``epoch`` in seconds overrides the lock's."""
         from imgforge.compiler import compile_plan
 
+        lock = self.read_lock()
         return compile_plan(
-            *(self.spec, self.stack, self.choice, self.read_lock()),
+            *(self.spec, self.stack, self.choice, lock),
             blocks=self.blocks,
             epoch=epoch,
-            origin=_origin(self.opened.pin),
+            # A directory's commit is the one that was locked: the content is the same.
+            origin=_origin(lock.stack or self.opened.pin),
         )
 
 
