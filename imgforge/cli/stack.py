@@ -20,9 +20,10 @@ VERBS = {
     "list": "list every stack that a spec can name",
     "show": "show what a stack offers, and a spec to begin with",
     "new": "make a folder with a stack of one's own, its tests and its papers",
+    "lint": "judge stacks: their definition, their templates, every variant of their Dockerfile",
+    "test": "build the tests of a stack on a real engine and try what comes out",
     "diff": "show what a new version of a stack changes",
     "who": "say which spec uses which stack and bases, and who is behind",
-    "test": "build the tests of a stack on a real engine and try what comes out",
 }
 """Verb → what it does; the module ``stack_VERB`` of this package has the rest."""
 
