@@ -240,9 +240,7 @@ def bound(tree: nodes.Template) -> Iterator[str]:
         yield whole.target
     for macro in tree.find_all(nodes.Macro):
         yield macro.name
-    for name in tree.find_all(nodes.Name):
-        if name.ctx == "store":
-            yield name.name
+    yield from (used.name for used in tree.find_all(nodes.Name) if used.ctx == "store")
 
 
 def _shown(node: nodes.Node) -> str:
