@@ -14,6 +14,8 @@ EXAMPLES = """\
   imgforge stack new acme-web && imgforge stack lint acme-web && imgforge stack test acme-web
   imgforge stack diff old/acme-web acme-web     what a new version changes for its users
   imgforge stack who ~/repositories             who uses which stack, and who is behind
+  imgforge stack publish acme-web --to registry.example.com/stacks --key stacks.key
+  imgforge stack pull acme/acme-web@1.2.0 -o acme-web
 """
 
 VERBS = {
@@ -24,6 +26,8 @@ VERBS = {
     "test": "build the tests of a stack on a real engine and try what comes out",
     "diff": "show what a new version of a stack changes",
     "who": "say which spec uses which stack and bases, and who is behind",
+    "publish": "sign a stack and put it into a catalog, as a new version",
+    "pull": "take a catalog's stack home, verified, to read or to change it",
 }
 """Verb → what it does; the module ``stack_VERB`` of this package has the rest."""
 
