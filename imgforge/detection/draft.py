@@ -80,7 +80,7 @@ def _parameters(candidate: Candidate, definition: Definition, doubts: list[str])
     kept = {}
     for name, value in candidate.parameters.items():
         declared = definition.parameters.get(name)
-        if declared is not None and stacks.fits(declared, value):
+        if declared is not None and stacks.fits(declared, value, trusted=True):
             kept[name] = value
         else:
             doubts.append(f"the stack has no place for {name} = {_value(value)}")

@@ -48,7 +48,8 @@ def _plain(model: Any) -> dict[str, Any]:  # noqa: ANN401 - any table of stack.t
 
 def _stage(stack: LoadedStack, declared: StageDeclaration) -> dict[str, Any]:
     name = f"{stack.definition.name}/{declared.template}"
-    blocks = template.blocks(stack.templates[declared.template], name)
+    text = stack.templates[declared.template]
+    blocks = template.outline(text, name, trusted=stack.trusted).blocks
     return {
         **_plain(declared),
         "blocks": sorted(f"{declared.name}.{block}" for block in blocks),

@@ -47,6 +47,8 @@ def read(stack: LoadedStack, folder: Path, say: Say) -> Subject:
             trees[name] = jinja2.Environment(autoescape=False).parse(text)  # noqa: S701 - as stages are
         except jinja2.TemplateSyntaxError as error:
             broken[name] = (error.lineno, error.message or "is no template")
+        except RecursionError:
+            broken[name] = (1, "is nested too deeply")
     data, _ = tomlfile.read(folder / FILE)
     rendered, failed = [], []
     for variant in variants.every(stack):

@@ -232,7 +232,7 @@ def members(tree: nodes.Template, of: str) -> tuple[list[tuple[str, int]], bool]
 
 
 def bound(tree: nodes.Template) -> Iterator[str]:
-    """Yield the names that a template imports, sets or defines."""
+    """Yield the names that a template imports, sets, defines or takes as arguments."""
     for imported in tree.find_all(nodes.FromImport):
         for name in imported.names:
             yield name[1] if isinstance(name, tuple) else name
@@ -240,7 +240,7 @@ def bound(tree: nodes.Template) -> Iterator[str]:
         yield whole.target
     for macro in tree.find_all(nodes.Macro):
         yield macro.name
-    yield from (used.name for used in tree.find_all(nodes.Name) if used.ctx == "store")
+    yield from (used.name for used in tree.find_all(nodes.Name) if used.ctx != "load")
 
 
 def _shown(node: nodes.Node) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from imgforge.catalogs import releases
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
 from imgforge.checks.stack.subject import Subject
@@ -39,12 +40,13 @@ def check(subject: Subject) -> Iterator[Finding]:
         path, line = subject.path(papers.CHANGELOG), 1
         yield RULE.finding(message, path=path, line=line, key="none")
         return
-    newest, line, _ = max(sections, key=lambda section: papers.version(section[0]))
-    if newest != version:
-        message = f"the newest version of {papers.CHANGELOG} is {newest}, stack.toml has {version}"
+    newest = max(sections, key=lambda section: section.version)
+    if newest.version != releases.version(version):
+        said = ".".join(map(str, newest.version))
+        message = f"the newest version of {papers.CHANGELOG} is {said}, stack.toml has {version}"
         path, line = (
-            (subject.path(papers.CHANGELOG), line)
-            if papers.version(newest) < papers.version(version)
+            (subject.path(papers.CHANGELOG), newest.line)
+            if newest.version < releases.version(version)
             else subject.toml("version")
         )
         yield RULE.finding(message, path=path, line=line, key=version)

@@ -31,7 +31,7 @@ RULE: Final = Rule(
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Look up every name, parameter and variable of every template."""
-    from jinja2 import meta
+    from jinja2 import nodes
     from jinja2.defaults import DEFAULT_NAMESPACE
 
     definition = subject.stack.definition
@@ -39,11 +39,11 @@ def check(subject: Subject) -> Iterator[Finding]:
     # What one template of the folder imports or sets, its blocks and those that extend it see.
     known |= {name for tree in subject.trees.values() for name in expressions.bound(tree)}
     for name, tree in subject.trees.items():
-        for unknown in sorted(meta.find_undeclared_variables(tree) - known):
-            line = _line(subject.stack.templates[name], unknown)
-            yield RULE.finding(
-                f"{unknown} is not defined", path=subject.path(name), line=line, key=unknown
-            )
+        used = {n.name: n.lineno for n in tree.find_all(nodes.Name) if n.ctx == "load"}
+        for unknown in sorted(used.keys() - known):
+            message = f"{unknown} is not defined"
+            line = used[unknown]
+            yield RULE.finding(message, path=subject.path(name), line=line, key=unknown)
         for taken, line in expressions.members(tree, "parameters")[0]:
             if taken not in definition.parameters and taken not in {"get", "items", "keys"}:
                 message = f"there is no parameter {taken}"
@@ -53,8 +53,3 @@ def check(subject: Subject) -> Iterator[Finding]:
             if lacking and taken not in {"get", "items", "keys"}:
                 message = f"there is no variable {taken} in version {', '.join(lacking)}"
                 yield RULE.finding(message, path=subject.path(name), line=line, key=taken)
-
-
-def _line(text: str, name: str) -> int:
-    at = text.find(name)
-    return text.count("\n", 0, max(at, 0)) + 1
