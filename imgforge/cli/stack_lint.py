@@ -13,7 +13,7 @@ from imgforge.errors import GateError
 
 EXAMPLES = """\
   imgforge stack lint acme-web                  every rule, every variant: exit 10 on findings
-  imgforge stack lint stacks/* --fail-on medium
+  imgforge stack lint stacks/* --fail-on low
   imgforge stack lint acme-web --format sarif > findings.sarif
 """
 
@@ -27,8 +27,8 @@ def arguments(out: argparse.ArgumentParser) -> None:
         out,
         "--fail-on",
         choices=get_args(Level),
-        default="low",
-        help="exit with 10 from this severity on (default: low)",
+        default="medium",
+        help="exit with 10 from this severity on (default: medium)",
     )
     options.common(out, "text", "json", "sarif", "github")
 

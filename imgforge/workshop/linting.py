@@ -11,11 +11,13 @@ from imgforge import tomlfile
 from imgforge.checks import Finding, judged
 from imgforge.checks import dockerfile as rules
 from imgforge.checks import stack as checks
+from imgforge.checks.dockerfile import copied_image
 from imgforge.checks.dockerfile.subject import subject as read_commands
 from imgforge.checks.stack.subject import Rendered, Subject
 from imgforge.dockerfile import hadolint
 from imgforge.dockerfile.stages import parse
 from imgforge.policy.bounds import Policy
+from imgforge.prepared import CONTEXT
 from imgforge.report import subject as reports
 from imgforge.report.subject import Report
 from imgforge.stack import FILE, LoadedStack
@@ -74,6 +76,17 @@ def _rendered(variant: Variant) -> Rendered:
     return Rendered(variant, read_commands(file, None))
 
 
+def _of_the_house(finding: Finding) -> bool:
+    """Whether a finding is about how imgforge itself writes steps, not about the stack.
+
+    Each step is a shell of its own, which may change its folder (hadolint's DL3003); what imgforge
+    prepares for a stage is a context, no image (IF123).
+    """
+    return finding.check == "DL3003" or (
+        finding.check == copied_image.RULE.id and finding.key == CONTEXT
+    )
+
+
 def _dockerfiles(subject: Subject, policy: Policy, say: Say) -> Iterator[Finding]:
     """Judge every variant as any Dockerfile, with hadolint where it is installed."""
     asks = hadolint.installed()
@@ -90,7 +103,7 @@ def _dockerfiles(subject: Subject, policy: Policy, say: Say) -> Iterator[Finding
                 ours = hadolint.merged(ours, hadolint.run(path), rules.RULES, data)
             for finding in ours:
                 # The runtime half is imgforge's, and what it lacks the spec says.
-                if 0 < finding.line < rendered.last:
+                if 0 < finding.line < rendered.last and not _of_the_house(finding):
                     place, line = subject.place(rendered, finding.line)
                     yield replace(
                         finding,

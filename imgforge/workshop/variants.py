@@ -41,6 +41,10 @@ class Failed:
     error: InvalidInputError
 
 
+class _ImpossibleError(Exception):
+    """Choices that no spec can make together."""
+
+
 def every(stack: LoadedStack) -> Iterator[Variant | Failed]:
     """Yield each variant; the ones that render to the same Dockerfile once."""
     definition = stack.definition
@@ -52,6 +56,8 @@ def every(stack: LoadedStack) -> Iterator[Variant | Failed]:
         label = ", ".join(f"{name} = {value}" for name, value in said.items())
         try:
             made = _variant(stack, version, lock, values, label)
+        except _ImpossibleError:
+            continue
         except InvalidInputError as error:
             yield Failed(label, error)
             continue
@@ -63,12 +69,23 @@ def every(stack: LoadedStack) -> Iterator[Variant | Failed]:
 def _variant(
     stack: LoadedStack, version: str, lock: str, values: dict[str, Parameter], label: str
 ) -> Variant:
-    app: dict[str, Any] = {"source": ["src"]}
-    if lock:
-        app["lock"] = lock
-    # A program of its own, where the stack starts none: which one is the spec's business.
-    if not _starts(stack.definition):
-        app["entrypoint"] = ["/app/src/server"]
+    app: dict[str, Any] = {"source": ["src"], **({"lock": lock} if lock else {})}
+    try:
+        return _made(stack, version, values, app, label)
+    except InvalidInputError as error:
+        # A program of its own, where the stack starts none: which one is the spec's business.
+        if not _lacks_program(error):
+            raise
+    return _made(stack, version, values, {**app, "entrypoint": ["/app/src/server"]}, label)
+
+
+def _made(
+    stack: LoadedStack,
+    version: str,
+    values: dict[str, Parameter],
+    app: dict[str, Any],
+    label: str,
+) -> Variant:
     spec = Spec.model_validate(
         {
             "image": {"name": "test/variant"},
@@ -76,13 +93,19 @@ def _variant(
             "app": app,
         }
     )
-    choice = choose(stack, spec, b"", _SPEC)
+    try:
+        choice = choose(stack, spec, b"", _SPEC)
+    except InvalidInputError as error:
+        # Choices that exclude each other are what the stack means to refuse.
+        if error.message.startswith(f"{_SPEC} is not valid") and not _lacks_program(error):
+            raise _ImpossibleError(error.message) from error
+        raise
     plan = compile_plan(spec, stack, choice, made_lock(spec, stack, choice))
     return Variant(label, plan, render(plan))
 
 
-def _starts(definition: Definition) -> bool:
-    return bool(definition.runtime.entrypoint)
+def _lacks_program(error: InvalidInputError) -> bool:
+    return any(": app.entrypoint: is required" in detail for detail in error.details)
 
 
 def _locks(definition: Definition) -> Sequence[str]:

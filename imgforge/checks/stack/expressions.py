@@ -19,12 +19,16 @@ from imgforge.stack import ParameterDeclaration
 KNOWN: Final = frozenset(
     {
         "before",
+        "files",
         "heeded_globs",
+        "inputs",
+        "kept",
         "lock",
         "manager",
         "manifests",
         "output",
         "parameters",
+        "prepared",
         "sources",
         "stage",
         "variables",
@@ -33,8 +37,14 @@ KNOWN: Final = frozenset(
 )
 """What every template is given."""
 
-_OWN: Final = frozenset({"before", "manager", "output", "stage", "variables", "version"})
-"""What the stack's author or imgforge says, not the spec."""
+_OWN: Final = frozenset(
+    {
+        *("before", "kept", "manager", "output", "prepared", "stage", "variables", "version"),
+        *("lock", "manifests"),
+    }
+)
+"""What the stack's author or imgforge says, not the spec; and paths of locks, whose letters
+:data:`imgforge.fields.LockPath` bounds."""
 
 _SHELL: Final = frozenset({"shell_word", "mount_path"})
 _INSTRUCTION: Final = frozenset({"word", "paths", "exec_form", "mount_path"})
@@ -78,7 +88,7 @@ def plain(declared: ParameterDeclaration | None) -> bool:
 
 def free(tree: nodes.Template, parameters: Mapping[str, ParameterDeclaration]) -> Iterator[Printed]:
     """Yield each place where a template prints a free value that no filter made one word."""
-    yield from _Walk(parameters).body(tree.body, {}, _SHELL | _INSTRUCTION)
+    yield from _Walk(parameters, tree).body(tree.body, {}, _SHELL | _INSTRUCTION)
 
 
 Scope = dict[str, bool]
@@ -88,8 +98,11 @@ Scope = dict[str, bool]
 class _Walk:
     """Follows a template; ``quoting`` are always the filters that make a value one word there."""
 
-    def __init__(self, parameters: Mapping[str, ParameterDeclaration]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, ParameterDeclaration], tree: nodes.Template
+    ) -> None:
         self._parameters = parameters
+        self._calls = list(tree.find_all(nodes.Call))
         self._statements: dict[
             type[nodes.Node], Callable[[Any, Scope, frozenset[str]], Iterator[Printed]]
         ] = {
@@ -150,8 +163,15 @@ class _Walk:
         yield from self.body(node.body, dict(scope), _SHELL)
 
     def _macro(self, node: nodes.Macro, scope: Scope, quoting: frozenset[str]) -> Iterator[Printed]:
-        given = {argument.name: False for argument in node.args}
+        given = {a.name: self._given(node.name, n, a.name) for n, a in enumerate(node.args)}
         yield from self.body(node.body, {**scope, **given}, quoting)
+
+    def _given(self, macro: str, number: int, name: str) -> bool:
+        """Whether every call gives a macro something safe as this argument."""
+        calls = [c for c in self._calls if isinstance(c.node, nodes.Name) and c.node.name == macro]
+        values = [c.args[number] for c in calls if len(c.args) > number]
+        values += [k.value for c in calls for k in c.kwargs if k.key == name]
+        return all(self._safe(value, {}, frozenset()) for value in values)
 
     def _filter_block(
         self, node: nodes.FilterBlock, scope: Scope, quoting: frozenset[str]

@@ -31,7 +31,7 @@ make
     references=("hadolint DL4006", "imgforge docs/how-to/own-stack.md"),
 )
 
-_RUN: Final = re.compile(r"(?mi)^[ \t]*RUN[ \t\\]")
+_RUN: Final = re.compile(r"(?m)^[ \t]*RUN[ \t\\]")
 
 
 def check(subject: Subject) -> Iterator[Finding]:

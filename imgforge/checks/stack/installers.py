@@ -25,8 +25,11 @@ def _verbs(command: Command) -> tuple[str, ...]:
 
 
 def _has(*flags: str) -> Callable[[Command, str], bool]:
-    def given(command: Command, text: str) -> bool:  # noqa: ARG001 - one signature
-        return any(word.partition("=")[0] in flags for word in command.words)
+    def given(command: Command, text: str) -> bool:
+        words = [*command.words]
+        if any(word in {"$@", "$*"} for word in words):
+            words += text.split()  # what `set --` gave them
+        return any(word.partition("=")[0] in flags for word in words)
 
     return given
 

@@ -13,7 +13,7 @@ from imgforge.workshop.papers import CHANGELOG, README
 
 RULE: Final = Rule(
     "IF233",
-    Severity.LOW,
+    Severity.MEDIUM,
     "The stack has no README or no changelog",
     why=(
         "Hundreds of specs may name a stack whose authors their writers never meet. The README is "

@@ -29,7 +29,7 @@ runtime = "registry.example.com/base/python:3.13@sha256:..."
     references=("CIS Docker Benchmark 4.2", "hadolint DL3006", "SLSA v1.0 pinned dependencies"),
 )
 
-_FROM: Final = re.compile(r"(?mi)^[ \t]*FROM[ \t]")
+_FROM: Final = re.compile(r"(?m)^[ \t]*FROM[ \t]")
 
 
 def check(subject: Subject) -> Iterator[Finding]:

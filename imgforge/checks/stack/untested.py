@@ -13,7 +13,7 @@ from imgforge.workshop import tests
 
 RULE: Final = Rule(
     "IF235",
-    Severity.LOW,
+    Severity.MEDIUM,
     "The stack has no tests",
     why=(
         "That a stack renders says little: whether what it installs runs without a shell, as "

@@ -14,7 +14,7 @@ from imgforge.checks.stack.subject import Subject
 
 RULE: Final = Rule(
     "IF230",
-    Severity.LOW,
+    Severity.MEDIUM,
     "The stack declares what it never uses",
     why=(
         "A parameter that changes nothing is a promise that is not kept: a spec sets it, nobody "
@@ -35,6 +35,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     yield from _parameters(subject)
     yield from _variables(subject)
     used = {stage.template for _, stage in subject.stages()}
+    used |= {name for _, stage in subject.stages() for name in stage.files.values()}
     while more := {n for t in used for n in named(subject, t)} - used:
         used |= more
     for name in sorted(subject.stack.templates.keys() - used):
@@ -43,6 +44,8 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _parameters(subject: Subject) -> Iterator[Finding]:
+    if any(stage.prepared for _, stage in subject.stages()):
+        return  # what prepares is given them all
     used: set[str] = set()
     for tree in subject.trees.values():
         found, others = expressions.members(tree, "parameters")
@@ -55,6 +58,7 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
     whens += [s.compiles for s in definition.stages if isinstance(s.compiles, dict)]
     whens += [variant.when for variant in definition.variants]
     used |= {name for when in whens for name in when}
+    used |= {name for stage in definition.stages for name in stage.inputs_from}
     # One-line texts: entrypoint, command, environment, health check.
     texts = str([definition.runtime, *definition.variants, *definition.stages])
     for name in definition.parameters.keys() - used:
