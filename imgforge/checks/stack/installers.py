@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -28,7 +29,7 @@ def _has(*flags: str) -> Callable[[Command, str], bool]:
     def given(command: Command, text: str) -> bool:
         words = [*command.words]
         if any(word in {"$@", "$*"} for word in words):
-            words += text.split()  # what `set --` gave them
+            words += re.findall(r"(?<!\S)--?[\w-]+", text)  # what `set --` gave them
         return any(word.partition("=")[0] in flags for word in words)
 
     return given

@@ -41,5 +41,9 @@ def check(subject: Subject) -> Iterator[Finding]:
             continue
         if any(word.strip("./") == "src" for word in step.args[:-1]):
             path, line = subject.place(rendered, step.line)
+            text = subject.stack.templates[declared.template]
+            if (at := text.rfind("copy_sources")) >= 0:  # the macro writes it
+                path = subject.path(declared.template)
+                line = text.count("\n", 0, at) + 1
             message = f"stage {declared.name} has network = true and copies the sources"
             yield RULE.finding(message, path=path, line=line, key=declared.name)

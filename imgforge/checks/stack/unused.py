@@ -32,6 +32,8 @@ type = "boolean"
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Compare what is declared with what templates, conditions and one-line texts name."""
+    if subject.broken:
+        return  # what is used cannot be told
     yield from _parameters(subject)
     yield from _variables(subject)
     used = {stage.template for _, stage in subject.stages()}
