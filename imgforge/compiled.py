@@ -11,12 +11,16 @@ import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imgforge import assets, cache, freshness, settled
 from imgforge.catalogs import stamp
 from imgforge.files import LOCK
 from imgforge.oci.types import canonical_json, sha256
 from imgforge.plan import BuildPlan
+
+if TYPE_CHECKING:
+    from imgforge.stack import LoadedStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +34,27 @@ class Compiled:
     lock: str
 
 
-def load(spec_path: Path, *, epoch: int | None = None, offline: bool = False) -> Compiled:
+def load(
+    spec_path: Path,
+    *,
+    epoch: int | None = None,
+    offline: bool = False,
+    stack: LoadedStack | None = None,
+) -> Compiled:
     """Compile and render the project of ``spec_path``, or take what was made of the same bytes.
 
-    A stack that the lock pins is fetched if it is not held, unless this is ``offline``.
-    Raises what :func:`imgforge.project.load` and the compiler raise.
+    A stack that the lock pins is fetched if it is not held, unless this is ``offline``. ``stack``
+    stands in for the one that the spec names; nothing is kept then. Raises what
+    :func:`imgforge.project.load` and the compiler raise.
     """
     root = spec_path.resolve().parent
     spec, lock = _digest(spec_path), _digest(root / LOCK)
-    stack, names = _named(spec_path)
+    if stack is not None:
+        return Compiled(root, *_compile(spec_path, epoch, stack=stack), spec, lock)
+    named, names = _named(spec_path)
     blocks = [_digest(root / name) for name in names]
     value = [freshness.code(), spec, lock, blocks, epoch, assets.fingerprint(*_folders())]
-    value.append(stamp.of(stack))
+    value.append(stamp.of(named))
     path = cache.directory("plans") / sha256(canonical_json(value)).removeprefix("sha256:")
     found = _recall(path)
     if found is not None:
@@ -53,13 +66,18 @@ def load(spec_path: Path, *, epoch: int | None = None, offline: bool = False) ->
     return Compiled(root, *found, spec, lock)
 
 
-def _compile(spec_path: Path, epoch: int | None, *, offline: bool) -> tuple[BuildPlan, str]:
-    from imgforge import project
+def _compile(
+    spec_path: Path, epoch: int | None, *, offline: bool = False, stack: LoadedStack | None = None
+) -> tuple[BuildPlan, str]:
+    from imgforge import pins, project
     from imgforge.catalogs.opening import How
     from imgforge.render import render
 
-    loaded = project.load(spec_path, How(offline=offline))
-    settled.check(spec_path, loaded)
+    loaded = project.load(spec_path, How(offline=offline), stack=stack)
+    if stack is None:
+        settled.check(spec_path, loaded)
+    else:
+        pins.check(loaded)
     plan = loaded.plan(epoch=epoch)
     return plan, render(plan)
 

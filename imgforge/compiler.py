@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imgforge import indexes, prologue, template
-from imgforge.choice import Choice
+from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
+from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
@@ -27,9 +28,10 @@ from imgforge.plan import (
     RuntimeStage,
     Stage,
 )
+from imgforge.prepared import CONTEXT
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration
+from imgforge.stack import LoadedStack, StageDeclaration, applies, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -76,7 +78,16 @@ def compile_plan(
         stack_digest=stack.digest,
         epoch=runtime_base.epoch if epoch is None else epoch,
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
-        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests))),
+        inputs=tuple(
+            dict.fromkeys(
+                (
+                    *spec.app.source,
+                    *choice.manifests,
+                    *map(heeded, choice.heeded),
+                    *choice.inputs,
+                )
+            )
+        ),
         stages=tuple(stages),
         runtime=RuntimeStage(
             base=_base(runtime_base),
@@ -196,14 +207,23 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         if name.partition(".")[0] == declared.name
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
+    prepared = _prepared(declared, spec, choice)
+    builder = lock.base("builder")
+    files = _files(declared, stack, {"parameters": choice.parameters, "version": choice.version})
     if fill is not None:
-        fill = Fill(fill.kind, {"lock": spec.app.lock or "", **choice.variables})
+        told = prepared.parameters if prepared else {"lock": spec.app.lock or ""}
+        fill = Fill(fill.kind, files or {**told, **choice.variables})
     machine = indexes.secrets(tuple(declared.indexes))
     body = _body(
         declared,
         stack,
         {
-            "heeded_globs": [_glob(path) for path in choice.heeded],
+            "files": files,
+            "kept": _kept(spec, stack, builder),
+            "heeded_globs": [heeded(path) for path in choice.heeded],
+            "inputs": {
+                _beside(spec.app.lock, path): path for path in inputs(declared, choice.parameters)
+            },
             "lock": spec.app.lock,
             "manager": choice.manager,
             "manifests": list(choice.manifests),
@@ -217,6 +237,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
                 "machine_secrets": machine,
                 "prologue": prologue.lines(tuple(declared.indexes), secrets),
             },
+            "prepared": prepared is not None,
             "variables": choice.variables,
             "version": choice.version,
         },
@@ -226,23 +247,64 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     confine(
         body,
         name=declared.name,
-        stages=before,
+        stages=(*before, CONTEXT) if prepared else before,
         secrets={*secrets, *machine},
         network=declared.network,
     )
     return Stage(
         declared.name,
-        _base(lock.base("builder")),
+        _base(builder),
         body,
         declared.output,
         secrets,
         fill,
         needs_run,
-        crosses or declared.crosses,
+        crosses or applies(declared.crosses, choice.facts),
         declared.network,
         tuple(declared.indexes),
-        (spec.app.lock or "") if declared.installs else "",
+        (spec.app.lock or "") if applies(declared.installs, choice.facts) else "",
+        prepared,
     )
+
+
+def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
+    """Return what is made for a stage's commands, told by the parameters and the version."""
+    wanted = declared.prepared
+    if wanted is None or not holds(wanted.when, choice.facts):
+        return None
+    told = {k: v for k, v in choice.parameters.items() if k in {"groups", "extras"}}
+    lists = {k: ",".join(v) for k, v in told.items() if isinstance(v, list)}
+    python = choice.variables.get("python", "")
+    return Fill(
+        wanted.kind,
+        {"lock": spec.app.lock or "", "manager": choice.manager, "python": python, **lists},
+    )
+
+
+def _files(
+    declared: StageDeclaration, stack: LoadedStack, variables: Mapping[str, Any]
+) -> dict[str, str]:
+    """Render the texts that a stage writes: path below its output → text."""
+    return {
+        path: template.render(
+            stack.templates[file],
+            variables,
+            name=f"{stack.definition.name}/{file}",
+            trusted=stack.trusted,
+            others=stack.templates,
+        )
+        for path, file in sorted(declared.files.items())
+    }
+
+
+def _kept(spec: Spec, stack: LoadedStack, builder: LockedBase) -> str:
+    """Return the folder for what compilers keep between builds of this application.
+
+    Another builder, stack or application has another one: objects that were compiled against
+    other libraries are never found there.
+    """
+    owner = "\0".join((spec.image.name, stack.digest, builder.digest))
+    return f"/var/cache/imgforge/{sha256(owner.encode()).removeprefix('sha256:')[:16]}"
 
 
 def _ways(
@@ -319,9 +381,9 @@ def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
     )
 
 
-def _glob(path: str) -> str:
-    """Return a pattern that finds just ``path``, or nothing: a COPY of it then leaves it out."""
-    return f"{path[:-1]}[{path[-1]}]"
+def _beside(lock: str | None, path: str) -> str:
+    """Return ``path``, named from the lock's folder, as named from the spec's."""
+    return str(PurePosixPath(lock or ".").parent / path)
 
 
 def _labels(

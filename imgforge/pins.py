@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
-from imgforge.lock import Lock, LockedBase, LockedStack, Role
+from imgforge.lock import Inputs, Lock, LockedBase, LockedStack, Role
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ Say = Callable[[str], None]
 ASKED = "an upgrade was asked for"
 STACK = "stack"
 """What upgrades call the stack, beside bases and their roles."""
+ON_TOP = "packages"
+"""Name of the layer that the spec's packages make (``bases.definitions.PACKAGES``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Wanted:
     packages: tuple[str, ...] = ()
     instead_of: str = ""
     """The stack's own base, where the spec names another."""
+    against: tuple[str, ...] = ()
+    """Libraries that are compiled against: they go on top with their headers."""
 
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
@@ -59,6 +63,8 @@ class Pin:
     changes: Changes | None = None
     packages: int = 0
     """How many it holds on its first platform."""
+    added: tuple[str, ...] = ()
+    """Those of them that stand on top because of the spec, with all that they need; by name."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``--format json`` shows it."""
@@ -67,6 +73,7 @@ class Pin:
             "name": self.name,
             "digest": self.digest or None,
             "packages": self.packages,
+            "added": list(self.added),
             "kept": not self.reasons,
             "reasons": list(self.reasons),
             "changes": self.changes.to_json() if self.changes is not None else None,
@@ -121,7 +128,16 @@ def asked(project: Project) -> tuple[Wanted, ...]:
         return (runtime,)
     # Steps that cross build run on the machine's own platform, most often this one.
     native = tuple(dict.fromkeys((*platforms, Platform("linux", "amd64"))))
-    return runtime, Wanted("builder", choice.builder, native, instead_of=own.builder or "")
+    from imgforge.bases import registry_reference
+
+    # A builder from a registry must have what it compiles with itself.
+    compiles = choice.compiles and not registry_reference(choice.builder)
+    builder = Wanted(
+        *("builder", choice.builder, native, tuple(project.spec.stack.build_packages)),
+        instead_of=own.builder or "",
+        against=packages if compiles else (),
+    )
+    return runtime, builder
 
 
 def check(project: Project) -> None:
@@ -142,13 +158,26 @@ def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
     base = _base(lock, wanted)
     if base is None:
         return (f"no {wanted.role} base was locked",)
-    found = misfits(base, wanted.name, wanted.platforms, packages=bool(wanted.packages))
-    had = lock.inputs.packages
-    if not found and wanted.role == "runtime" and set(had) != set(wanted.packages):
-        found.append(
-            f"packages {' '.join(had)} were locked, {' '.join(wanted.packages)} are wanted"
-        )
+    on_top = bool(wanted.packages or wanted.against)
+    found = misfits(base, wanted.name, wanted.platforms, packages=on_top)
+    had, inputs = _had(lock.inputs, wanted.role), (wanted.packages, wanted.against)
+    for before, now, what in zip(
+        had, inputs, ("packages", "libraries to compile with"), strict=True
+    ):
+        if not found and base.source == "packages" and set(before) != set(now):
+            found.append(f"{what} {_listed(before)} were locked, {_listed(now)} are wanted")
     return tuple(found)
+
+
+def _had(inputs: Inputs, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a lock was made for: the packages on top of a base, and those compiled with."""
+    if role == "runtime":
+        return inputs.packages, ()
+    return inputs.build_packages, inputs.packages if inputs.compiles else ()
+
+
+def _listed(names: Collection[str]) -> str:
+    return " ".join(sorted(names)) or "none"
 
 
 def update(
@@ -304,18 +333,20 @@ def _resolved(
     from imgforge.bases.changes import between
 
     old = old if old is not None and old.name == wanted.name else None
-    name, platforms, packages = wanted.name, wanted.platforms, wanted.packages
+    name, platforms = wanted.name, wanted.platforms
+    packages, against = wanted.packages, wanted.against
     if bases.registry_reference(name):
         found = bases.resolve(
             name,
             platforms,
             packages=packages,
+            against=against,
             policy=policy,
             instead_of=wanted.instead_of,
             say=say,
         )
         return found, between(old, found) if old else None
-    offer = bases.look(name, platforms, packages=packages, policy=policy, say=say)
+    offer = bases.look(name, platforms, packages=packages, against=against, policy=policy, say=say)
     base = offer.base if old is None else _since(old, offer.base)
     made = bases.make(base, say=say)
     return made, between(old, made, offer.fixes, flaws.mended(old, made)) if old else None
@@ -338,7 +369,11 @@ def _preview(
         new = bases.named_now(reference, say=say)
         return Pin(wanted.role, wanted.name, new, why, Changes(old.digest, new) if old else None)
     offer = bases.look(
-        wanted.name, wanted.platforms, packages=wanted.packages, policy=policy, say=say
+        *(wanted.name, wanted.platforms),
+        packages=wanted.packages,
+        against=wanted.against,
+        policy=policy,
+        say=say,
     )
     base = offer.base
     if old is not None:
@@ -372,5 +407,7 @@ def pin(
     role: Role, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
 ) -> Pin:
     """Return what became of ``base``: kept, or resolved anew for the reasons ``why``."""
-    count = sum(len(layer.packages) for p in base.platforms[:1] for layer in p.layers)
-    return Pin(role, base.name, base.digest, why, changes, count)
+    layers = [layer for p in base.platforms[:1] for layer in p.layers]
+    count = sum(len(layer.packages) for layer in layers)
+    added = tuple(p.name for layer in layers if layer.name == ON_TOP for p in layer.packages)
+    return Pin(role, base.name, base.digest, why, changes, count, added)

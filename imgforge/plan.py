@@ -81,6 +81,8 @@ class Stage:
     """Package managers (:mod:`imgforge.indexes`) whose settings of the machine it may see."""
     lock: str = ""
     """The lock whose packages its output holds; empty if it installs none."""
+    prepared: Fill | None = None
+    """What is made for its commands before they run (:mod:`imgforge.prepared`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,8 @@ class BuildPlan:
     epoch: int
     exclude: tuple[str, ...]
     inputs: tuple[str, ...]
-    """Paths of the context that the build reads."""
+    """Paths of the context that the build reads; those of :func:`imgforge.context.heeded` if they
+    exist."""
     stages: tuple[Stage, ...]
     runtime: RuntimeStage
     changes: tuple[str, ...] = ()
@@ -195,7 +198,7 @@ class BuildPlan:
 
 
 def _stage(value: dict[str, Any]) -> Stage:
-    fill = value["fill"]
+    fill, prepared = value["fill"], value.get("prepared")
     return Stage(
         **{
             **value,
@@ -203,6 +206,7 @@ def _stage(value: dict[str, Any]) -> Stage:
             "secrets": tuple(value["secrets"]),
             "indexes": tuple(value.get("indexes", ())),
             "fill": fill and Fill(**fill),
+            "prepared": prepared and Fill(**prepared),
         }
     )
 

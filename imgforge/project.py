@@ -120,10 +120,11 @@ def _origin(pin: locks.LockedStack) -> Origin | None:
     return Origin(pin.catalog, pin.source, pin.reference, pin.revision)
 
 
-def load(path: Path, how: How | None = None) -> Project:
+def load(path: Path, how: How | None = None, *, stack: LoadedStack | None = None) -> Project:
     """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong.
 
-    A stack from outside is what the lock pins, unless ``how`` lets it be resolved; raises what
+    A stack from outside is what the lock pins, unless ``how`` lets it be resolved; ``stack`` stands
+    in for the one that is found under the name that the spec gives. Raises what
     :func:`imgforge.catalogs.opening.open_stack` raises.
     """
     from imgforge import spec as specs
@@ -135,7 +136,10 @@ def load(path: Path, how: How | None = None) -> Project:
     data, spec = specs.load(spec_path)
     root = spec_path.resolve().parent
     wanted = Wanted(spec.stack.name, spec.stack.catalog or "", spec.stack.release)
-    opened = opening.open_stack(wanted, lambda: _locked(root), how or opening.How())
+    if stack is None:
+        opened = opening.open_stack(wanted, lambda: _locked(root), how or opening.How())
+    else:
+        opened = opening.stand_in(stack, wanted)
     choice = choose(opened.stack, spec, data, spec_path.name)
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
     return Project(root, spec_path, data, spec, opened, choice, blocks)

@@ -86,7 +86,9 @@ class LockDeclaration(Table):
         default=[], description="Files in the lock's folder that installing needs too."
     )
     optional: list[SourcePath] = Field(
-        default=[], description="Files there that installing heeds if they exist."
+        default=[],
+        description="Files there that installing heeds if they exist. What a folder among them holds "
+        "is copied; none may lie in a folder that need not be there.",
     )
 
 
@@ -105,8 +107,15 @@ class ParameterDeclaration(Table):
 class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
-    kind: Literal["wheels"]
+    kind: Literal["wheels", "files"]
     when: When = Field(default={}, description="Parameter values under which that is possible.")
+
+
+class Prepared(Table):
+    """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
+
+    kind: Literal["requirements"]
+    when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 
 class StageCopy(Table):
@@ -133,18 +142,34 @@ class StageDeclaration(Table):
     indexes: list[str] = Field(
         default=[], description="Package managers whose index settings and credentials it reads."
     )
-    crosses: bool = Field(
-        default=False, description="Whether the builder's own platform makes any platform's output."
+    files: dict[SourcePath, Annotated[str, AfterValidator(_template)]] = Field(
+        default={},
+        description="Texts that are rendered into its output: path below it → template.",
+    )
+    crosses: bool | When = Field(
+        default=False,
+        description="Whether (or when) the builder's own platform makes any platform's output.",
+    )
+    inputs: list[SourcePath] = Field(
+        default=[],
+        description="Files and folders beside the lock that it reads, besides the manifests.",
+    )
+    inputs_from: list[str] = Field(
+        default=[], description="Parameters (of type strings) that name more of them."
     )
     compiles: bool | When = Field(
         default=False,
         description="Whether (or when) it compiles against system libraries: the builder then "
         "gets the build-time counterparts of [stack] packages.",
     )
-    installs: bool = Field(
-        default=False, description="Whether its output holds the packages that the lock lists."
+    installs: bool | When = Field(
+        default=False,
+        description="Whether (or when) its output holds the packages that the lock lists.",
     )
     native: Native | None = None
+    prepared: Prepared | None = Field(
+        default=None, description="What it finds made: COPY --from=prepared."
+    )
 
 
 class HealthDefault(Table):
@@ -191,6 +216,9 @@ class Definition(Table):
     default: str
     lock: Literal["required", "optional", "none"]
     locks: list[LockDeclaration] = []
+    unlocked: When = Field(
+        default={}, description="Parameter values under which nothing is installed from a lock."
+    )
     requires: list[SourcePath] = Field(
         default=[], description="Files beside the spec without which nothing can be built."
     )
@@ -262,7 +290,7 @@ def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedSt
 
 
 def _named(definition: Definition) -> set[str]:
-    return {stage.template for stage in definition.stages}
+    return {t for stage in definition.stages for t in (stage.template, *stage.files.values())}
 
 
 def _bytes(path: Path, label: str) -> bytes:
@@ -300,9 +328,10 @@ def _check(definition: Definition, folder: str, *, trusted: bool) -> Iterator[to
         if not fits(declared, declared.default, trusted=trusted):
             yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
     yield from _condition_problems(definition)
+    yield from _input_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         yield tomlfile.Problem(("versions",), "stages need a builder in every version")
-    seen = {"runtime", "empty", "context"}
+    seen = {"runtime", "empty", "context", "prepared"}
     for i, stage in enumerate(definition.stages):
         yield from _stage_problems(stage, ("stages", i))
         if stage.name in seen:
@@ -315,6 +344,8 @@ def _stage_problems(
 ) -> Iterator[tomlfile.Problem]:
     if stage.destination is not None and stage.copies:
         yield tomlfile.Problem((*place, "copies"), "destination says that already")
+    if stage.native and (stage.native.kind == "files") != bool(stage.files):
+        yield tomlfile.Problem((*place, "native"), "kind files and [files] go together")
     if stage.indexes and not stage.network:
         yield tomlfile.Problem((*place, "indexes"), "need network = true")
     for i, name in enumerate(stage.indexes):
@@ -322,6 +353,16 @@ def _stage_problems(
             yield tomlfile.Problem(
                 (*place, "indexes", i), f"no {name!r}", f"one of {', '.join(indexes.INDEXES)}"
             )
+
+
+def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
+    for i, stage in enumerate(definition.stages):
+        for j, name in enumerate(stage.inputs_from):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "strings":
+                yield tomlfile.Problem(
+                    ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
+                )
 
 
 def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
@@ -332,12 +373,17 @@ def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
 
 
 def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    yield ("unlocked",), definition.unlocked
     for i, stage in enumerate(definition.stages):
         yield ("stages", i, "when"), stage.when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
-        if isinstance(stage.compiles, dict):
-            yield ("stages", i, "compiles"), stage.compiles
+        if stage.prepared:
+            yield ("stages", i, "prepared", "when"), stage.prepared.when
+        flags = {"compiles": stage.compiles, "installs": stage.installs, "crosses": stage.crosses}
+        for name, flag in flags.items():
+            if isinstance(flag, dict):
+                yield ("stages", i, name), flag
     for i, variant in enumerate(definition.variants):
         yield ("variants", i, "when"), variant.when
 
@@ -373,6 +419,11 @@ def holds(when: When, facts: dict[str, Parameter]) -> bool:
         facts[name] in value if isinstance(value, list) else facts[name] == value
         for name, value in when.items()
     )
+
+
+def applies(flag: bool | When, facts: dict[str, Parameter]) -> bool:  # noqa: FBT001 - of a stage
+    """Say whether a flag that may depend on ``facts`` (see :func:`holds`) is set."""
+    return holds(flag, facts) if isinstance(flag, dict) else flag
 
 
 def lock_kind(definition: Definition, lock: str) -> LockDeclaration | None:

@@ -82,6 +82,14 @@ def open_stack(wanted: Wanted, locked: Callable[[], LockedStack | None], how: Ho
     return found
 
 
+def stand_in(loaded: LoadedStack, wanted: Wanted) -> Opened:
+    """Return a stack that is being tried in place of the one a spec names; it must be called so."""
+    name, version = loaded.definition.name, loaded.definition.version
+    if name != wanted.name:
+        raise InvalidInputError(f"the spec names the stack {wanted.name!r}, not {name!r}")
+    return Opened(loaded, LockedStack(name, version, BUILTIN, "builtin"), {})
+
+
 def misfits(held: LockedStack, wanted: Wanted, catalog: Catalog) -> list[str]:
     """Say why a pin is not what a spec asks for, or what the settings have of the catalog."""
     found = []

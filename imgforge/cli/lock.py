@@ -160,6 +160,8 @@ def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
         console.note(f"{head}: kept ({about})")
         return
     console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew ({about})")
+    if pin.added:
+        console.note(f"  with {', '.join(pin.added)}")
     for reason in pin.reasons:
         console.note(f"  because {reason}")
     if changes is not None and not changes:

@@ -1,4 +1,4 @@
-"""``imgforge stack``: one small module per verb (``stack_publish`` and so on)."""
+"""``imgforge stack``: one small module per verb (``stack_list`` and so on)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,23 @@ from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
 
 EXAMPLES = """\
+  imgforge stack list                           what can be named in [stack]
+  imgforge stack show python                    what it offers, and a spec to begin with
+  imgforge stack new acme-web && imgforge stack lint acme-web && imgforge stack test acme-web
+  imgforge stack diff old/acme-web acme-web     what a new version changes for its users
+  imgforge stack who ~/repositories             who uses which stack, and who is behind
   imgforge stack publish acme-web --to registry.example.com/stacks --key stacks.key
   imgforge stack pull acme/acme-web@1.2.0 -o acme-web
 """
 
 VERBS = {
+    "list": "list every stack that a spec can name",
+    "show": "show what a stack offers, and a spec to begin with",
+    "new": "make a folder with a stack of one's own, its tests and its papers",
+    "lint": "judge stacks: their definition, their templates, every variant of their Dockerfile",
+    "test": "build the tests of a stack on a real engine and try what comes out",
+    "diff": "show what a new version of a stack changes",
+    "who": "say which spec uses which stack and bases, and who is behind",
     "publish": "sign a stack and put it into a catalog, as a new version",
     "pull": "take a catalog's stack home, verified, to read or to change it",
 }
