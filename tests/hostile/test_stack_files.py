@@ -79,7 +79,7 @@ def _symlink(folder: Path) -> None:
 
 
 def _linked_folder(folder: Path) -> None:
-    (folder / "tests").symlink_to("/etc")
+    (folder / "linked").symlink_to("/etc")
 
 
 def _pipe(folder: Path) -> None:

@@ -31,7 +31,7 @@ def test_a_catalogs_stack_is_published_pinned_built_and_told_of(
     publish = ("stack", "publish", own, "--to", prefix, "--key", key.private)
     reference = imgforge(*publish, cwd=tmp_path).stdout.strip()
     assert imgforge(*publish, cwd=tmp_path).stdout.strip() == reference
-    (own / "README.md").write_text("Other papers.\n")
+    (own / "README.md").write_text("# acme-web\n\nOther papers.\n")
     assert "already" in imgforge(*publish, cwd=tmp_path, code=2).stderr
     # cosign, which knows nothing of stacks, finds the same signature.
     verify = ("verify", "--key", key.public, *OFFLINE, reference)

@@ -27,7 +27,7 @@ echo {{ parameters.greeting | shell_word }} > /out/greeting;
 {% endcall %}
 {% endblock %}
 """
-CHANGES = "# Changes\n\n## 1.1.0\n- Greets louder.\n\n## 1.0.0\n- First.\n"
+CHANGES = {"1.0.0": "- First.", "1.1.0": "- Greets louder."}
 SPEC = f"""\
 [image]
 name = "acme/web"
@@ -71,6 +71,14 @@ env = {{ GREETING = "{{{{ parameters.greeting }}}}" }}
 {more}"""
 
 
+def changelog(version: str) -> str:
+    """Return a changelog whose newest version is ``version``."""
+    told = {v: text for v, text in CHANGES.items() if v < version}
+    told[version] = CHANGES.get(version, "- More.")
+    sections = [f"## {v}\n{text}\n" for v, text in reversed(told.items())]
+    return "# Changes\n\n" + "\n".join(sections)
+
+
 def write(folder: Path, version: str = "1.0.0", **files: str) -> Path:
     """Write a stack into ``folder``/acme-web (or where ``name`` says); return that."""
     name = files.pop("name", NAME)
@@ -79,7 +87,11 @@ def write(folder: Path, version: str = "1.0.0", **files: str) -> Path:
     texts = {
         "stack.toml": definition(version, name, more),
         "build.Dockerfile.j2": TEMPLATE,
-        "CHANGELOG.md": CHANGES,
+        "README.md": f"# {name}\n\nHow we make web services.\n",
+        "CHANGELOG.md": changelog(version),
+        "tests/plain/imgforge.toml": SPEC,
+        "tests/plain/expect.toml": 'log = "hello"\n',
+        "tests/plain/web/__main__.py": "print('hello')\n",
         **files,
     }
     for path, text in texts.items():

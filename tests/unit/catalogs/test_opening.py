@@ -289,6 +289,7 @@ def test_what_became_of_the_stack_is_told(
     held = lock.read(made.lock_path)
     assert pins._stack_pin(made, held, "", None).reasons == ()
     (own / "stack.toml").write_text(madestack.definition("1.1.0"))
+    (own / "CHANGELOG.md").write_text(madestack.changelog("1.1.0"))
     newer = project.load(made.root, RESOLVE)
     told = pins._stack_pin(newer, held, "", None).to_json()
     assert (told["before"], told["version"], told["kept"]) == ("1.0.0", "1.1.0", False)
