@@ -162,8 +162,12 @@ class _Texts:
         return [self._still(Argument, found) for text, found in rendered if found or not text]
 
     def program(self, texts: list[str]) -> list[str]:
-        """Render a command that is run as it is: its program is named by an absolute path."""
-        return self._still(Entrypoint, self.of(texts)) if texts else []
+        """Render a command that is run as it is: its program is named by an absolute path.
+
+        Empty if all its words render to nothing.
+        """
+        found = self.of(texts)
+        return self._still(Entrypoint, found) if found else []
 
     def _still(self, kind: Any, value: T) -> T:  # noqa: ANN401 - a field's type
         from pydantic import TypeAdapter, ValidationError

@@ -108,6 +108,7 @@ def _named(spec_path: Path) -> tuple[str, list[str]]:
 def _digest(path: Path) -> str:
     """Return a file's digest, or empty if it cannot be read: the compiler says why."""
     try:
-        return sha256(path.read_bytes())
+        # A pipe would have to be waited for.
+        return sha256(path.read_bytes()) if path.is_file() else ""
     except OSError:
         return ""

@@ -26,11 +26,16 @@ def run_engine(  # noqa: PLR0917 - what a build is made of
     options: Options,
     console: Console,
 ) -> tuple[Built, str, str, Path]:
-    """Build; return the image, the engine, why it was taken, and the runtime base's layout."""
+    """Build; return the image, the engine, why it was taken, and the runtime base's layout.
+
+    First the stack is held against the policy, as the bases are.
+    """
     from imgforge import engines
     from imgforge.bases.needed import layouts_of
+    from imgforge.catalogs import bounds
     from imgforge.engines.protocol import BuildRequest
 
+    bounds.of_plan(plan, policy, offline=options.offline, say=console.note)
     name, engine, reason = engines.choose(options.engine, plan)
     threading.Thread(target=_preload, args=(options,), daemon=True).start()
     needed = {plan.runtime.base}

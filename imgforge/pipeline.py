@@ -79,7 +79,6 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import compiled, judgement
     from imgforge import evidence as beside
     from imgforge import policy as policies
-    from imgforge.catalogs import bounds
     from imgforge.provenance import gathered
     from imgforge.vulnerabilities import built as vulnerabilities
     from imgforge.vulnerabilities import scan
@@ -91,7 +90,6 @@ def _build(  # noqa: PLR0917 - what a build is made of
     )
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
-    bounds.of_plan(plan, policy, offline=options.offline, say=console.note)
     asked.check_secrets(plan, options.secrets)
     manifests.check(spec_path, source.root, plan.inputs)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is

@@ -92,11 +92,13 @@ class Project:
         """Compile the plan; ``epoch`` in seconds overrides the lock's."""
         from imgforge.compiler import compile_plan
 
+        lock = self.read_lock()
         return compile_plan(
-            *(self.spec, self.stack, self.choice, self.read_lock()),
+            *(self.spec, self.stack, self.choice, lock),
             blocks=self.blocks,
             epoch=epoch,
-            origin=_origin(self.opened.pin),
+            # A directory's commit is the one that was locked: the content is the same.
+            origin=_origin(lock.stack or self.opened.pin),
         )
 
 
@@ -157,6 +159,8 @@ def _block(root: Path, file: str) -> str:
     try:
         if any((root / p).is_symlink() for p in (file, *map(str, PurePosixPath(file).parents))):
             raise InvalidInputError(f"{file} is, or is below, a symbolic link")
+        if not path.is_file():
+            raise InvalidInputError(f"{file} is no regular file, or is not there")
         with path.open("rb") as opened:
             data = opened.read(MAX_BLOCK + 1)
         if len(data) > MAX_BLOCK:

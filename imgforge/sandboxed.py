@@ -18,7 +18,7 @@ from imgforge.errors import InvalidInputError
 MEMORY: Final = 512 << 20
 """Bytes of address space."""
 
-SECONDS: Final = 5
+SECONDS: Final = 2
 """Of processor time, for one request."""
 
 _WARMING: Final = "{{ 'a' | word | shell_word }}{{ missing }}"

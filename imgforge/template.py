@@ -26,6 +26,9 @@ STEPS = "steps.j2"
 MAX_OUTPUT = 4 << 20
 """Characters that one template may render to."""
 
+_COMMENT = 200
+"""Characters of a comment that quotes a spec."""
+
 _UNSURE = ("lipsum", "random")
 """What gives another text each time."""
 
@@ -77,9 +80,16 @@ def mount_path(value: str) -> str:
     return value
 
 
+def comment(text: str) -> str:
+    """Write a text as the rest of a comment's line: in ASCII, and shortened if it is long."""
+    plain = text.encode("ascii", "backslashreplace").decode()
+    plain = "".join(c if c.isprintable() else "?" for c in plain)
+    return plain if len(plain) <= _COMMENT else plain[: _COMMENT - 3] + "..."
+
+
 def script(text: str) -> str:
     """Join the lines of a shell script into one, as a RUN holds it; blank lines are left out."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
     if any(line.endswith("\\") for line in lines) or not lines:
         raise InvalidInputError(
             "a step's lines are joined by themselves: no backslash at their end"
@@ -255,6 +265,7 @@ def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environme
         shell_word=shell_word,
         mount_path=mount_path,
         script=script,
+        comment=comment,
     )
     return environment
 

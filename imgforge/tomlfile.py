@@ -61,7 +61,8 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         raise InvalidInputError(f"{name}:{line}: not UTF-8") from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        place = f"{name}:{found[1]}" if found else name
+        at = found[1] if found else str(data.count(b"\n") + 1) if "at end" in str(error) else ""
+        place = f"{name}:{at}" if at else name
         reason = re.sub(r" \(at .*\)$", "", str(error)) or "nested too deeply"
         raise InvalidInputError(f"{place}: {reason[:200]}") from error
 

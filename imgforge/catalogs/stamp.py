@@ -7,7 +7,6 @@ directory has, and whose signature counts, is not.
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,8 @@ def of(stack: str) -> str:
 
     Empty if no settings name a catalog, as is most usual.
     """
+    import tomllib
+
     config = next((path for path in configs(os.environ) if path.exists()), None)
     if config is None:
         return ""

@@ -10,6 +10,7 @@ from imgforge.checks import (
     image,
     inventory,
     licences,
+    stack,
     unused_ignore,
     vulnerabilities,
 )
@@ -23,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = tuple(
             *(check.RULE for check in inventory.CHECKS),
             *(check.RULE for check in licences.CHECKS),
             *(check.RULE for check in vulnerabilities.CHECKS),
+            *(check.RULE for check in stack.CHECKS),
             unused_ignore.RULE,
             *dockerfile.RULES,
         ),

@@ -22,9 +22,10 @@ VERBS = {
     "list": "list every stack that a spec can name",
     "show": "show what a stack offers, and a spec to begin with",
     "new": "make a folder with a stack of one's own, its tests and its papers",
+    "lint": "judge stacks: their definition, their templates, every variant of their Dockerfile",
+    "test": "build the tests of a stack on a real engine and try what comes out",
     "diff": "show what a new version of a stack changes",
     "who": "say which spec uses which stack and bases, and who is behind",
-    "test": "build the tests of a stack on a real engine and try what comes out",
     "publish": "sign a stack and put it into a catalog, as a new version",
     "pull": "take a catalog's stack home, verified, to read or to change it",
 }

@@ -13,13 +13,13 @@ from imgforge.errors import GateError
 EXAMPLES = """\
   imgforge stack diff old/acme-web acme-web     with the Dockerfiles of the new one's tests
   imgforge stack diff old/acme-web acme-web --spec services/web --spec services/api
-  imgforge stack diff old/acme-web acme-web --exit-code --format json
+  imgforge stack diff acme-web@1.2.0 acme-web@1.3.0 --exit-code --format json
 """
 
 
 def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    out.add_argument("old", metavar="OLD", help="a stack's folder, or its name")
+    out.add_argument("old", metavar="OLD", help="[CATALOG/]NAME[@VERSION], or a folder")
     out.add_argument("new", metavar="NEW", help="likewise")
     options.flag(
         out,
@@ -37,14 +37,15 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Print the differences; exit with 0, or with 10 if there are some and that was asked for."""
     from imgforge.workshop import difference, found, tests
 
-    old, new = found.open_stack(given.old), found.open_stack(given.new)
-    folder = found.folder_of(given.new)
-    specs = difference.tests_of([Path(path) for path in given.spec])
-    if not specs and folder is not None:
-        specs = tests.of(folder)
-    if not specs:
-        console.note("there is no spec to render with: name one with --spec")
-    with console.step("compare"):
+    named = difference.specs([Path(path) for path in given.spec])
+    with (
+        console.step("compare") as say,
+        found.opened(given.old, say) as (old, _, _),
+        found.opened(given.new, say) as (new, folder, _),
+    ):
+        specs = named or tests.of(folder)
+        if not specs:
+            say("there is no spec to render with: name one with --spec")
         result = difference.compare(old, new, specs, folder)
     if given.format == "json":
         print(json.dumps(result.to_json(), indent=2))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from imgforge.cli import options
 from imgforge.console import Console
-from imgforge.errors import InvalidInputError
 
 EXAMPLES = """\
   imgforge stack new acme-web                   a small stack that is whole: change it
@@ -28,7 +27,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
         dest="origin",
         metavar="STACK",
         variable="IMGFORGE_STACK_FROM",
-        help="begin with a copy of this stack (name or folder)",
+        help="begin with a copy of this stack: [CATALOG/]NAME[@VERSION], or a folder",
     )
     options.common(out, "text", "json")
 
@@ -37,15 +36,14 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Write the folder; print its path."""
     from imgforge.workshop import found, scaffold
 
-    origin = None
-    if given.origin is not None:
-        stack, folder = found.open_stack(given.origin), found.folder_of(given.origin)
-        if folder is None:
-            raise InvalidInputError(
-                f"{given.origin} lies in no folder here", hint="imgforge stack pull takes it home"
-            )
-        origin = (stack, folder)
-    tests = scaffold.create(given.folder, origin)
+    if given.origin is None:
+        tests = scaffold.create(given.folder, None)
+    else:
+        with (
+            console.step(f"open {given.origin}") as say,
+            found.opened(given.origin, say) as (stack, folder, _),
+        ):
+            tests = scaffold.create(given.folder, (stack, folder))
     if not tests:
         console.warn(f"{given.origin} has no tests here: write {given.folder}/tests/basic")
     console.note(f"judge it: imgforge stack lint {given.folder}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 from imgforge.cli import options
 from imgforge.console import Console
-from imgforge.errors import InvalidInputError
+from imgforge.errors import GateError, InvalidInputError
+from imgforge.severity import Level
 
 EXAMPLES = """\
   imgforge stack publish acme-web --to registry.example.com/stacks --key stacks.key
@@ -30,6 +32,13 @@ def arguments(out: argparse.ArgumentParser) -> None:
         variable="IMGFORGE_STACK_TO",
         help="the catalog: what stands before stacks' names in a registry, or a directory",
     )
+    options.flag(
+        out,
+        "--fail-on",
+        choices=get_args(Level),
+        default="medium",
+        help="refuse what imgforge stack lint finds from this severity on (default: medium)",
+    )
     options.signing(out)
     options.common(out, "text", "json")
 
@@ -42,21 +51,23 @@ def run(given: argparse.Namespace, console: Console) -> int:
     asked = options.sign_with(given)
     found = publication.read(given.folder)
     title = f"{found.stack.definition.name} {found.version}"
-    if publication.is_directory(given.to):
-        if asked.anything:
-            raise InvalidInputError(
-                "a directory's stacks are not signed: who may write there decides",
-                hint="leave the key out, or publish to a registry",
-            )
+    here = publication.is_directory(given.to)
+    if here and asked.anything:
+        raise InvalidInputError(
+            "a directory's stacks are not signed: who may write there decides",
+            hint="leave the key out, or publish to a registry",
+        )
+    prefix = "" if here else publication.prefix(given.to)
+    if not here and not asked.anything:
+        raise InvalidInputError(
+            "a registry's stacks are signed, and no key is given",
+            hint="give --key FILE (imgforge key generate) or --keyless",
+        )
+    _lint(given, console)
+    if here:
         with console.step(f"publish {title}") as say:
             done = publication.into_directory(found, Path(given.to).expanduser(), say=say)
     else:
-        prefix = publication.prefix(given.to)
-        if not asked.anything:
-            raise InvalidInputError(
-                "a registry's stacks are signed, and no key is given",
-                hint="give --key FILE (imgforge key generate) or --keyless",
-            )
         sealer = choice.begin(asked, console.note)
         with console.step(f"publish {title}") as say:
             done = publication.into_registry(found, prefix, sealer(), say=say)
@@ -64,3 +75,19 @@ def run(given: argparse.Namespace, console: Console) -> int:
         console.note(f"{title} was there already, and is the same")
     print(json.dumps(done.to_json(), indent=2) if given.format == "json" else done.place)
     return 0
+
+
+def _lint(given: argparse.Namespace, console: Console) -> None:
+    from imgforge.policy.bounds import Policy
+    from imgforge.report import text
+    from imgforge.workshop import linting
+
+    with console.step(f"lint {given.folder}") as say:
+        report = linting.lint(given.folder, Policy(fail_on=given.fail_on), say)
+    if report.findings:
+        console.text(text.render(report, colour=console.colour))
+    if not report.passed:
+        raise GateError(
+            f"{given.folder} did not pass, and was not published",
+            hint="mend what is found; imgforge explain ID says more of a rule",
+        )

@@ -13,7 +13,6 @@ EXAMPLES = """\
   imgforge stack pull acme-web                  the newest version, into ./acme-web
   imgforge stack pull acme/acme-web@1.2.0 -o old/acme-web
   imgforge stack pull acme-web@^1               the newest below 2
-  imgforge stack diff old/acme-web acme-web     what a new version changes
 """
 
 

@@ -17,15 +17,19 @@ EXAMPLES = """\
 
 def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    out.add_argument("stack", metavar="STACK", help="a stack's name, or its folder")
+    out.add_argument("stack", metavar="STACK", help="[CATALOG/]NAME[@VERSION], or a folder")
     options.common(out, "text", "json")
 
 
-def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - every command's
+def run(given: argparse.Namespace, console: Console) -> int:
     """Print what the stack offers."""
     from imgforge.workshop import described, found
 
-    value = described.describe(found.open_stack(given.stack))
+    with (
+        console.step(f"open {given.stack}") as say,
+        found.opened(given.stack, say) as (stack, _, catalog),
+    ):
+        value = {**described.describe(stack), "catalog": catalog or None}
     if given.format == "json":
         print(json.dumps(value, indent=2))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   imgforge stack who ~/repositories             every spec below, its stack and bases
   imgforge stack who --behind --exit-code       only who is behind; exit 10 if anybody is
-  imgforge stack who --stack acme-web --diff ../acme-web
+  imgforge stack who --stack acme-web --diff    what the newest version changes for each
+  imgforge stack who --stack acme-web --with ../acme-web      what this one would change
   imgforge stack who --format json | jq -r '.[] | select(.behind != []) | .spec'
 """
 
@@ -41,12 +41,20 @@ def arguments(out: argparse.ArgumentParser) -> None:
     options.flag(
         out,
         "--diff",
+        action="store_true",
+        help="show how the newest version of their stack changes each Dockerfile",
+    )
+    options.flag(
+        out,
+        "--with",
+        dest="instead",
         metavar="STACK",
-        help="show what this version of their stack (a folder or name) would change for each",
+        help="show how this version of their stack would: [CATALOG/]NAME[@VERSION], or a folder",
     )
     options.flag(
         out, "--exit-code", action="store_true", help="exit with 10 if anybody is behind or broken"
     )
+    options.offline(out)
     options.common(out, "text", "json")
 
 
@@ -55,15 +63,19 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from imgforge.workshop import census
 
     with console.step("look for specs") as say:
-        uses = census.take(given.paths or [Path()], say)
+        how = census.How(say, offline=given.offline)
+        uses = census.take(given.paths or [Path()], how)
     uses = [use for use in uses if not given.stack or use.stack in given.stack]
     late = [use for use in uses if use.behind or use.problem]
     shown = late if given.behind else uses
     now = dt.datetime.now(dt.UTC)
-    changes = _changes(given.diff, shown) if given.diff else {}
+    changes: dict[str, str] = {}
+    if given.diff or given.instead:
+        with console.step("compare Dockerfiles") as say:
+            changes = census.changes(shown, census.How(say, offline=given.offline), given.instead)
     if given.format == "json":
         rows = [use.to_json(now) for use in shown]
-        for row in rows if given.diff else ():
+        for row in rows if changes else ():
             row["diff"] = changes.get(str(row["spec"]))
         print(json.dumps(rows, indent=2))
     else:
@@ -83,31 +95,11 @@ def _print(uses: list[Use], now: dt.datetime, changes: dict[str, str]) -> None:
         for base in use.bases:
             age = base.age(now)
             bases.append(f"{base.name} {short(base.digest)}" + ("" if age is None else f" {age}d"))
-        said = ([f"BROKEN: {use.problem}"] if use.problem else []) + list(use.behind)
+        said = [f"BROKEN: {use.problem}"] if use.problem else []
+        said += [*use.behind, *([f"newest unknown: {use.unknown}"] if use.unknown else [])]
         rows.append(
             (str(use.spec), stack, use.catalog, use.runtime, ", ".join(bases), "; ".join(said))
         )
     print(table.render(("spec", "stack", "catalog", "runtime", "bases", "behind"), rows), end="")
     for name, text in changes.items():
         print(f"\n{name}: {text or 'the same'}".rstrip())
-
-
-def _changes(what: str, uses: list[Use]) -> dict[str, str]:
-    """Return how the Dockerfile of each user of a stack would change with another version."""
-    return dict(_each(what, uses))
-
-
-def _each(what: str, uses: list[Use]) -> Iterator[tuple[str, str]]:
-    from imgforge import stack
-    from imgforge.errors import ImgforgeError
-    from imgforge.workshop import difference, found
-
-    new = found.open_stack(what)
-    for use in uses:
-        if use.stack != new.definition.name or use.problem:
-            continue
-        try:
-            text = difference.of_dockerfiles(use.spec, stack.load(use.stack), new)
-            yield str(use.spec), f"\n{text}" if text else ""
-        except ImgforgeError as error:
-            yield str(use.spec), "cannot be compared: " + "; ".join((error.message, *error.details))

@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from imgforge.policy import reading
-from imgforge.policy.keys import STACKS
-from imgforge.tomlfile import Problem
-
 if TYPE_CHECKING:
     from imgforge.policy.bounds import Trust
+    from imgforge.tomlfile import Problem
 
 FLAGS = ("allow_steps", "allow_blocks")
 """The fields of :class:`Stacks` that permit something, and do if nothing is said."""
@@ -48,7 +45,10 @@ def read(value: object, folder: Path, above: Stacks, problems: list[Problem]) ->
 
     What it says nothing of is as ``above`` has it; its lists are its own.
     """
+    from imgforge.policy import reading
     from imgforge.policy.file import trust as read_trust
+    from imgforge.policy.keys import STACKS
+    from imgforge.tomlfile import Problem
 
     table: Any = dict(value) if isinstance(value, dict) else value
     trusts = table.pop("trust", []) if isinstance(table, dict) else []

@@ -51,6 +51,8 @@ GROUPS: Final = (
     Group("IF19", "inventory", "Declared and found"),
     Group("IF20", "vulnerabilities", "Known vulnerabilities"),
     Group("IF21", "licences", "Licences"),
+    Group("IF22", "stacks", "Stacks"),
+    Group("IF23", "templates", "Templates and papers of stacks"),
 )
 
 _TRIVY: Final = re.compile(r"(?:avd-)?ds-?([0-9]{3,4})")

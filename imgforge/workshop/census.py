@@ -1,6 +1,6 @@
 """Who uses what: every spec below some folders, its stack and its bases, and who is behind.
 
-Nothing is fetched and nothing written. Of a lock only the tables that say what was pinned are
+Nothing is written. Of a lock only the tables that say what was pinned are
 read, not the thousand lines of what the bases are made of: a thousand repositories take seconds.
 """
 
@@ -13,14 +13,18 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from imgforge import project, stack
+from imgforge import project
+from imgforge import spec as specs
+from imgforge.catalogs import opening, releases
+from imgforge.catalogs.choosing import Wanted
+from imgforge.catalogs.opening import Opened
+from imgforge.choice import choose
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, SPEC
 from imgforge.stack import LoadedStack
-from imgforge.workshop import papers
-from imgforge.workshop.found import OWN
+from imgforge.workshop import difference, found
 
 MOST: Final = 200_000
 """Folders that are looked into; more are an error, never a part that looks like the whole."""
@@ -68,6 +72,10 @@ class Use:
     bases: tuple[UsedBase, ...] = ()
     behind: tuple[str, ...] = ()
     problem: str = ""
+    unknown: str = ""
+    """Why the newest version is not known."""
+    edited: bool = False
+    """Whether the catalog has something else under the version that is pinned."""
 
     def to_json(self, now: dt.datetime) -> dict[str, Any]:
         """Return it as ``--format json`` shows it."""
@@ -94,24 +102,76 @@ class Use:
             ],
             "behind": list(self.behind),
             "problem": self.problem or None,
+            "unknown": self.unknown or None,
         }
 
 
-def take(paths: Sequence[Path], say: Callable[[str], None]) -> list[Use]:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to look: with ``offline`` no catalog is asked for its newest version."""
+
+    say: Callable[[str], None]
+    offline: bool = False
+
+
+def take(paths: Sequence[Path], how: How) -> list[Use]:
     """Find every spec below ``paths`` and say what it uses, by path.
 
-    InvalidInputError if a path is not there, or there are more folders than are looked into.
+    InvalidInputError if a path is not there, or there are more folders than are looked into. What
+    is wrong with a spec, its lock or its stack is the use's ``problem``.
     """
-    found: dict[Path, None] = {}
+    listed: dict[Path, None] = {}
     for path in paths:
-        found |= dict.fromkeys(_specs(path))
-    stacks: dict[str, LoadedStack | ImgforgeError] = {}
+        listed |= dict.fromkeys(_specs(path))
+    shelf = Shelf(how)
     uses = []
-    for number, spec in enumerate(sorted(found), 1):
+    for number, spec in enumerate(sorted(listed), 1):
         if number % 200 == 0:
-            say(f"{number} of {len(found)} specs")
-        uses.append(_use(spec, stacks))
+            how.say(f"{number} of {len(listed)} specs")
+        uses.append(_use(spec, shelf))
     return _compared(uses)
+
+
+class Shelf:
+    """Stacks that were opened already: each version is read once, however many use it."""
+
+    def __init__(self, how: How) -> None:
+        self._how = how
+        self._pinned: dict[tuple[str, ...], Opened | ImgforgeError] = {}
+        self._newest: dict[tuple[str, str], Opened | ImgforgeError] = {}
+
+    def pinned(self, spec: Path, wanted: Wanted, held: Mapping[str, Any]) -> Opened:
+        """Return the stack that a spec's lock pins; raises what opening it raises."""
+        named = ("catalog", "source", "reference", "version", "digest", "revision")
+        key = (str(wanted), wanted.release, *(str(held.get(name, "")) for name in named))
+        way = opening.How(offline=self._how.offline, say=self._how.say)
+        return _once(self._pinned, key, lambda: project.load(spec, way).opened)
+
+    def newest(self, name: str, catalog: str) -> Opened:
+        """Return the newest version of a stack that its catalog has; raises likewise."""
+        way = opening.How(resolve=True, offline=self._how.offline, say=self._how.say)
+        return _once(
+            self._newest,
+            (name, catalog),
+            lambda: opening.open_stack(Wanted(name, catalog), lambda: None, way),
+        )
+
+
+_Key = TypeVar("_Key")
+
+
+def _once(
+    known: dict[_Key, Opened | ImgforgeError], key: _Key, make: Callable[[], Opened]
+) -> Opened:
+    if key not in known:
+        try:
+            known[key] = make()
+        except ImgforgeError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, ImgforgeError):
+        raise found
+    return found
 
 
 def _specs(path: Path) -> Iterator[Path]:
@@ -145,42 +205,38 @@ def _specs(path: Path) -> Iterator[Path]:
                 todo.append(folder / entry.name)
 
 
-def _use(spec: Path, stacks: dict[str, LoadedStack | ImgforgeError]) -> Use:
-    named = _named(spec)
-    use = Use(spec, stack=named)
-    if named and named not in stacks:
-        try:
-            stacks[named] = stack.load(named)
-        except ImgforgeError as error:
-            stacks[named] = error
-    known = stacks.get(named)
+def _use(spec: Path, shelf: Shelf) -> Use:
+    use = Use(spec)
     try:
-        if isinstance(known, ImgforgeError):
-            raise known
-        loaded = project.load(spec, stack=known)
+        data, read = specs.load(spec)
+        wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
+        use = replace(use, image=read.image.name, stack=wanted.name, catalog=wanted.catalog)
         lock = _lock(spec.resolve().parent / LOCK)
+        opened = shelf.pinned(spec, wanted, lock.get("stack", {}))
+        choice = choose(opened.stack, read, data, spec.name)
     except ImgforgeError as error:
-        return replace(use, problem="; ".join((error.message, *error.details)))
-    newest, pinned = loaded.stack, lock.get("stack", {})
-    return replace(
+        return replace(use, problem=_words(error))
+    # Of imgforge's own stacks a lock may have the version it was made with.
+    version = str(lock.get("stack", {}).get("version", "")) or opened.pin.version
+    use = replace(
         use,
-        image=loaded.spec.image.name,
-        catalog=str(pinned.get("catalog", OWN)),
-        version=str(pinned.get("version", newest.definition.version)),
-        digest=str(pinned.get("digest", "")) or newest.digest,
-        runtime=loaded.choice.version,
-        newest=newest.definition.version,
+        catalog=opened.pin.catalog,
+        version=version,
+        digest=opened.stack.digest if version == opened.pin.version else "",
+        runtime=choice.version,
         bases=tuple(_bases(lock)),
         problem="" if lock else f"there is no {LOCK}",
     )
-
-
-def _named(spec: Path) -> str:
-    """Return which stack a spec names, empty if it cannot be told."""
     try:
-        return str(tomllib.loads(spec.read_text(encoding="utf-8"))["stack"]["name"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return ""
+        newest = shelf.newest(use.stack, use.catalog)
+    except ImgforgeError as error:
+        return replace(use, unknown=_words(error))
+    changed = newest.stack.digest != use.digest and newest.pin.version == version
+    return replace(use, newest=newest.pin.version, edited=changed and bool(use.digest))
+
+
+def _words(error: ImgforgeError) -> str:
+    return "; ".join((error.message, *error.details))
 
 
 def _lock(path: Path) -> Mapping[str, Any]:
@@ -240,6 +296,8 @@ def _judged(
 ) -> Use:
     behind = []
     others = versions.get((use.catalog, use.stack), "")
+    if use.edited:
+        behind.append(f"stack {use.version}: the catalog has other files under this version")
     if use.version and _later(use.newest, use.version):
         behind.append(f"stack {use.version}: the catalog has {use.newest}")
     elif use.version and _later(others, use.version):
@@ -256,9 +314,38 @@ def _judged(
 
 def _later(one: str, other: str) -> bool:
     try:
-        return papers.version(one) > papers.version(other)
+        return releases.version(one) > releases.version(other)
     except ValueError:
         return False
+
+
+def changes(uses: Sequence[Use], how: How, instead: str | None) -> dict[str, str]:
+    """Return how the Dockerfile of each use would change: spec → unified diff, empty if not.
+
+    With the newest version of its stack, or with the one that ``instead`` names. What cannot be
+    compared has a sentence that says why. Raises what opening ``instead`` raises.
+    """
+    shelf = Shelf(how)
+    if instead is None:
+        return {str(use.spec): _change(use, shelf, None) for use in uses if not use.problem}
+    with found.opened(instead, how.say) as (other, _, _):
+        return {
+            str(use.spec): _change(use, shelf, other)
+            for use in uses
+            if use.stack == other.definition.name and not use.problem
+        }
+
+
+def _change(use: Use, shelf: Shelf, new: LoadedStack | None) -> str:
+    try:
+        _, read = specs.load(use.spec)
+        wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
+        held = _lock(use.spec.resolve().parent / LOCK).get("stack", {})
+        old = shelf.pinned(use.spec, wanted, held).stack
+        new = new or shelf.newest(use.stack, use.catalog).stack
+        return difference.of_dockerfiles(use.spec, old, new)
+    except ImgforgeError as error:
+        return f"cannot be compared: {_words(error)}"
 
 
 def short(digest: str) -> str:

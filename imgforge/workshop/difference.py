@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from imgforge import project, spec
+from imgforge.catalogs import changelog, releases
 from imgforge.errors import ImgforgeError
 from imgforge.files import SPEC, locate
 from imgforge.stack import LoadedStack
-from imgforge.workshop import described, papers, rendered
+from imgforge.workshop import described, rendered
 
 _TABLES = {
     "versions": "version",
@@ -66,29 +67,35 @@ class Difference:
 
 
 def compare(
-    old: LoadedStack, new: LoadedStack, specs: Sequence[Path], papers_of: Path | None
+    old: LoadedStack, new: LoadedStack, folders: Sequence[Path], papers: Path
 ) -> Difference:
-    """Compare two versions; ``specs`` are the folders of specs whose Dockerfiles are shown.
+    """Compare two versions; ``folders`` are those of the specs whose Dockerfiles are shown.
 
-    ``papers_of`` is the folder that has the new one's changelog. InvalidInputError if a spec
-    cannot be read at all.
+    ``papers`` is the folder that has the new one's changelog.
     """
     before, after = old.definition, new.definition
     dockerfiles, broken = {}, {}
-    for folder in specs:
+    for folder in folders:
         try:
             dockerfiles[str(folder)] = of_dockerfiles(folder, old, new)
         except ImgforgeError as error:
             broken[str(folder)] = "; ".join((error.message, *error.details))
-    log = papers.between(papers_of, before.version, after.version) if papers_of else []
+    log = changelog.between(_changelog(papers), before.version, after.version)
     return Difference(
         f"{before.name}@{before.version} {old.digest}",
         f"{after.name}@{after.version} {new.digest}",
-        tuple(log),
+        log,
         tuple(_changes(old, new)),
         dockerfiles,
         broken,
     )
+
+
+def _changelog(folder: Path) -> dict[str, bytes]:
+    try:
+        return {changelog.FILE: (folder / changelog.FILE).read_bytes()}
+    except OSError:
+        return {}
 
 
 def of_dockerfiles(folder: Path, old: LoadedStack, new: LoadedStack) -> str:
@@ -130,7 +137,7 @@ def _fate(name: str, old: LoadedStack, new: LoadedStack) -> str:
 
 def _allowed(old: str, new: str) -> bool:
     """Whether semantic versioning lets something break between two versions."""
-    before, after = papers.version(old), papers.version(new)
+    before, after = releases.version(old), releases.version(new)
     return after[0] > before[0] or (before[0] == after[0] == 0 and after[1] > before[1])
 
 
@@ -177,7 +184,7 @@ def _values(place: str, old: Any, new: Any, *, breaks: bool) -> Iterator[Change]
     yield Change(f"{place}: {shown[0]} → {shown[1]}", breaks)
 
 
-def tests_of(given: Sequence[Path]) -> list[Path]:
+def specs(given: Sequence[Path]) -> list[Path]:
     """Return the folders of specs that were named; InvalidInputError if one is no spec."""
     found = []
     for path in given:

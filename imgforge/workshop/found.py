@@ -1,30 +1,50 @@
-"""Which stack is meant: a name that specs use, or a folder."""
+"""Which stack is meant: a folder, or a name as specs and catalogs have it."""
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from imgforge import assets, stack
 from imgforge.errors import InvalidInputError
 from imgforge.stack import LoadedStack
 
-OWN = "imgforge"
-"""Where the stacks that ship with imgforge come from."""
+Say = Callable[[str], None]
 
 
-def open_stack(what: str) -> LoadedStack:
-    """Read the stack that ``what`` means; InvalidInputError if it means none or a broken one."""
-    if "/" in what or (Path(what) / stack.FILE).is_file():
-        return open_folder(Path(what))
-    return stack.load(what)
+class Found(NamedTuple):
+    """A stack, the folder that holds all its files, and what its catalog is called."""
+
+    stack: LoadedStack
+    folder: Path
+    catalog: str
 
 
-def folder_of(what: str) -> Path | None:
-    """Return the folder of what :func:`open_stack` reads; None if it lies in none here."""
-    for folder in (Path(what), assets.folder("stacks") / what):
-        if (folder / stack.FILE).is_file():
-            return folder
-    return None
+@contextlib.contextmanager
+def opened(what: str, say: Say) -> Iterator[Found]:
+    """Open what a command line names: a folder, or ``[CATALOG/]NAME[@VERSION]``.
+
+    What comes from a catalog is verified, and lies in a folder as long as this lasts. Raises
+    InvalidInputError if it means nothing or something broken, and what
+    :func:`imgforge.catalogs.taking.take` raises.
+    """
+    from imgforge.catalogs import BUILTIN, publication, taking
+
+    if (Path(what) / stack.FILE).is_file() or what.startswith((".", "/", "~")):
+        yield Found(open_folder(Path(what)), Path(what), "")
+        return
+    wanted = taking.wanted(what)
+    found, files = taking.take(wanted, say=say)
+    if found.pin.catalog == BUILTIN:
+        yield Found(found.stack, assets.folder("stacks") / wanted.name, BUILTIN)
+        return
+    with tempfile.TemporaryDirectory(prefix="imgforge-stack-") as scratch:
+        folder = Path(scratch) / wanted.name
+        publication.take_home(files, folder)
+        yield Found(found.stack, folder, found.pin.catalog)
 
 
 def open_folder(folder: Path) -> LoadedStack:

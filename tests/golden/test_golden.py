@@ -5,6 +5,7 @@ To accept a wanted change: IMGFORGE_UPDATE_GOLDEN=1 pytest tests/golden, then re
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable
@@ -44,6 +45,22 @@ def test_example(example: Path) -> None:
     plan = projects.load(example).plan()
     compare(HERE / "examples" / example.name / "plan.json", plan.text())
     compare(HERE / "examples" / example.name / "Dockerfile", render(plan))
+
+
+def test_a_catalogs_stack_and_what_a_spec_changes_of_it(
+    made_lock: Callable[[projects.Project], locks.Lock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMGFORGE_CONFIG", str(HERE / "catalog" / "config.toml"))
+    case = HERE / "changed"
+    project = projects.load(case)
+    pin = dataclasses.replace(project.opened.pin, revision="")  # this checkout's commit
+    plan = compile_plan(
+        *(project.spec, project.stack, project.choice, made_lock(project)),
+        blocks=project.blocks,
+        origin=projects._origin(pin),
+    )
+    compare(case / "plan.json", plan.text())
+    compare(case / "Dockerfile", render(plan))
 
 
 def test_hostile_text_adds_no_instruction(

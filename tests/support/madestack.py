@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imgforge.catalogs import publication
+from imgforge.oci.layer import MTIME
 from imgforge.signing import KeySealer
 from imgforge.signing.signer import KeySigner
 
@@ -24,7 +27,7 @@ echo {{ parameters.greeting | shell_word }} > /out/greeting;
 {% endcall %}
 {% endblock %}
 """
-CHANGES = "# Changes\n\n## 1.1.0\n- Greets louder.\n\n## 1.0.0\n- First.\n"
+CHANGES = {"1.0.0": "- First.", "1.1.0": "- Greets louder."}
 SPEC = f"""\
 [image]
 name = "acme/web"
@@ -68,6 +71,14 @@ env = {{ GREETING = "{{{{ parameters.greeting }}}}" }}
 {more}"""
 
 
+def changelog(version: str) -> str:
+    """Return a changelog whose newest version is ``version``."""
+    told = {v: text for v, text in CHANGES.items() if v < version}
+    told[version] = CHANGES.get(version, "- More.")
+    sections = [f"## {v}\n{text}\n" for v, text in reversed(told.items())]
+    return "# Changes\n\n" + "\n".join(sections)
+
+
 def write(folder: Path, version: str = "1.0.0", **files: str) -> Path:
     """Write a stack into ``folder``/acme-web (or where ``name`` says); return that."""
     name = files.pop("name", NAME)
@@ -76,7 +87,11 @@ def write(folder: Path, version: str = "1.0.0", **files: str) -> Path:
     texts = {
         "stack.toml": definition(version, name, more),
         "build.Dockerfile.j2": TEMPLATE,
-        "CHANGELOG.md": CHANGES,
+        "README.md": f"# {name}\n\nHow we make web services.\n",
+        "CHANGELOG.md": changelog(version),
+        "tests/plain/imgforge.toml": SPEC,
+        "tests/plain/expect.toml": 'log = "hello"\n',
+        "tests/plain/web/__main__.py": "print('hello')\n",
         **files,
     }
     for path, text in texts.items():
@@ -123,3 +138,22 @@ def commit(folder: Path) -> str:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "change")
     return git(folder, "rev-parse", "HEAD")
+
+
+def archive(
+    *members: tarfile.TarInfo | tuple[str, bytes], kind: int = tarfile.USTAR_FORMAT
+) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=kind) as made:
+        for member in members:
+            entry = member if isinstance(member, tarfile.TarInfo) else tarfile.TarInfo(member[0])
+            data = b"" if isinstance(member, tarfile.TarInfo) else member[1]
+            entry.size, entry.mode, entry.mtime = len(data), 0o644, MTIME
+            made.addfile(entry, io.BytesIO(data))
+    return out.getvalue()
+
+
+def special(kind: bytes, name: str = "x", link: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = kind, link
+    return entry

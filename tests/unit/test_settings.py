@@ -118,11 +118,11 @@ def test_every_mistake_in_the_environment_is_named_by_its_variable(home: dict[st
     assert "secret" not in str(caught.value.details)
 
 
-def test_every_key_has_a_variable_but_the_policys_have_none() -> None:
+def test_every_key_has_a_variable_but_what_decides_trust_has_none() -> None:
     named = settings.variables()
-    assert not any(place[0] == "policy" for place in named)
+    assert not any(place[0] in {"policy", "catalogs"} for place in named)
     for table, about in settings.Settings.model_fields.items():
-        if table == "policy":
+        if table in {"policy", "catalogs"}:
             continue
         model = about.annotation
         keys = getattr(model, "model_fields", None)
@@ -164,3 +164,54 @@ def test_a_home_that_does_not_exist_is_said(home: dict[str, str]) -> None:
     written(home, 'bases = ["~nobody-of-that-name/x"]\n')
     with pytest.raises(InvalidInputError, match="no such home"):
         settings.load(home)
+
+
+def test_catalogs_are_anchored_in_their_files_folder(home: dict[str, str]) -> None:
+    path = Path(home["XDG_CONFIG_HOME"]) / "imgforge" / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        '[[catalogs]]\nname = "ours"\ndirectory = "stacks"\n'
+        '[[catalogs]]\nname = "theirs"\nregistry = "registry.example/stacks"\n'
+        'stacks = ["web"]\nkey = "theirs.pub"\n'
+        '[[catalogs]]\nname = "third"\ngit = "https://git.example/stacks.git"\nstacks = ["web"]\n'
+    )
+    ours, theirs, third = settings.load(home).catalogs
+    assert (ours.source, ours.directory) == ("directory", str(path.parent / "stacks"))
+    assert (theirs.source, theirs.key) == ("registry", str(path.parent / "theirs.pub"))
+    assert (third.source, third.ref, third.folder) == ("git", "HEAD", ".")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "a"', "needs exactly one of"),
+        ('name = "a"\ndirectory = "x"\ngit = "/y"\nstacks = ["z"]', "needs exactly one of"),
+        ('name = "imgforge"\ndirectory = "x"', "is the name of imgforge's own"),
+        ('name = "a"\nregistry = "r.example/x"\nkey = "k"', "has stacks where it should not"),
+        ('name = "a"\ndirectory = "x"\nstacks = ["z"]', "has stacks where it should not"),
+        ('name = "a"\nregistry = "r.example/x"\nstacks = ["z"]', "does not say who signs"),
+        (
+            'name = "a"\nregistry = "r.example/x"\nstacks = ["z"]\nkey = "k"\nidentity = "i"',
+            "does not say who signs",
+        ),
+        (
+            'name = "a"\nregistry = "r.example/x"\nstacks = ["z"]\nidentity = "i"',
+            "needs identity and issuer together",
+        ),
+        ('name = "a"\ngit = "/y"\nstacks = ["z"]\nkey = "k"', "only a registry's stacks"),
+        ('name = "a"\ngit = "ext::sh -c id"\nstacks = ["z"]', "is not the address"),
+        ('name = "a"\ngit = "--upload-pack=id"\nstacks = ["z"]', "is not the address"),
+        ('name = "a"\ngit = "/y"\nref = "-x"\nstacks = ["z"]', "is not a branch or tag"),
+        ('name = "a"\ngit = "/y"\nfolder = "../z"\nstacks = ["z"]', "is not a folder"),
+        ('name = "a"\ndirectory = "x"\n[[catalogs]]\nname = "a"\ndirectory = "y"', "two catalogs"),
+    ],
+)
+def test_a_catalog_that_cannot_be_trusted_or_found_is_refused(
+    home: dict[str, str], text: str, message: str
+) -> None:
+    path = Path(home["XDG_CONFIG_HOME"]) / "imgforge" / "config.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"[[catalogs]]\n{text}\n")
+    with pytest.raises(InvalidInputError) as caught:
+        settings.load(home)
+    assert message in "\n".join(caught.value.details)

@@ -187,13 +187,16 @@ def test_a_lock_cannot_name_another_place_than_the_settings(
     madestack.configure(monkeypatch, tmp_path, place)
     madestack.publish(madestack.write(tmp_path / "one"), prefix, key)
     pin = opened().pin
-    for changes, message in (
-        ({"reference": f"{registry.place}/evil/{NAME}"}, "does not pin"),
-        ({"digest": "sha256:" + "0" * 64}, "has something else"),
-        ({"version": "1.0.1"}, "has something else"),
+    moved = dataclasses.replace(pin, reference=f"{registry.place}/evil/{NAME}")
+    other = dataclasses.replace(pin, digest="sha256:" + "0" * 64)
+    named = dataclasses.replace(pin, version="1.0.1")
+    for held, message in (
+        (moved, "does not pin"),
+        (other, "has something else"),
+        (named, "has something else"),
     ):
         with pytest.raises(InvalidInputError, match=message):
-            opened(locked=dataclasses.replace(pin, **changes), how=How())
+            opened(locked=held, how=How())
 
 
 def test_a_git_repositorys_ref_is_pinned_by_its_commit(
@@ -286,6 +289,7 @@ def test_what_became_of_the_stack_is_told(
     held = lock.read(made.lock_path)
     assert pins._stack_pin(made, held, "", None).reasons == ()
     (own / "stack.toml").write_text(madestack.definition("1.1.0"))
+    (own / "CHANGELOG.md").write_text(madestack.changelog("1.1.0"))
     newer = project.load(made.root, RESOLVE)
     told = pins._stack_pin(newer, held, "", None).to_json()
     assert (told["before"], told["version"], told["kept"]) == ("1.0.0", "1.1.0", False)
