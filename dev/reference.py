@@ -304,7 +304,8 @@ def _stack(loaded: LoadedStack) -> str:
     for stage in definition.stages:
         when = ", ".join(f"{k} = {json.dumps(v)}" for k, v in stage.when.items())
         text = loaded.templates[stage.template]
-        blocks = ", ".join(f"`{stage.name}.{b}`" for b in sorted(template.blocks(text, stage.name)))
+        found = template.outline_here(text, stage.name).blocks
+        blocks = ", ".join(f"`{stage.name}.{block}`" for block in sorted(found))
         network = ", ".join(stage.indexes) or "yes" if stage.network else "none"
         out += f"| {stage.name} | {network} | {when or 'always'} | {blocks or 'none'} |\n"
     return out

@@ -10,6 +10,8 @@ import pytest
 
 from imgforge import spec as specs
 from imgforge import stack as stacks
+from imgforge.catalogs.choosing import Wanted
+from imgforge.catalogs.opening import stand_in
 from imgforge.choice import choose
 from imgforge.compiler import compile_plan
 from imgforge.errors import InvalidInputError
@@ -69,7 +71,8 @@ def plan_of(folder: Path, made_lock: Make, more: str, text: str = STACK) -> Buil
     data = SPEC.format(more=more).encode()
     spec = specs.parse(data)
     choice = choose(stack, spec, data, "imgforge.toml")
-    project = Project(folder, folder / "imgforge.toml", data, spec, stack, choice)
+    opened = stand_in(stack, Wanted(spec.stack.name))
+    project = Project(folder, folder / "imgforge.toml", data, spec, opened, choice)
     return compile_plan(spec, stack, choice, made_lock(project))
 
 
