@@ -46,7 +46,8 @@ def test_an_application_whose_tests_fail_is_no_image(own: Path) -> None:
     program.write_text(text.replace('return f"Hello', 'return f"Bye'), encoding="utf-8")
     done = imgforge("stack", "test", own, *ENGINE, cwd=own, code=10)
     assert "FAILED  basic on buildkit" in done.stdout
-    assert "test_names_who_is_greeted" in done.stdout
+    assert "unittest discover" in done.stdout
+    assert "exit code: 1" in done.stdout
     program.write_text(text, encoding="utf-8")
 
 
