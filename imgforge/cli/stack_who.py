@@ -49,6 +49,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
         "--with",
         dest="instead",
         metavar="STACK",
+        variable="IMGFORGE_STACK_WHO_WITH",
         help="show how this version of their stack would: [CATALOG/]NAME[@VERSION], or a folder",
     )
     options.flag(

@@ -121,7 +121,8 @@ def prepare(expected: Expectation, folder: Path) -> None:
     from imgforge import process
 
     program = expected.prepare[0]
-    if "/" in program and not (folder / program).is_file():
+    inside = (folder / program).resolve().is_relative_to(folder.resolve())
+    if "/" in program and not (inside and (folder / program).is_file()):
         raise InvalidInputError(f"{folder / FILE}: prepare: there is no {program}")
     process.run([folder / program if "/" in program else program, *expected.prepare[1:]],
                 cwd=folder, timeout=600)  # fmt: skip

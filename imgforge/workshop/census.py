@@ -254,7 +254,7 @@ def _lock(path: Path) -> Mapping[str, Any]:
     heads = [(m.start(), m[2] if not m[1] else "") for m in _HEAD.finditer(text)]
     ends = [start for start, _ in heads[1:]] + [len(text)]
     kept = [
-        text[start:end] for (start, name), end in zip(heads, ends, strict=True) if name in _TABLES
+        text[start:end] for (start, name), end in zip(heads, ends, strict=False) if name in _TABLES
     ]
     try:
         found = tomllib.loads("".join(kept))

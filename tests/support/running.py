@@ -108,12 +108,14 @@ EXAMPLE_NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/imgforge.to
 def engines_of(name: str) -> tuple[str, ...]:
     """Return the engines that build an example: all, or those that its plan and it allow.
 
-    The native engine comes first where it can: it is the quickest.
+    The native engine comes first where it can: it is the quickest. The others stand as ``auto``
+    tries them.
     """
     wanted = expect.read(EXAMPLES / name).engines or list(engines.ENGINES)
     plan = compiled.load(EXAMPLES / name / "imgforge.toml").plan
     able = [e for e in wanted if e != native.NAME or not native.unable(plan)]
-    return tuple(sorted(able, key=lambda engine: (engine != native.NAME, engine)))
+    order = [native.NAME, *(name for name in engines.ENGINES if name != native.NAME)]
+    return tuple(name for name in order if name in able)
 
 
 def everywhere() -> list[tuple[str, str]]:
