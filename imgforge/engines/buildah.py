@@ -98,8 +98,9 @@ def build(request: BuildRequest) -> Built:
         machinery = storage.run / "machine"
         machinery.mkdir(mode=0o700)
         names = tuple(dict.fromkeys(name for s in request.plan.stages for name in s.indexes))
-        secrets = {**machine.secrets(names, machinery), **request.secrets}
-        work = _Work(request, storage, containers.isolation(), secrets)
+        given = machine.secrets(names, machinery)
+        secrets, hidden = {**given, **request.secrets}, tuple(machine.sensitive(given))
+        work = _Work(request, storage, containers.isolation(), secrets, hidden)
         _copy_context(request, work.context)
         images, used = [], []
         for platform in request.plan.platform_list():
@@ -116,12 +117,16 @@ def build(request: BuildRequest) -> Built:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all stages of a build share. ``secrets`` are those of the machine, too."""
+    """What all stages of a build share.
+
+    ``secrets`` are those of the machine, too; ``hidden`` are texts that are not to be printed.
+    """
 
     request: BuildRequest
     storage: Storage
     isolation: list[str]
     secrets: Mapping[str, BuildSecret]
+    hidden: tuple[str, ...]
 
     @property
     def context(self) -> Path:
@@ -133,7 +138,7 @@ def _copy_context(request: BuildRequest, folder: Path) -> None:
     """Copy what the plan reads: buildah's mounts would show what is excluded, too."""
     folder.mkdir()
     os.utime(folder, (MTIME, MTIME))
-    for source in request.plan.inputs:
+    for source in context.existing(request.context, request.plan.inputs):
         for item in context.walk(request.context, source, request.plan.exclude):
             original, copied = request.context / item.path, folder / item.path
             copied.parent.mkdir(parents=True, exist_ok=True)
@@ -163,6 +168,7 @@ def _stage(
     file, noted = storage.run / "Dockerfile", storage.run / "identity"
     file.write_text(dockerfile(stage, base, made, work.context), encoding="utf-8")
     argv: list[str | Path] = ["bud", "--layers", "--pull=never", "--network", "host"]
+    argv.append(f"--http-proxy={str(stage.network).lower()}")
     argv += ["--signature-policy", storage.policy, *work.isolation, "--platform", where]
     argv += ["--iidfile", noted, "--file", file]
     if where != str(platform):
@@ -321,7 +327,8 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 def _run(work: _Work, name: str, argv: list[str | Path], *, network: bool) -> None:
     given = [secret.variable for secret in work.secrets.values() if secret.variable]
     env = {**work.storage.env(), **{variable: os.environ[variable] for variable in given}}
-    values = [secret.value().strip() for secret in work.request.secrets.values()]
+    env |= machine.proxies() if network else {}
+    values = [*work.hidden, *(s.value().strip() for s in work.request.secrets.values())]
     command = work.storage.argv(*argv, network=network)
     try:
         process.run(command, env=env, secrets=values, on_line=_narrate(work.request, name))
