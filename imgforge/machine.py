@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from imgforge.engines.protocol import BuildSecret
 from imgforge.errors import InvalidInputError
@@ -31,6 +31,10 @@ _USERINFO = re.compile(r"://([^\s/?#@]+)@")
 _LOGIN = re.compile(
     r"(?i)(?:_?auth(?:token)?|_password|password|passwd|token|secret|bearer|basic)[\"'\]]*"
     r"(?:\s*[=:>]\s*|\s+)[\"']?(?:Basic |Bearer )?([^\s\"'<>]{4,})"
+)
+_KEYED = re.compile(
+    r"(?m)^[\"']?(?:BUNDLE_[A-Z0-9_]+__[A-Z0-9_:]+|YARN_NPM_AUTH_IDENT)[\"']?\s*[:=]\s*"
+    r"[\"']?([^\"'\s]+)"
 )
 
 
@@ -186,7 +190,7 @@ def _keystore(bundle: bytes) -> bytes:
     try:
         return keystore.write(keystore.certificates(bundle))
     except ValueError as error:
-        raise InvalidInputError(f"the certificates for Java cannot be read: {error}") from error
+        raise InvalidInputError(f"cannot read the certificates for Java: {error}") from error
 
 
 def _written(path: Path, data: bytes) -> BuildSecret:
@@ -195,18 +199,25 @@ def _written(path: Path, data: bytes) -> BuildSecret:
     return BuildSecret(path)
 
 
-def sensitive(found: Mapping[str, BuildSecret]) -> list[str]:
+def sensitive(names: tuple[str, ...], found: Mapping[str, BuildSecret]) -> list[str]:
     """Return the passwords and tokens in the machine's secrets, to take them out of what is said.
 
-    They are what stands in a URL before the host, or behind a word that means a password.
+    They are those that the settings name for the indexes ``names``, and what stands in a URL
+    before the host, or behind a word that means a password.
     """
+    from imgforge import index_settings, settings
+
+    own = settings.load().indexes if names else None
+    logins = [index_settings.login(n, own.of(n), os.environ)[1] for n in names if own]
     texts = [s.value() for name, s in found.items() if name not in {AUTHORITY, KEYSTORE}]
-    return passwords([*texts, *proxies().values()])
+    known = {*logins, *(quote(word, safe="") for word in logins)} - {""}
+    return sorted({*known, *passwords([*texts, *proxies().values()])}, key=len, reverse=True)
 
 
 def passwords(texts: Iterable[str]) -> list[str]:
     """Return the passwords and tokens in texts such as variables' values, the longest first."""
-    return sorted({value for text in texts for value in _passwords(text)}, key=len, reverse=True)
+    found = {value for text in texts for value in _passwords(text)}
+    return sorted(found - {""}, key=len, reverse=True)
 
 
 def _passwords(text: str) -> Iterator[str]:
@@ -217,6 +228,10 @@ def _passwords(text: str) -> Iterator[str]:
             yield password
             yield unquote(password)
     yield from _LOGIN.findall(text)
+    for value in _KEYED.findall(text):
+        if "://" not in value:
+            yield value
+            yield value.partition(":")[2]
     for quoted in re.findall(r"'(\{.*\})'", text):  # COMPOSER_AUTH
         try:
             yield from _strings(json.loads(quoted))

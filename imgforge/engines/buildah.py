@@ -99,7 +99,7 @@ def build(request: BuildRequest) -> Built:
         machinery.mkdir(mode=0o700)
         names = tuple(dict.fromkeys(name for s in request.plan.stages for name in s.indexes))
         given = machine.secrets(names, machinery)
-        secrets, hidden = {**given, **request.secrets}, tuple(machine.sensitive(given))
+        secrets, hidden = {**given, **request.secrets}, tuple(machine.sensitive(names, given))
         work = _Work(request, storage, containers.isolation(), secrets, hidden)
         _copy_context(request, work.context)
         images, used = [], []

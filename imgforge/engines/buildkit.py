@@ -126,7 +126,7 @@ def build(request: BuildRequest) -> Built:
         )
         names = tuple(dict.fromkeys(name for stage in plan.stages for name in stage.indexes))
         given = machine.secrets(names, work)
-        hidden = machine.sensitive(given)
+        hidden = machine.sensitive(names, given)
         secrets = {**given, **request.secrets}
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
