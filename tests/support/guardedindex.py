@@ -61,7 +61,10 @@ def started(folder: Path, credential: str) -> Iterator[GuardedIndex]:
                 self.send_header("Content-Type", "text/html")
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
-            self.wfile.write(body or b"")
+            if self.command == "GET":
+                self.wfile.write(body or b"")
+
+        do_HEAD = do_GET  # noqa: N815 - http.server names it
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
