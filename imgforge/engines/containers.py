@@ -164,7 +164,8 @@ def opened() -> Iterator[Storage]:
         storage = Storage(program, folder, _driver(program, folder, Path(run)), Path(run))
         storage.policy.write_text(_ANY, encoding="utf-8")
         yield storage
-        with contextlib.suppress(BlockingIOError):
+        # What cannot be tidied now is tidied another time: the build itself is done.
+        with contextlib.suppress(BlockingIOError, BuildFailedError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _tidy(storage)
 

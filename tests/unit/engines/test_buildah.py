@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from imgforge.engines import buildah, containers
+from imgforge import project as projects
+from imgforge.engines import buildah, containers, stagefile
 from imgforge.engines.copies import Part
+from imgforge.engines.protocol import BuildRequest
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Entry
 from imgforge.oci.types import Platform
@@ -33,7 +35,7 @@ def test_images_are_named_by_identity_and_the_network_flag_goes(tmp_path: Path) 
         'COPY ["--network=none", "/x"]\nRUN \\\n    --mount=type=cache,target=/c \\\n'
         "    --network=none \\\n    echo --network=none\n"
     )
-    text = buildah.dockerfile(stage(body), BASE, {"deps": EARLIER}, tmp_path)
+    text = stagefile.dockerfile(stage(body), BASE, {"deps": EARLIER}, tmp_path)
     assert text.startswith(f"FROM {EARLIER} AS deps\nFROM {BASE} AS build\nARG TARGETARCH\n")
     assert 'COPY ["--network=none", "/x"]' in text
     assert "echo --network=none" in text
@@ -44,10 +46,10 @@ def test_images_are_named_by_identity_and_the_network_flag_goes(tmp_path: Path) 
 def test_a_step_is_done_again_when_what_is_bound_changes(tmp_path: Path) -> None:
     body = "RUN --mount=type=bind,source=lock,target=/lock --network=none cat /lock\n"
     (tmp_path / "lock").write_text("one")
-    first = buildah.dockerfile(stage(body), BASE, {}, tmp_path)
-    again = buildah.dockerfile(stage(body), BASE, {}, tmp_path)
+    first = stagefile.dockerfile(stage(body), BASE, {}, tmp_path)
+    again = stagefile.dockerfile(stage(body), BASE, {}, tmp_path)
     (tmp_path / "lock").write_text("two")
-    other = buildah.dockerfile(stage(body), BASE, {}, tmp_path)
+    other = stagefile.dockerfile(stage(body), BASE, {}, tmp_path)
     assert first == again
     assert first != other
     assert first.index("LABEL") < first.index("RUN")
@@ -55,14 +57,35 @@ def test_a_step_is_done_again_when_what_is_bound_changes(tmp_path: Path) -> None
 
 def test_a_bound_stage_and_a_bound_folder_count_too(tmp_path: Path) -> None:
     body = "RUN --mount=type=bind,from=deps,source=/out,target=/d --network=none ls /d\n"
-    texts = {buildah.dockerfile(stage(body), BASE, {"deps": c * 64}, tmp_path) for c in "12"}
+    texts = {stagefile.dockerfile(stage(body), BASE, {"deps": c * 64}, tmp_path) for c in "12"}
     labels = {line for text in texts for line in text.splitlines() if line.startswith("LABEL")}
     assert len(labels) == 2
     body = "RUN --mount=type=bind,target=/all --network=none ls /all\n"
-    before = buildah.dockerfile(stage(body), BASE, {}, tmp_path)
+    before = stagefile.dockerfile(stage(body), BASE, {}, tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub/link").symlink_to("x")
-    assert buildah.dockerfile(stage(body), BASE, {}, tmp_path) != before
+    assert stagefile.dockerfile(stage(body), BASE, {}, tmp_path) != before
+
+
+def test_a_copied_context_is_what_the_plan_names_and_nothing_else(
+    make_project: Callable[..., projects.Project], tmp_path: Path
+) -> None:
+    project = make_project()
+    plan = project.plan()
+    (project.root / "web").mkdir(exist_ok=True)
+    tool = project.root / "web/tool"
+    tool.write_text("x")
+    tool.chmod(0o555)
+    os.utime(tool, (1_000_000_000, 1_000_000_000))
+    (project.root / "web/.env").write_text("NOT=shipped")
+    (project.root / "requirements.txt").write_text("")
+    (project.root / "beside").write_text("not named")
+    request = BuildRequest(plan, "", project.root, {}, {}, tmp_path, no_cache=False, say=print)
+    stagefile.copy_context(request, tmp_path / "copy")
+    copied = tmp_path / "copy/web/tool"
+    assert (copied.stat().st_mode & 0o777, copied.stat().st_mtime) == (0o755, 1_000_000_000)
+    assert sorted(p.name for p in (tmp_path / "copy").iterdir()) == ["requirements.txt", "web"]
+    assert not (tmp_path / "copy/web/.env").exists()
 
 
 Archive = Callable[..., tarfile.TarFile]
