@@ -1,6 +1,6 @@
 """What buildah is given of a build stage: a Dockerfile of its own, and a copy of the context.
 
-It is of what buildah 1.28 knows; docs/decisions/0036-buildah.md says why neither is as the plan has it.
+buildah 1.28 is enough for both. Why neither is as the plan has it: docs/decisions/0036-buildah.md.
 """
 
 from __future__ import annotations
