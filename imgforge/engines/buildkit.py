@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
-from imgforge import cache, context, machine, process
+from imgforge import cache, context, machine, prepared, process
 from imgforge.engines import assembly, commands, docker
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
@@ -134,6 +134,9 @@ def build(request: BuildRequest) -> Built:
         for pin, base in request.bases.items():
             digest = pin.partition("@")[2]
             argv += ["--build-context", f"{pin}=oci-layout://{base}@{digest}"]
+        ready = prepared.write(plan, request.context, work)
+        if ready is not None:
+            argv += ["--build-context", f"{prepared.CONTEXT}={ready}"]
         for name, secret in secrets.items():
             source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
             argv += ["--secret", f"id={name},{source}"]

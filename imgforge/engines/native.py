@@ -22,7 +22,7 @@ from imgforge.plan import BuildPlan
 
 NAME = "native"
 
-FILLS = {"wheels": "imgforge.engines.wheels"}
+FILLS = {"files": "imgforge.engines.texts", "wheels": "imgforge.engines.wheels"}
 """Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it;
 ``tools()`` says what does."""
 

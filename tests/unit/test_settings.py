@@ -124,7 +124,7 @@ def test_every_key_has_a_variable_but_the_policys_have_none() -> None:
     named = settings.variables()
     assert not any(place[0] == "policy" for place in named)
     for table, about in settings.Settings.model_fields.items():
-        if table == "policy":
+        if table in {"policy", "catalogs"}:  # a list of tables is no text
             continue
         assert not set(places((table,), about.annotation)) - set(named)
 
