@@ -531,11 +531,16 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             # No home directory may choose the key that counts.
             value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
         changes[name] = value
+    return settings.model_copy(update={**changes, **_anchored_lists(settings, folder)})
+
+
+def _anchored_lists(settings: Settings, folder: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
     if settings.catalogs:
-        changes["catalogs"] = [_anchored_catalog(folder, each) for each in settings.catalogs]
+        found["catalogs"] = [_anchored_catalog(folder, each) for each in settings.catalogs]
     if settings.bases:
-        changes["bases"] = [_rooted(folder, name) for name in settings.bases]
-    return settings.model_copy(update=changes)
+        found["bases"] = [_rooted(folder, name) for name in settings.bases]
+    return found
 
 
 def _anchored_tls(folder: Path, given: Tls) -> Tls:
