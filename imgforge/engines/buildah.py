@@ -15,6 +15,7 @@ import functools
 import os
 import platform as machines
 import re
+import resource
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -147,6 +148,7 @@ def _stage(
     argv.append(f"--http-proxy={str(stage.network).lower()}")
     argv += ["--signature-policy", storage.policy, *work.isolation, "--platform", where]
     argv += ["--iidfile", noted, "--file", file]
+    argv += ["--ulimit", f"nofile={':'.join(map(str, _files()))}"]
     if where != str(platform):
         argv += ["--build-arg", f"TARGETPLATFORM={platform}"]
         argv += ["--build-arg", f"TARGETOS={platform.os}"]
@@ -160,6 +162,12 @@ def _stage(
             argv += ["--secret", f"id={name},{source}"]
     _run(work, stage.name, [*argv, work.context], network=stage.network)
     return base, noted.read_text(encoding="utf-8").strip().removeprefix("sha256:")
+
+
+def _files() -> tuple[int, int]:
+    """Return how many files a step may open: as many as we, which newer buildahs raise in vain."""
+    soft, hard = (n if n >= 0 else 1 << 20 for n in resource.getrlimit(resource.RLIMIT_NOFILE))
+    return soft, hard
 
 
 def _builder(layout: Path, stage: Stage, platform: Platform) -> tuple[str, str]:
