@@ -39,6 +39,8 @@ def examine() -> list[Fact]:
         _malware(),
         _advisories(),
         *_engine(),
+        _buildah(),
+        *_indexes(),
         _program("hadolint", "what it says of Dockerfiles' style is left out", "optional"),
         _program("cosign", "an independent verifier, not used by imgforge", "optional"),
     ]
@@ -152,6 +154,48 @@ def _engine() -> list[Fact]:
         ),
         *([_platforms(plugin)] if plugin else []),
     ]
+
+
+def _buildah() -> Fact:
+    from imgforge.engines import buildah, containers
+
+    program = containers.binary()
+    reason = containers.trouble()
+    if program is None or reason:
+        hint = "install buildah and runc, and uidmap for users that are not root"
+        return Fact("buildah", ok=False, detail=reason, hint=hint)
+    ways = containers.isolation()[1::2]
+    able = ", ".join(sorted(buildah.platforms()))
+    detail = f"{containers.version(program)}, isolation {' by '.join(ways)}, commands of {able}"
+    return Fact("buildah", ok=True, detail=detail)
+
+
+def _indexes() -> list[Fact]:
+    """Say which settings installing steps would see: their names, never what they hold."""
+    from imgforge import machine, settings
+    from imgforge.indexes import INDEXES
+
+    facts = []
+    try:
+        own = settings.load()
+        bundle = machine.authorities(own)
+        names = [n for n in ("SSL_CERT_FILE",) if bundle is not None and os.environ.get(n)]
+        names += ["network.ca"] if own.network.ca is not None else []
+        detail = ", ".join(names) or "the builder's own"
+        facts.append(Fact("steps: certificates", ok=True, detail=detail))
+        found = ", ".join(machine.proxies())
+        facts += [Fact("steps: proxies", ok=True, detail=found)] if found else []
+    except ImgforgeError as error:
+        hint = error.hint or ""
+        return [Fact("steps: certificates", ok=False, detail=error.message, hint=hint, needed=True)]
+    for name in INDEXES:
+        try:
+            origins = machine.given(name, own).origins
+        except ImgforgeError as error:
+            facts.append(Fact(f"steps: {name}", ok=False, detail=error.message, needed=True))
+        else:
+            facts += [Fact(f"steps: {name}", ok=True, detail=", ".join(origins))] if origins else []
+    return facts
 
 
 def _platforms(plugin: Path) -> Fact:

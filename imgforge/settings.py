@@ -15,14 +15,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from imgforge import tomlfile
+from imgforge import index_settings, tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
 from imgforge.files import configs
+from imgforge.index_settings import Index, Indexes
+from imgforge.indexes import INDEXES
+
+_T = TypeVar("_T", bound=Table)
 
 
 def _url(value: str) -> str:
@@ -159,6 +163,11 @@ class Network(Table):
         default=None,
         description="HTTP proxy for archives and registries; NO_PROXY names what is reached "
         "without it.",
+    )
+    ca: File | None = Field(
+        default=None,
+        description="Authorities (PEM) that are trusted besides the system's, by imgforge and in "
+        "every step that installs.",
     )
 
 
@@ -349,6 +358,7 @@ class Settings(Table):
     npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
+    indexes: Indexes = Indexes()
     policy: Organisation | None = None
     malware: Malware = Malware()
     sigstore: Sigstore = Sigstore()
@@ -440,6 +450,8 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
     found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
+        "IMGFORGE_CA": (("network", "ca"), str),
+        "IMGFORGE_INDEXES_USER_FILES": (("indexes", "user-files"), _yes),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
         "IMGFORGE_INSECURE_REGISTRIES": (("registry", "insecure"), _words),
         "IMGFORGE_REGISTRY_TLS": (("registry", "tls"), _tls),
@@ -458,6 +470,9 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
             key = field.replace("_", "-")
             name = f"IMGFORGE_{table}_{field}".upper()
             found["IMGFORGE_DB" if name == _DATABASE else name] = ((table, key), read)
+    for manager in INDEXES:
+        for key in Index.model_fields:
+            found[f"IMGFORGE_INDEX_{manager}_{key}".upper()] = (("indexes", manager, key), str)
     return found
 
 
@@ -500,33 +515,43 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             given = {key: names for key, names in lists.items() if key in value.model_fields_set}
             anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
             value = value.model_copy(update=anchored)
-        elif isinstance(value, Sigstore) and value.trust_config is not None:
-            rooted = _rooted(folder, value.trust_config)
-            value = value.model_copy(update={"trust_config": rooted})
+        elif isinstance(value, Indexes):
+            value = index_settings.anchored(value, folder)
+        elif isinstance(value, Network | Sigstore):
+            value = _anchored_file(folder, value)
         elif isinstance(value, Advisories):
             paths = {"database": value.database, "key": value.key}
             rooted_paths = {k: _rooted(folder, n) for k, n in paths.items() if n is not None}
             value = value.model_copy(update=rooted_paths)
         elif isinstance(value, Registry) and value.tls:
-            files = {
-                place: given.model_copy(
-                    update={
-                        key: _rooted(folder, getattr(given, key)) for key in given.model_fields_set
-                    }
-                )
-                for place, given in value.tls.items()
-            }
+            files = {place: _anchored_tls(folder, given) for place, given in value.tls.items()}
             value = value.model_copy(update={"tls": files})
         elif isinstance(value, Organisation):
             named = {"file": value.file, "key": value.key}
             # No home directory may choose the key that counts.
             value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
         changes[name] = value
+    return settings.model_copy(update={**changes, **_anchored_lists(settings, folder)})
+
+
+def _anchored_lists(settings: Settings, folder: Path) -> dict[str, object]:
+    found: dict[str, object] = {}
     if settings.catalogs:
-        changes["catalogs"] = [_anchored_catalog(folder, each) for each in settings.catalogs]
+        found["catalogs"] = [_anchored_catalog(folder, each) for each in settings.catalogs]
     if settings.bases:
-        changes["bases"] = [_rooted(folder, name) for name in settings.bases]
-    return settings.model_copy(update=changes)
+        found["bases"] = [_rooted(folder, name) for name in settings.bases]
+    return found
+
+
+def _anchored_tls(folder: Path, given: Tls) -> Tls:
+    paths = {key: _rooted(folder, getattr(given, key)) for key in given.model_fields_set}
+    return given.model_copy(update=paths)
+
+
+def _anchored_file(folder: Path, value: Network | Sigstore) -> Network | Sigstore:
+    key = "ca" if isinstance(value, Network) else "trust_config"
+    name = getattr(value, key)
+    return value.model_copy(update={key: _rooted(folder, name)}) if name else value
 
 
 def _anchored_catalog(folder: Path, catalog: Catalog) -> Catalog:
@@ -541,13 +566,11 @@ def _rooted(folder: Path, name: str) -> str:
         raise InvalidInputError(f"{name}: there is no such home directory") from error
 
 
-def _over(below: Settings, above: Settings) -> Settings:
-    """Return ``below`` with every key that ``above`` was given."""
+def _over(below: _T, above: _T) -> _T:
+    """Return ``below`` with every key that ``above`` was given, also in tables within."""
     changes: dict[str, object] = {}
     for name in above.model_fields_set:
-        value = getattr(above, name)
-        if isinstance(value, Table):
-            given = {key: getattr(value, key) for key in value.model_fields_set}
-            value = getattr(below, name).model_copy(update=given)
-        changes[name] = value
+        value, old = getattr(above, name), getattr(below, name)
+        both = isinstance(value, Table) and isinstance(old, Table)
+        changes[name] = _over(old, value) if both else value
     return below.model_copy(update=changes)

@@ -12,26 +12,23 @@ buildah 1.28 is the oldest that is known to do; nothing newer is used, and no ve
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import platform as machines
 import re
-import shutil
+import resource
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from imgforge import context, indexes, machine, process
-from imgforge.dockerfile.instructions import mounts
-from imgforge.dockerfile.lines import Instruction, read
-from imgforge.engines import assembly, commands, containers
+from imgforge import indexes, machine, process
+from imgforge.engines import assembly, commands, containers, stagefile
 from imgforge.engines.containers import Storage
 from imgforge.engines.copies import Part, image, owner
 from imgforge.engines.protocol import BuildRequest, BuildSecret, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
-from imgforge.oci.layer import MTIME, Entry, Layer, write_layer
+from imgforge.oci.layer import Entry, Layer, write_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan, Stage
@@ -49,7 +46,6 @@ MACHINES = {62: "linux/amd64", 183: "linux/arm64"}
 """Machine in an ELF header (elf.h) → platform."""
 
 _NAMES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
-_NETWORK = re.compile(r"(?<=\s)--network=\S+\s*")
 _PIECE = 1 << 20
 
 
@@ -98,9 +94,10 @@ def build(request: BuildRequest) -> Built:
         machinery = storage.run / "machine"
         machinery.mkdir(mode=0o700)
         names = tuple(dict.fromkeys(name for s in request.plan.stages for name in s.indexes))
-        secrets = {**machine.secrets(names, machinery), **request.secrets}
-        work = _Work(request, storage, containers.isolation(), secrets)
-        _copy_context(request, work.context)
+        given = machine.secrets(names, machinery)
+        secrets, hidden = {**given, **request.secrets}, tuple(machine.sensitive(names, given))
+        work = _Work(request, storage, containers.isolation(), secrets, hidden)
+        stagefile.copy_context(request, work.context)
         images, used = [], []
         for platform in request.plan.platform_list():
             made: dict[str, str] = {}
@@ -116,37 +113,21 @@ def build(request: BuildRequest) -> Built:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What all stages of a build share. ``secrets`` are those of the machine, too."""
+    """What all stages of a build share.
+
+    ``secrets`` are those of the machine, too; ``hidden`` are texts that are not to be printed.
+    """
 
     request: BuildRequest
     storage: Storage
     isolation: list[str]
     secrets: Mapping[str, BuildSecret]
+    hidden: tuple[str, ...]
 
     @property
     def context(self) -> Path:
         """The copy of the context, which steps cannot change for the machine."""
         return self.storage.run / "context"
-
-
-def _copy_context(request: BuildRequest, folder: Path) -> None:
-    """Copy what the plan reads: buildah's mounts would show what is excluded, too."""
-    folder.mkdir()
-    os.utime(folder, (MTIME, MTIME))
-    for source in request.plan.inputs:
-        for item in context.walk(request.context, source, request.plan.exclude):
-            original, copied = request.context / item.path, folder / item.path
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            if item.kind == "directory":
-                copied.mkdir(exist_ok=True)
-            elif item.kind == "link":
-                copied.unlink(missing_ok=True)
-                copied.symlink_to(item.link)
-            else:
-                shutil.copyfile(original, copied)
-            if item.kind != "link":
-                shutil.copymode(original, copied)
-            os.utime(copied, (MTIME, MTIME), follow_symlinks=False)
 
 
 def _stage(
@@ -161,10 +142,13 @@ def _stage(
     where, base = _builder(layout, stage, platform)
     storage.take(layout, base, where)
     file, noted = storage.run / "Dockerfile", storage.run / "identity"
-    file.write_text(dockerfile(stage, base, made, work.context), encoding="utf-8")
-    argv: list[str | Path] = ["bud", "--layers", "--pull=never", "--network", "host"]
+    file.write_text(stagefile.dockerfile(stage, base, made, work.context), encoding="utf-8")
+    argv: list[str | Path] = ["bud", "--layers", "--force-rm", "--pull=never"]
+    argv += ["--network", "host"]
+    argv.append(f"--http-proxy={str(stage.network).lower()}")
     argv += ["--signature-policy", storage.policy, *work.isolation, "--platform", where]
     argv += ["--iidfile", noted, "--file", file]
+    argv += ["--ulimit", f"nofile={':'.join(map(str, _files()))}"]
     if where != str(platform):
         argv += ["--build-arg", f"TARGETPLATFORM={platform}"]
         argv += ["--build-arg", f"TARGETOS={platform.os}"]
@@ -178,6 +162,12 @@ def _stage(
             argv += ["--secret", f"id={name},{source}"]
     _run(work, stage.name, [*argv, work.context], network=stage.network)
     return base, noted.read_text(encoding="utf-8").strip().removeprefix("sha256:")
+
+
+def _files() -> tuple[int, int]:
+    """Return how many files a step may open: as many as we, which newer buildahs raise in vain."""
+    soft, hard = (n if n >= 0 else 1 << 20 for n in resource.getrlimit(resource.RLIMIT_NOFILE))
+    return soft, hard
 
 
 def _builder(layout: Path, stage: Stage, platform: Platform) -> tuple[str, str]:
@@ -194,53 +184,6 @@ def _builder(layout: Path, stage: Stage, platform: Platform) -> tuple[str, str]:
     if where not in found:
         raise BuildFailedError(f"base {stage.base.pin} has no image for {where}")
     return where, found[where].removeprefix("sha256:")
-
-
-def dockerfile(stage: Stage, base: str, made: Mapping[str, str], context: Path) -> str:
-    """Return a stage's Dockerfile: its own instructions on images named by identity.
-
-    buildah takes no note of what a RUN is shown by a bind mount: what is bound is written before
-    it as a label, so that a step is done again when that changed. Whether a step has network is
-    said for the whole call.
-    """
-    lines = [f"FROM {identity} AS {name}" for name, identity in made.items()]
-    lines += [f"FROM {base} AS {stage.name}", "ARG TARGETARCH"]
-    text = "FROM scratch\n" + stage.instructions
-    _, instructions, _ = read(text.encode())
-    raw = text.split("\n")
-    for each in instructions[1:]:
-        own = "\n".join(raw[each.line - 1 : each.end])
-        if each.name == "RUN":
-            bound = _bound(each, made, context)
-            lines += [f'LABEL dev.imgforge.bound="{bound}"'] if bound else []
-            if each.flag("network") is not None:
-                own = _NETWORK.sub("", own, count=1)
-        lines.append(own)
-    return "\n".join(lines) + "\n"
-
-
-def _bound(run: Instruction, made: Mapping[str, str], context: Path) -> str:
-    """Digest what a RUN's bind mounts show; empty without any."""
-    found = []
-    for mount in mounts(run):
-        if mount.kind == "bind":
-            shown = made.get(mount.source_stage) or _content(context, mount.source.strip("/"))
-            found.append(f"{mount.target} {shown}")
-    return hashlib.sha256("\n".join(found).encode()).hexdigest() if found else ""
-
-
-def _content(root: Path, source: str) -> str:
-    total = hashlib.sha256()
-    top = root / source
-    for path in (top, *sorted(top.rglob("*"))):
-        total.update(f"{path.relative_to(root)}\0".encode("utf-8", "surrogateescape"))
-        if path.is_symlink():
-            total.update(os.fsencode(path.readlink()))
-        elif path.is_file():
-            total.update(f"{path.stat().st_mode:o}\0".encode())
-            with path.open("rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
 
 
 def _layer(work: _Work, layout: Layout, made: Mapping[str, str], part: Part) -> Layer:
@@ -321,7 +264,8 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 def _run(work: _Work, name: str, argv: list[str | Path], *, network: bool) -> None:
     given = [secret.variable for secret in work.secrets.values() if secret.variable]
     env = {**work.storage.env(), **{variable: os.environ[variable] for variable in given}}
-    values = [secret.value().strip() for secret in work.request.secrets.values()]
+    env |= machine.proxies() if network else {}
+    values = [*work.hidden, *(s.value().strip() for s in work.request.secrets.values())]
     command = work.storage.argv(*argv, network=network)
     try:
         process.run(command, env=env, secrets=values, on_line=_narrate(work.request, name))

@@ -18,7 +18,7 @@ import re
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -125,7 +125,9 @@ def build(request: BuildRequest) -> Built:
             context.ignore_file(plan.inputs, plan.exclude), encoding="utf-8"
         )
         names = tuple(dict.fromkeys(name for stage in plan.stages for name in stage.indexes))
-        secrets = {**machine.secrets(names, work), **request.secrets}
+        given = machine.secrets(names, work)
+        hidden = machine.sensitive(names, given)
+        secrets = {**given, **request.secrets}
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
         argv += ["--file", work / "Dockerfile"]
@@ -139,11 +141,14 @@ def build(request: BuildRequest) -> Built:
             source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
             argv += ["--secret", f"id={name},{source}"]
         argv += _build_platform(request)
+        proxies = machine.proxies() if any(s.network for s in plan.stages) else {}
+        for name in proxies:  # predefined arguments: in no history, no cache key; values by env
+            argv += ["--build-arg", name]
         if request.no_cache:
             argv.append("--no-cache")
         argv += ["--output", f"type=oci,tar=false,dest={output},compression=uncompressed"]
         argv.append(request.context)
-        _run(argv, request)
+        _run(argv, request, proxies, hidden)
     result = Layout.open(output)
     images = [image for top in result.index() for image in result.images(top)]
     layout = Layout.create(request.scratch / "image")
@@ -235,12 +240,17 @@ def _build_platform(request: BuildRequest) -> list[str]:
     return ["--build-arg", f"BUILDPLATFORM={offered[0]}"]
 
 
-def _run(argv: list[str | Path], request: BuildRequest) -> None:
+def _run(
+    argv: list[str | Path],
+    request: BuildRequest,
+    proxies: Mapping[str, str],
+    hidden: Sequence[str],
+) -> None:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
     given = [secret.variable for secret in request.secrets.values() if secret.variable]
     env |= {name: os.environ[name] for name in given}
-    env |= {"SOURCE_DATE_EPOCH": str(request.plan.epoch)}
-    values = [secret.value().strip() for secret in request.secrets.values()]
+    env |= {**proxies, "SOURCE_DATE_EPOCH": str(request.plan.epoch)}
+    values = [*hidden, *(secret.value().strip() for secret in request.secrets.values())]
     try:
         process.run(argv, env=env, secrets=values, on_line=_narrate(request))
     except BuildFailedError as error:

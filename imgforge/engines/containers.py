@@ -134,11 +134,13 @@ def keeping_apart(*, network: bool) -> list[str | Path]:
 @functools.cache
 def trouble() -> str:
     """Say why buildah can run no steps here, having tried; empty if it can."""
-    if binary() is None:
+    program = binary()
+    if program is None:
         return "buildah is not installed"
     try:
         isolation()
         process.run([*keeping_apart(network=False), "true"], timeout=60)
+        _driver(program)
     except ToolMissingError as error:
         return error.message
     except BuildFailedError as error:
@@ -161,30 +163,31 @@ def opened() -> Iterator[Storage]:
         tempfile.TemporaryDirectory(prefix="imgforge-", ignore_cleanup_errors=True) as run,
     ):
         fcntl.flock(lock, fcntl.LOCK_SH)
-        storage = Storage(program, folder, _driver(program, folder, Path(run)), Path(run))
+        storage = Storage(program, folder, _driver(program), Path(run))
         storage.policy.write_text(_ANY, encoding="utf-8")
         yield storage
-        with contextlib.suppress(BlockingIOError):
+        # What cannot be tidied now is tidied another time: the build itself is done.
+        with contextlib.suppress(BlockingIOError, BuildFailedError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _tidy(storage)
 
 
-def _driver(program: str, folder: Path, run: Path) -> str:
-    """Return the driver in use, or the first that works here."""
-    for driver in DRIVERS:
-        if (folder / driver).is_dir():
-            return driver
+@functools.cache
+def _driver(program: str) -> str:
+    """Return the first driver with which a container can be made here; ToolMissingError if none."""
     why = ""
     for driver in DRIVERS:
-        trial = Storage(program, run / "trial", driver, run / "trial")
-        (run / "trial" / "tmp").mkdir(parents=True, exist_ok=True)
-        try:
-            process.run(trial.argv("info", network=True), env=trial.env(), timeout=60)
-        except BuildFailedError as error:
-            why = " ".join(error.details[-1:])
-        else:
-            return driver
-    raise ToolMissingError(f"buildah has no storage that works here: {why}")
+        with tempfile.TemporaryDirectory(prefix="imgforge-", ignore_cleanup_errors=True) as run:
+            trial = Storage(program, Path(run), driver, Path(run))
+            (trial.folder / "tmp").mkdir()
+            making = trial.argv("from", "--pull-never", "scratch", network=True)
+            try:
+                process.run(making, env=trial.env(), timeout=60)
+            except BuildFailedError as error:
+                why = " ".join(" ".join(error.details[-1:]).split()) or error.message
+            else:
+                return driver
+    raise ToolMissingError(f"buildah can make no container here: {why}")
 
 
 def keep(storage: Storage, project: Path, images: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from imgforge import cache, indexes, process
+from imgforge import cache, machine, process
 from imgforge.engines.protocol import BuildRequest
 from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.oci.types import Platform
@@ -78,10 +78,9 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
 
     parameters = fill.parameters
     target = f"{MACHINES[platform.architecture]}-{parameters['manylinux']}"
+    variables = machine.given("pip").variables
     env = {
-        name: os.environ[name] for name in indexes.INDEXES["pip"].variables if os.environ.get(name)
-    }
-    env |= {
+        **variables,
         "UV_CACHE_DIR": str(cache.directory("uv")),
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
@@ -90,12 +89,19 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
     argv: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", folder]
     argv += ["--python-version", parameters["python"], "--python-platform", target]
     argv += ["--require-hashes", "--only-binary", ":all:"]
+    if "NETRC" in os.environ:
+        env["NETRC"] = os.environ["NETRC"]
     if request.offline:
         argv.append("--offline")
+    hidden = machine.passwords(variables.values())
     try:
-        with tempfile.TemporaryDirectory(prefix="imgforge-") as work:
+        with (
+            machine.trusted() as certificates,
+            tempfile.TemporaryDirectory(prefix="imgforge-") as work,
+        ):
             made = _requirements(fill, platform, request.context, Path(work))
-            process.run([*argv, "--requirements", made], env=env, cwd=folder)
+            call = [*argv, "--requirements", made]
+            process.run(call, env={**env, **certificates}, cwd=folder, secrets=hidden)
     except BuildFailedError as error:
         hint = (
             "a missing hash or pin: uv pip compile --generate-hashes; a package without a "

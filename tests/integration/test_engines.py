@@ -121,15 +121,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> projects.Project:
 
 
 @pytest.mark.usefixtures("engine")
-def test_both_engines_make_the_same_files_and_configuration(
+def test_all_engines_make_the_same_files_and_configuration(
     project: projects.Project, tmp_path: Path
 ) -> None:
     buildkit = build(project, "buildkit", tmp_path / "b")
     native = build(project, "native", tmp_path / "n")
+    buildah = build(project, "buildah", tmp_path / "a")
     left, right = flatten(buildkit.layout, buildkit.image), flatten(native.layout, native.image)
     assert left == right
     assert config(buildkit.layout, buildkit.image) == config(native.layout, native.image)
-    assert buildkit.image.digest == native.image.digest
+    assert buildkit.image.digest == native.image.digest == buildah.image.digest
     assert right["app/web/run me.sh"][1] == "0o555"
     assert right["data"][1:4] == ("0o700", 65532, 65532)
     assert "app/web/.env" not in right
@@ -138,7 +139,7 @@ def test_both_engines_make_the_same_files_and_configuration(
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("engine_name", ["native", "buildkit"])
+@pytest.mark.parametrize("engine_name", ["native", "buildkit", "buildah"])
 def test_another_directory_umask_and_time_give_the_same_digest(
     project: projects.Project, tmp_path: Path, engine_name: str
 ) -> None:
@@ -203,8 +204,10 @@ def test_both_platforms_are_built_without_emulation_to_one_digest(
     path.write_text(path.read_text().replace('name = "acme/parity"', both))
     made = projects.load(root)
     pins.update(made, say=print)
-    native, buildkit = (build(made, name, tmp_path / name) for name in ("native", "buildkit"))
-    assert native.image.digest == buildkit.image.digest
+    native, buildkit, buildah = (
+        build(made, name, tmp_path / name) for name in ("native", "buildkit", "buildah")
+    )
+    assert native.image.digest == buildkit.image.digest == buildah.image.digest
     images = native.layout.images(native.image)
     assert [str(image.platform) for image in images] == ["linux/amd64", "linux/arm64"]
     speedups = [
@@ -216,7 +219,7 @@ def test_both_platforms_are_built_without_emulation_to_one_digest(
 
 
 @pytest.mark.usefixtures("engine")
-def test_a_lock_that_does_not_hold_fails_on_both_engines(
+def test_a_lock_that_does_not_hold_fails_on_every_engine(
     project: projects.Project, tmp_path: Path
 ) -> None:
     from imgforge.errors import BuildFailedError
@@ -225,7 +228,7 @@ def test_a_lock_that_does_not_hold_fails_on_both_engines(
     shutil.copytree(project.root, root, symlinks=True)
     path = root / "requirements.txt"
     path.write_text("idna==3.10 --hash=sha256:" + "0" * 64 + "\n")
-    for name in ("native", "buildkit"):
+    for name in ("native", "buildkit", "buildah"):
         with pytest.raises(BuildFailedError) as caught:
             build(projects.load(root), name, tmp_path / name)
         said = "\n".join(caught.value.details)

@@ -60,7 +60,7 @@ def test_a_java_step_gets_settings_and_certificates(
     folder.mkdir()
     found = machine.secrets(("maven",), folder)
     assert set(found) == set(indexes.secrets(("maven",)))
-    assert found["imgforge-maven-settings"].file == settings
+    assert found["imgforge-maven-settings"].value() == "<settings/>"
     store = found[indexes.KEYSTORE].file
     assert store is not None
     assert len(names(store.read_bytes())) == 2
@@ -83,5 +83,5 @@ def test_a_spoilt_bundle_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(b"-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n")
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
-    with pytest.raises(InvalidInputError, match=r"cannot read .*ca\.pem"):
+    with pytest.raises(InvalidInputError, match="cannot read the certificates for Java"):
         machine.secrets(("maven",), tmp_path)
