@@ -14,9 +14,7 @@ def main() -> int:
         case ["work"]:
             from invoices.work import work
 
-            logging.basicConfig(
-                level="INFO", stream=sys.stdout, format="%(levelname)s %(message)s"
-            )
+            logging.basicConfig(level="INFO", stream=sys.stdout, format="%(levelname)s %(message)s")
             return work(folder, float(os.environ.get("PACE", "0")))
         case ["add"]:
             from invoices.job import Invoice
