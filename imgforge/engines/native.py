@@ -25,7 +25,7 @@ from imgforge.plan import BuildPlan, Copy, Stage
 
 NAME = "native"
 
-FILLS = {"wheels": "imgforge.engines.wheels"}
+FILLS = {"bytecode": "imgforge.engines.bytecode", "wheels": "imgforge.engines.wheels"}
 """Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it;
 ``tools()`` says what does."""
 
@@ -153,7 +153,7 @@ def _filled(  # noqa: PLR0917 - one call, each argument another thing
         "copy": [copy.destination, copy.owner, copy.mode],
         "folders": [[e.path, e.mode, e.uid, e.gid] for e in folders],
         "fill": fill.parameters,
-        "inputs": module.inputs(fill, request.context),
+        "inputs": module.inputs(fill, request),
     }
     layer = assembly.stored(layout, inputs, make, fresh=request.no_cache)
     if layer is None:
