@@ -237,7 +237,6 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
                 "machine_secrets": machine,
                 "prologue": prologue.lines(tuple(declared.indexes), secrets),
             },
-            "prepared": prepared is not None,
             "variables": choice.variables,
             "version": choice.version,
         },
@@ -274,10 +273,16 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
         return None
     told = {k: v for k, v in choice.parameters.items() if k in {"groups", "extras"}}
     lists = {k: ",".join(v) for k, v in told.items() if isinstance(v, list)}
-    python = choice.variables.get("python", "")
+    compiled = bool(choice.parameters.get("bytecode")) and declared.destination
     return Fill(
         wanted.kind,
-        {"lock": spec.app.lock or "", "manager": choice.manager, "python": python, **lists},
+        {
+            "lock": spec.app.lock or "",
+            "manager": choice.manager,
+            "python": choice.variables.get("python", ""),
+            "bytecode": compiled or "",
+            **lists,
+        },
     )
 
 

@@ -15,7 +15,7 @@ from imgforge.plan import BuildPlan
 CONTEXT = "prepared"
 """Name of the build context."""
 
-KINDS = {"requirements": "imgforge.hashed"}
+KINDS = {"bytecode": "imgforge.hashed.bytecode", "requirements": "imgforge.hashed"}
 """Kind → the module whose ``prepare(fill, platform, context)`` returns files for a platform."""
 
 

@@ -107,14 +107,14 @@ class ParameterDeclaration(Table):
 class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
-    kind: Literal["wheels", "files"]
+    kind: Literal["bytecode", "files", "wheels"]
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 
 
 class Prepared(Table):
     """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
 
-    kind: Literal["requirements"]
+    kind: Literal["bytecode", "requirements"]
     when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 

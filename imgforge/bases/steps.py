@@ -220,8 +220,9 @@ def _answer(
     env = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0"}
     done = process.run(command, env=env, cwd=root, input=bytes(given), timeout=600)
     found = _records(done.stdout)
-    if len(found) != len(share):
-        raise BuildFailedError(f"Python {version} compiled {len(found)} of {len(share)} files")
+    if len(found) != len(share) or not all(found):
+        count = sum(map(bool, found))
+        raise BuildFailedError(f"Python {version} compiled {count} of {len(share)} files")
     return found
 
 

@@ -91,6 +91,7 @@ def build(request: BuildRequest) -> Built:
         raise ToolMissingError(f"buildah cannot build this: {reason}")
     layout = Layout.create(request.scratch / "layout")
     with containers.opened() as storage:
+        prepared.write(request.plan, request.context, storage.run)
         machinery = storage.run / "machine"
         machinery.mkdir(mode=0o700)
         names = tuple(dict.fromkeys(name for s in request.plan.stages for name in s.indexes))
@@ -155,6 +156,8 @@ def _stage(
         argv += ["--build-arg", f"TARGETARCH={platform.architecture}"]
     if request.no_cache:
         argv.append("--no-cache")
+    if (ready := storage.run / prepared.CONTEXT).is_dir():
+        argv += ["--build-context", f"{prepared.CONTEXT}={ready}"]
     for name in (*stage.secrets, *indexes.secrets(stage.indexes)):
         secret = work.secrets.get(name)
         if secret is not None:

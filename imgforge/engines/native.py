@@ -22,7 +22,11 @@ from imgforge.plan import BuildPlan
 
 NAME = "native"
 
-FILLS = {"files": "imgforge.engines.texts", "wheels": "imgforge.engines.wheels"}
+FILLS = {
+    "bytecode": "imgforge.engines.bytecode",
+    "files": "imgforge.engines.texts",
+    "wheels": "imgforge.engines.wheels",
+}
 """Kind of fill → the module whose ``fill(fill, platform, request, folder)`` does it;
 ``tools()`` says what does."""
 
@@ -61,7 +65,7 @@ def _filled(request: BuildRequest, layout: Layout, part: Part) -> Layer:
     inputs = {
         **part.key,
         "fill": fill.parameters,
-        "inputs": module.inputs(fill, request.context),
+        "inputs": module.inputs(fill, request),
     }
     layer = assembly.stored(layout, inputs, make, fresh=request.no_cache)
     if layer is None:

@@ -17,7 +17,7 @@ def describe(fill: Fill) -> str:
     return f"writing {', '.join(fill.parameters)}"
 
 
-def inputs(fill: Fill, context: Path) -> list[str]:  # noqa: ARG001 - as every fill has it
+def inputs(fill: Fill, request: BuildRequest) -> list[str]:  # noqa: ARG001 - as every fill has it
     """Return what decides the result besides the parameters: nothing."""
     return []
 

@@ -26,11 +26,12 @@ def describe(fill: Fill) -> str:
     return f"installing the wheels of {fill.parameters['lock']}"
 
 
-def inputs(fill: Fill, context: Path) -> list[str]:
+def inputs(fill: Fill, request: BuildRequest) -> list[str]:
     """Return what decides the result besides the parameters: the lock file's hash, uv's version.
 
     The lock of another manager than pip decides together with the project that it is made of.
     """
+    context = request.context
     try:
         lock = (context / fill.parameters["lock"]).read_bytes()
     except OSError as error:
@@ -38,18 +39,25 @@ def inputs(fill: Fill, context: Path) -> list[str]:
             f"cannot read {fill.parameters['lock']}: {error.strerror}",
             hint="uv pip compile --generate-hashes requirements.in -o requirements.txt",
         ) from error
-    return [hashlib.sha256(lock + _beside(fill, context)).hexdigest(), _uv_version()]
+    found = [hashlib.sha256(lock + _beside(fill, context)).hexdigest(), _uv_version()]
+    if fill.parameters.get("bytecode"):
+        from imgforge.engines import bytecode
+
+        program = bytecode.PROGRAM.read_bytes()
+        found += [request.plan.runtime.base.digest, hashlib.sha256(program).hexdigest()]
+    return found
 
 
 def _beside(fill: Fill, context: Path) -> bytes:
     """Return the bytes of the pyproject.toml that a lock is read with, if it is."""
     path = (context / fill.parameters["lock"]).with_name("pyproject.toml")
-    return path.read_bytes() if "manager" in fill.parameters and path.is_file() else b""
+    read = fill.parameters.get("manager", "pip") != "pip" and path.is_file()
+    return path.read_bytes() if read else b""
 
 
 def _requirements(fill: Fill, platform: Platform, context: Path, folder: Path) -> Path:
     """Return the requirements to install: the lock itself, or what is made of it in ``folder``."""
-    if "manager" not in fill.parameters:
+    if fill.parameters.get("manager", "pip") == "pip":
         return context / fill.parameters["lock"]
     from imgforge import hashed
 
@@ -115,6 +123,10 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
             else hint,
         ) from error
     tidy(folder)
+    if parameters.get("bytecode"):
+        from imgforge.engines import bytecode
+
+        bytecode.compile_tree(request, parameters["python"], folder, parameters["bytecode"], folder)
 
 
 def tidy(folder: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from imgforge import locks
+from imgforge import bases, locks
 from imgforge.errors import InvalidInputError
 from imgforge.hashed import declared, listed, uv
 from imgforge.hashed.pin import MENDS, Pin, Target
@@ -21,15 +21,28 @@ from imgforge.plan import Fill
 REQUIREMENTS = "requirements-{}.txt"
 """Name of what is prepared for an architecture."""
 
+PROGRAMS = ("bytecode_program.py", "bytecode_tree.py")
+"""What compiles in a builder: files of :mod:`imgforge.bases`."""
+
 
 def prepare(fill: Fill, platform: Platform, context: Path) -> dict[str, bytes]:
-    """Return the requirements of a stage for ``platform``: file name → content.
+    """Return what a stage that installs finds prepared for ``platform``: file name → content.
 
-    ``parameters`` of ``fill`` are lock, manager, python, groups and extras (both with commas).
-    Raises what :func:`requirements` raises.
+    ``parameters`` of ``fill`` are lock, manager, python, groups and extras (both with commas), and
+    bytecode: where what is installed will lie, empty if it is not compiled. Requirements that are
+    a file of the project already are not among it. Raises what :func:`requirements` raises.
     """
-    text = requirements(context, fill.parameters, platform)
-    return {REQUIREMENTS.format(platform.architecture): text}
+    found = programs() if fill.parameters["bytecode"] else {}
+    if fill.parameters["manager"] != "pip":
+        text = requirements(context, fill.parameters, platform)
+        found[REQUIREMENTS.format(platform.architecture)] = text
+    return found
+
+
+def programs() -> dict[str, bytes]:
+    """Return the programs that compile in a builder: file name → content."""
+    folder = Path(bases.__file__).parent
+    return {name: (folder / name).read_bytes() for name in PROGRAMS}
 
 
 def requirements(context: Path, parameters: dict[str, str], platform: Platform) -> bytes:

@@ -58,7 +58,7 @@ def test_everything_is_pinned(make_plan: Callable[..., BuildPlan]) -> None:
 
 def test_dependencies_come_before_the_application(make_plan: Callable[..., BuildPlan]) -> None:
     origins = [copy.origin for copy in make_plan().runtime.copies]
-    assert origins == ["dependencies", "context"]
+    assert origins == ["dependencies", "bytecode", "context"]
 
 
 def test_an_epoch_given_overrides_the_locks(make_project: Make) -> None:

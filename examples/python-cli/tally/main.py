@@ -17,7 +17,7 @@ from tally.table import Group, TableError, groups
 @click.option("--by", required=True, metavar="COLUMN", help="Gather the rows by this column.")
 @click.option("--add", metavar="COLUMN", help="Add up this column.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, not a table.")
-def main(file: TextIO, by: str, add: str | None, as_json: bool) -> None:
+def main(file: TextIO, by: str, add: str | None, *, as_json: bool) -> None:
     """Count the rows of a CSV FILE (standard input by default) by the values of a column."""
     try:
         found = groups(file, by, add)

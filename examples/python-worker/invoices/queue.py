@@ -34,9 +34,10 @@ class Queue:
 
     def add(self, body: str) -> int:
         """Queue a job; return its number."""
-        found = self._db.execute("insert into jobs (body) values (?)", (body,)).lastrowid
-        assert found is not None
-        return found
+        row = self._db.execute(
+            "insert into jobs (body) values (?) returning id", (body,)
+        ).fetchone()
+        return int(row[0])
 
     def take(self) -> tuple[int, str] | None:
         """Lease the oldest job that waits; None if none does."""

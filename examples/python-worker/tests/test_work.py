@@ -13,7 +13,8 @@ from invoices.job import Invoice
 from invoices.queue import Queue
 from invoices.write import write
 
-BODY = '{"number": "A-1", "customer": "M & Co", "lines": [{"text": "Tea", "count": 2, "price": "1.25"}]}'
+LINES = '[{"text": "Tea", "count": 2, "price": "1.25"}]'
+BODY = f'{{"number": "A-1", "customer": "M & Co", "lines": {LINES}}}'
 
 
 class Work(unittest.TestCase):
@@ -50,9 +51,8 @@ class Work(unittest.TestCase):
         queue = Queue(self.folder)
         queue.add(BODY)
         with self.start("600") as worker:
-            assert worker.stdout is not None
-            while "begins" not in worker.stdout.readline():
-                pass
+            said = worker.stdout
+            self.assertTrue(said and any("begins" in line for line in iter(said.readline, "")))
             worker.send_signal(signal.SIGTERM)
             self.assertEqual(worker.wait(), 0)
         self.assertEqual(queue.waiting(), 1)

@@ -18,7 +18,7 @@ def test_offline_a_wheel_that_is_not_in_the_cache_is_named(
     # An address where nothing listens: had uv asked it, it would have said so instead.
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     plan = make_plan()
-    (stage,) = plan.stages
+    stage = plan.stages[0]
     (tmp_path / "requirements.txt").write_text(f"imgforge-demo==1 --hash=sha256:{'0' * 64}\n")
     target = tmp_path / "out"
     target.mkdir()
