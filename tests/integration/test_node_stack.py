@@ -1,4 +1,4 @@
-"""Node.js packages from a private registry: by the lock, with a token, leaving none of it behind."""
+"""Node.js packages from a private registry: by the lock, with a token that is left nowhere."""
 
 from __future__ import annotations
 
@@ -123,10 +123,6 @@ def project(
 ) -> Path:
     """Write a project that needs ``greet``; return its folder."""
     manifest = {"name": "app", "version": "1.0.0", "dependencies": {"greet": "1.0.0"}}
-    settings = (
-        f"registry={registry.url}/\n//{registry.address}/:_authToken=${{NPM_TOKEN}}\n"
-        + "always-auth=true\n" * (manager == "yarn")
-    )
     spec = SPEC.format(
         name=f"node-{manager}",
         parameters=f'scripts = ["{scripts}"]' if scripts else "",
@@ -141,10 +137,15 @@ def project(
             "imgforge.lock": pins,
             "package.json": json.dumps(manifest),
             "main.js": MAIN,
-            ".npmrc": settings,
+            ".npmrc": settings(registry) + "always-auth=true\n" * (manager == "yarn"),
             LOCKS[manager]: lock(manager, registry.url),
         },
     )
+
+
+def settings(registry: GuardedIndex) -> str:
+    """Return what a project's .npmrc says of the registry."""
+    return f"registry={registry.url}/\n//{registry.address}/:_authToken=${{NPM_TOKEN}}\n"
 
 
 def written(folder: Path, files: Mapping[str, str]) -> Path:
@@ -245,7 +246,7 @@ def test_a_workspace_gets_what_it_needs_and_its_neighbours(
             "imgforge.lock": pins,
             "package.json": json.dumps(root),
             "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}),
-            ".npmrc": f"registry={registry.url}/\n//{registry.address}/:_authToken=${{NPM_TOKEN}}\n",
+            ".npmrc": settings(registry),
             **{f"{name}/package.json": json.dumps(said) for name, said in folders.items()},
             "packages/words/words.js": 'exports.name = "Grace";\n',
             "packages/api/main.js": 'console.log(require("greet").greet(require("words").name));\n',
