@@ -215,37 +215,33 @@ def test_a_stale_lock_fails_with_what_mends_it(
     assert f"if it is the lock that is stale: {MENDS[manager]}" in said
 
 
+@pytest.mark.parametrize("manager", ["npm", "pnpm"])
 def test_a_workspace_gets_what_it_needs_and_its_neighbours(
-    registry: GuardedIndex, pins: str, tmp_path: Path
+    registry: GuardedIndex, pins: str, tmp_path: Path, manager: str
 ) -> None:
-    api = {"name": "api", "version": "1.0.0", "dependencies": {"greet": "1.0.0", "words": "*"}}
-    web = {"name": "web", "version": "1.0.0", "dependencies": {"nowhere": "1.0.0"}}
-    words = {"name": "words", "version": "1.0.0", "main": "words.js"}
-    root = {"name": "all", "version": "1.0.0", "private": True, "workspaces": ["packages/*"]}
-    folders = {"packages/api": api, "packages/web": web, "packages/words": words}
-    packages = {
-        "": root,
-        **folders,
-        "node_modules/api": {"resolved": "packages/api", "link": True},
-        "node_modules/web": {"resolved": "packages/web", "link": True},
-        "node_modules/words": {"resolved": "packages/words", "link": True},
-        "node_modules/greet": {"version": "1.0.0", "integrity": INTEGRITY},
-        "node_modules/nowhere": {"version": "1.0.0", "integrity": INTEGRITY},
+    words = "*" if manager == "npm" else "workspace:*"
+    api = {"name": "api", "version": "1.0.0", "dependencies": {"greet": "1.0.0", "words": words}}
+    folders = {
+        "packages/api": api,
+        "packages/web": {"name": "web", "version": "1.0.0", "dependencies": {"nowhere": "1.0.0"}},
+        "packages/words": {"name": "words", "version": "1.0.0", "main": "words.js"},
     }
+    root = {"name": "all", "version": "1.0.0", "private": True, "workspaces": ["packages/*"]}
     manifests = [f"{folder}/package.json" for folder in folders]
     folder = written(
         tmp_path,
         {
             "imgforge.toml": SPEC.format(
-                name="node-workspace",
+                name=f"node-{manager}-workspace",
                 parameters=f'workspace = "packages/api"\nmanifests = {json.dumps(manifests)}',
                 source='"packages/web/package.json", "packages/api", "packages/words"',
-                lock="package-lock.json",
+                lock=LOCKS[manager],
                 main="packages/api/main.js",
             ),
             "imgforge.lock": pins,
             "package.json": json.dumps(root),
-            "package-lock.json": json.dumps({"lockfileVersion": 3, "packages": packages}),
+            "pnpm-workspace.yaml": "packages: [packages/*]\n",
+            LOCKS[manager]: workspaces(manager, root, folders),
             ".npmrc": settings(registry),
             **{f"{name}/package.json": json.dumps(said) for name, said in folders.items()},
             "packages/words/words.js": 'exports.name = "Grace";\n',
@@ -253,4 +249,31 @@ def test_a_workspace_gets_what_it_needs_and_its_neighbours(
         },
     )
     assert "0 findings" in build(folder, registry)
-    assert shown("node-workspace") == "good day, Grace"
+    assert shown(f"node-{manager}-workspace") == "good day, Grace"
+
+
+def workspaces(manager: str, root: object, folders: Mapping[str, object]) -> str:
+    """Return a lock of the three workspaces, one of which needs what nobody can fetch."""
+    sealed = {name: {"version": "1.0.0", "integrity": INTEGRITY} for name in ("greet", "nowhere")}
+    if manager == "npm":
+        links = {f"node_modules/{f[9:]}": {"resolved": f, "link": True} for f in folders}
+        modules = {f"node_modules/{name}": about for name, about in sealed.items()}
+        packages = {"": root, **folders, **links, **modules}
+        return json.dumps({"lockfileVersion": 3, "packages": packages})
+    fixed = {"specifier": "1.0.0", "version": "1.0.0"}
+    linked = {"specifier": "workspace:*", "version": "link:../words"}
+    return json.dumps(  # which YAML holds
+        {
+            "lockfileVersion": "9.0",
+            "importers": {
+                ".": {},
+                "packages/api": {"dependencies": {"greet": fixed, "words": linked}},
+                "packages/web": {"dependencies": {"nowhere": fixed}},
+                "packages/words": {},
+            },
+            "packages": {
+                f"{name}@1.0.0": {"resolution": {"integrity": INTEGRITY}} for name in sealed
+            },
+            "snapshots": {f"{name}@1.0.0": {} for name in sealed},
+        }
+    )
