@@ -11,7 +11,7 @@ from imgforge import context
 from imgforge.errors import InvalidInputError
 
 MOST: Final = 1 << 20
-"""Bytes of a settings file that are looked at; none has as many."""
+"""Bytes of a settings file."""
 
 _CREDENTIAL: Final = re.compile(
     r"""^\s*(?:\S*[:.])?["']?(_authToken|_auth|_password|npmAuthToken|npmAuthIdent)["']?"""
@@ -64,9 +64,12 @@ def _credentials(path: Path) -> Iterator[tuple[int, str]]:
         return
     try:
         with path.open("rb") as file:
-            text = file.read(MOST).decode(errors="replace")
+            data = file.read(MOST + 1)
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
+    if len(data) > MOST:
+        raise InvalidInputError(f"{path} is over {MOST >> 20} MiB, too large for settings")
+    text = data.decode(errors="replace")
     for number, line in enumerate(text.splitlines(), 1):
         match = _CREDENTIAL.match(line)
         if match:

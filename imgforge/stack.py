@@ -87,8 +87,8 @@ class LockDeclaration(Table):
     )
     optional: list[SourcePath] = Field(
         default=[],
-        description="Files there that installing heeds if they exist. What a folder among them holds "
-        "is copied; none may lie in a folder that need not be there.",
+        description="Files there that installing heeds if they exist; of a folder, what it holds. "
+        "None may lie in a folder that need not be there.",
     )
 
 

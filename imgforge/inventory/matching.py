@@ -61,17 +61,40 @@ def identity(package: Package) -> tuple[str, ...]:
 def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mapping[str, str]:
     """Return by path which other package's record has the file that speaks of a package.
 
-    Records in layers from number ``start`` on count, as far as they are seen.
+    Records in layers from number ``start`` on count, as far as they are seen. One of npm speaks of
+    a whole folder, but for the ``node_modules`` in it.
     """
     wanted: dict[str, set[str]] = {}
     for package in packages:
         wanted.setdefault(package.paths[0], set()).add(f"{package.ecosystem}:{package.name}")
     found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for claim in installed.claims(image, start):
+        if claim.files.endswith("/"):
+            folders[claim.files.rstrip("/")] = claim.owner
         for file in wanted.keys() & claim.files.split("\n"):
             if claim.owner not in wanted[file]:
                 found.setdefault(file, claim.owner)
+    for file in wanted.keys() - found.keys():
+        if _vendored(file) and (owner := _around(file, folders)):
+            found[file] = owner
     return found
+
+
+def _vendored(path: str) -> bool:
+    """Whether a ``package.json`` lies within a package, but not in its ``node_modules``."""
+    inside = f"/{path}".rpartition("/node_modules/")[2]
+    return inside != f"/{path}" and inside.count("/") > (2 if inside.startswith("@") else 1)
+
+
+def _around(path: str, folders: Mapping[str, str]) -> str:
+    """Return who has the nearest folder above that of ``path``; empty if nobody has one."""
+    folder = path.rpartition("/")[0].rpartition("/")[0]
+    while folder and not folder.endswith("/node_modules"):
+        if folder in folders:
+            return folders[folder]
+        folder = folder.rpartition("/")[0]
+    return ""
 
 
 def distributed(image: ImageFacts, packages: Iterable[Package]) -> Mapping[str, str]:
@@ -171,8 +194,9 @@ def program(entry: Entry) -> str:
 def _owner(package: Package, declared: Declared, owned: Mapping[str, str]) -> str:
     """Return which other package brought ``package``, empty if it stands for itself.
 
-    npm's locks list what lies in other packages too. Where a lock's own distributions of Python
-    are installed no other one can bring one: a record could be made to say so.
+    npm's locks list what lies in the ``node_modules`` of other packages too. Where a lock's own
+    distributions of Python are installed no other one can bring one: a record could be made to
+    say so.
     """
     path = package.paths[0]
     owner = owned.get(path, "")
@@ -180,7 +204,8 @@ def _owner(package: Package, declared: Declared, owned: Mapping[str, str]) -> st
         return owner
     folder = path.rpartition("/")[0].rpartition("/")[0]
     on_top = any(install.place == folder for install in declared.installs)
-    return "" if package.ecosystem == "npm" or on_top else owner
+    listed = package.ecosystem == "npm" and not _vendored(path)
+    return "" if listed or on_top else owner
 
 
 def _of(locked: Locked) -> tuple[frozenset[str], Names]:

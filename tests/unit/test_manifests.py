@@ -58,6 +58,14 @@ def test_a_credential_in_settings_is_refused(
     assert line.rpartition("=")[2] not in detail
 
 
+def test_settings_too_large_to_be_any_are_refused(
+    make_project: Make, files: dict[str, str]
+) -> None:
+    text = ";\n" * (1 << 19) + "_auth=x\n"
+    with pytest.raises(InvalidInputError, match="over 1 MiB"):
+        check(make_project(SPEC, **files, **{".npmrc": text}))
+
+
 def test_a_credential_for_yarn_is_refused(make_project: Make, files: dict[str, str]) -> None:
     files = {"package.json": "{}", "yarn.lock": "", ".yarnrc.yml": 'npmAuthToken: "abc"\n'}
     with pytest.raises(InvalidInputError, match="credential"):

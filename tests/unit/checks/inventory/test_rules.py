@@ -135,6 +135,21 @@ def test_modules_in_modules_are_held_against_the_lock(tmp_path: Path) -> None:
     assert judge(image(tmp_path, inner, claims=other), beside=(lock,)) == []
 
 
+@pytest.mark.parametrize("name", ["a", "@acme/a"])
+def test_what_a_module_holds_beside_its_modules_is_its_own_affair(
+    tmp_path: Path, name: str
+) -> None:
+    folder = f"app/node_modules/{name}"
+    outer = row("npm", "a", f"{folder}/package.json")
+    inner = row("npm", "v", f"{folder}/dist/compiled/v/package.json")
+    evil = row("npm", "evil", f"{folder}/node_modules/evil/package.json")
+    claims = (Claim("app/server", "npm:a", f"{folder}/"),)
+    lock = Locked("package-lock.json", (Entry("npm", "a", "1", 1),))
+    facts = image(tmp_path, outer, inner, evil, claims=claims)
+    found = judge(facts, installs=(Install("app", lock),))
+    assert [f.key for f in found] == ["npm:evil"]
+
+
 def test_of_two_places_the_package_own_counts(tmp_path: Path) -> None:
     lock = Locked(
         "package-lock.json",
