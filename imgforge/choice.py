@@ -196,6 +196,13 @@ def _late_problems(
         raise InvalidInputError(
             f"{stack.definition.name}/stack.toml: its entrypoint {entrypoint[0]!r} is not absolute"
         )
+    for stage in stages if spec.app.lock is None else ():
+        if stage.locked:
+            yield tomlfile.Problem(
+                ("app", "lock"),
+                f"is required for stage {stage.name}",
+                _locks(stack.definition),
+            )
     steps = [stage.name for stage in stages]
     for i, secret in enumerate(spec.build.secrets):
         if secret.step not in steps:

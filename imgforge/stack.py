@@ -144,6 +144,10 @@ class StageDeclaration(Table):
     installs: bool = Field(
         default=False, description="Whether its output holds the packages that the lock lists."
     )
+    locked: bool = Field(
+        default=False,
+        description="Whether it needs a lock, where the stack as a whole can do without.",
+    )
     native: Native | None = None
 
 
