@@ -68,9 +68,11 @@ def _itself(package: Package, compared: Compared) -> bool:
     """Whether it is the application, or the library of the language that it is compiled with.
 
     An application's own manifest lies among its files; a Go program's main module has no version
-    unless it was built of a tag.
+    unless it was built of a tag. A Java application is the jar at the top; its libraries lie below.
     """
     path = package.paths[0]
+    if package.ecosystem in {"maven", "generic"} and path.endswith(".jar") and not package.inside:
+        return not {path, path.rpartition("/")[0]}.isdisjoint(compared.declared.own)
     own = package.ecosystem == "npm" and "/node_modules/" not in f"/{path}"
     if package.ecosystem == "golang" and package.found == "binary":
         own = not package.version or package.name == "stdlib"

@@ -1,0 +1,3 @@
+module example.com/acme/journal
+
+go 1.24
