@@ -140,7 +140,10 @@ def test_the_lock_decides_what_the_build_without_network_sees(plan_of: Make) -> 
         ("memory", 100),
     ],
 )
-def test_no_parameter_carries_more_than_it_says(parameter: str, value: object) -> None:
+def test_no_parameter_carries_more_than_it_says(
+    parameter: str,
+    value: Any,  # noqa: ANN401 - as in TOML
+) -> None:
     with pytest.raises(InvalidInputError):
         chosen(**{parameter: value})
 
