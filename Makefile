@@ -35,7 +35,8 @@ lint: setup ## ruff, mypy, and shellcheck where the judges are installed
 	@$(BIN)/mypy
 	@! test -x .dev/judges/bin/shellcheck || .dev/judges/bin/shellcheck $(SHELL_SCRIPTS)
 
-SHELL_SCRIPTS := dev/engine dev/sigstore dev/tools dev/venv .ci/run examples/binary/build.sh
+SHELL_SCRIPTS := dev/engine dev/sigstore dev/tools dev/venv .ci/run examples/binary/build.sh \
+  examples/java-boot/build.sh examples/java-jar/build.sh
 
 bench: tools ## compare with other tools
 	@$(BIN)/python -m bench $(ARGS)

@@ -86,7 +86,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     if entrypoint is None:
         entrypoint = texts.program(runtime.entrypoint)
         command = command or texts.of(runtime.command)
-    problems = list(_late_problems(spec, stages, entrypoint))
+    problems = list(_late_problems(spec, stages, entrypoint, _locks(definition)))
     if problems:
         raise tomlfile.invalid(name, data, problems)
     bases = {"runtime": offer.runtime, "builder": offer.builder}
@@ -252,13 +252,20 @@ def _locks(definition: Definition) -> str:
 
 
 def _late_problems(
-    spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
+    spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str], locks: str
 ) -> Iterator[tomlfile.Problem]:
     """Yield what can be told only once the stages and defaults are known."""
     if not entrypoint:
         yield tomlfile.Problem(
             ("app", "entrypoint"), "is required", 'such as ["/app/server"], never through a shell'
         )
+    for stage in stages if spec.app.lock is None else ():
+        if stage.locked:
+            yield tomlfile.Problem(
+                ("app", "lock"),
+                f"is required for stage {stage.name}",
+                locks,
+            )
     steps = [stage.name for stage in stages]
     for i, secret in enumerate(spec.build.secrets):
         if secret.step not in steps:

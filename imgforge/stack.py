@@ -166,6 +166,10 @@ class StageDeclaration(Table):
         default=False,
         description="Whether (or when) its output holds the packages that the lock lists.",
     )
+    locked: bool = Field(
+        default=False,
+        description="Whether it needs a lock, where the stack as a whole can do without.",
+    )
     native: Native | None = None
     prepared: Prepared | None = Field(
         default=None, description="What it finds made: COPY --from=prepared."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
+from imgforge.fields import Parameter
 
 _GRADLE = ("build.gradle", "build.gradle.kts")
 _BESIDE = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
@@ -33,7 +35,17 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     wanted = _version(text)
     if "spring-boot" in text:
         doubts.append("Spring Boot: see the stack's parameters for layered jars")
-    locks = [n for n in ("gradle.lockfile",) if n in folder.files]
+    parameters: dict[str, Parameter] = {}
+    if maven:
+        parameters = {"build": "maven"}
+    elif not gradle:
+        layered = _layered(tree.root / folder.path / named)
+        parameters = {"build": "layers" if layered else "jar", "jar": named}
+    if gradle and not maven:
+        doubts.append(
+            "Gradle's source is not built: let Gradle make the jar, and name it as source"
+        )
+    locks = [n for n in ("maven.sha256",) if n in folder.files]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
     version = re.search(r"<version>\s*([\w.-]+)\s*</version>", _own(text))
@@ -50,9 +62,23 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         source=tuple(source),
         ports=tuple(ports),
         writable=tuple(data),
+        parameters=parameters,
         doubts=tuple(doubts),
         starts_itself=True,
     )
+
+
+def _layered(jar: Path) -> bool:
+    """Whether a jar is of Spring Boot's kind; one that cannot be read is none."""
+    import zipfile
+
+    if jar.is_symlink() or not jar.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            return "BOOT-INF/layers.idx" in archive.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        return False
 
 
 def _own(pom: str) -> str:

@@ -50,6 +50,7 @@ FORMATS: Final[dict[str, _Format]] = {
     "gems.locked": _Format("bundler", "gem"),
     "go.mod": _Format("golang", "golang"),
     "gradle.lockfile": _Format("gradle", "maven"),
+    "maven.sha256": _Format("maven", "maven"),
     "npm-shrinkwrap.json": _Format("npm", "npm"),
     "package-lock.json": _Format("npm", "npm"),
     "packages.lock.json": _Format("nuget", "nuget"),

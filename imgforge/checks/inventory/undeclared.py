@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -68,13 +69,28 @@ def _itself(package: Package, compared: Compared) -> bool:
     """Whether it is the application, or the library of the language that it is compiled with.
 
     An application's own manifest lies among its files; a Go program's main module has no version
-    unless it was built of a tag.
+    unless it was built of a tag. A Java application is the jar at the top; its libraries lie below.
+    Its own run-time, linked of the builder's modules, is the builder's, which is locked.
     """
     path = package.paths[0]
+    if package.ecosystem in {"maven", "generic"} and path.endswith(".jar") and not package.inside:
+        return not {path, path.rpartition("/")[0]}.isdisjoint(compared.declared.own)
+    if package.ecosystem == "generic" and package.name == "openjdk":
+        return compared.within(path, compared.declared.own) and _of_builder(package, compared)
     own = package.ecosystem == "npm" and "/node_modules/" not in f"/{path}"
     if package.ecosystem == "golang" and package.found == "binary":
         own = not package.version or package.name == "stdlib"
     return own and compared.within(path, compared.declared.own)
+
+
+def _of_builder(package: Package, compared: Compared) -> bool:
+    """Whether the builder base has the modules of just this version of OpenJDK."""
+    builder = compared.declared.builder
+    return builder is not None and any(
+        re.fullmatch(r"openjdk-\d+-jdk-headless", entry.name)
+        and re.split(r"[+~-]", entry.version)[0] == package.version
+        for entry in builder.entries
+    )
 
 
 def _within(package: Package) -> bool:

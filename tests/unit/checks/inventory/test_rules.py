@@ -75,6 +75,32 @@ def test_one_finding_speaks_for_a_program_or_an_archive(tmp_path: Path) -> None:
     ]
 
 
+def test_a_java_application_is_the_jar_at_the_top(tmp_path: Path) -> None:
+    facts = image(
+        tmp_path,
+        row("generic", "shop", "app/shop.jar"),
+        row("generic", "library", "app/lib/two.jar"),
+    )
+    found = said(judge(facts))
+    assert [(check, severity) for check, _, severity in found] == [("IF191", Severity.LOW)]
+    assert "package library 1" in found[0][1]
+
+
+def test_a_linked_java_is_the_builder_s_if_its_version_is(tmp_path: Path) -> None:
+    builder = Locked(
+        "imgforge.lock", (Entry("deb", "openjdk-21-jdk-headless", "21.0.13.1+2-1~deb13u1"),)
+    )
+    java = row("generic", "openjdk", "app/java/release", "21.0.13.1")
+    assert said(judge(image(tmp_path / "a", java), builder=builder)) == []
+    other = java._replace(version="21.0.2")
+    for facts, told in (
+        (image(tmp_path / "b", other), builder),
+        (image(tmp_path / "c", java), None),
+    ):
+        found = said(judge(facts, builder=told))
+        assert [check for check, _, _ in found] == ["IF191"]
+
+
 def test_a_lock_beside_the_spec_declares_without_demanding(tmp_path: Path) -> None:
     entries = (
         Entry("golang", "m0", "v1", 5, needs=("m1@v1",)),
