@@ -214,7 +214,11 @@ def rust_registry(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with guardedindex.started(tmp_path_factory.mktemp("registry"), WORD) as index:
         data = crate()
         row = {
-            **{"name": "greeting", "vers": "1.2.0", "deps": [], "features": {}, "yanked": False},
+            "name": "greeting",
+            "vers": "1.2.0",
+            "deps": [],
+            "features": {},
+            "yanked": False,
             "cksum": hashlib.sha256(data).hexdigest(),
         }
         about = {"dl": f"{index.url}/crates", "auth-required": True}
