@@ -9,7 +9,10 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imgforge.stack import LoadedStack
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by `make docs` from the code; edits here are lost. -->\n\n"
@@ -262,22 +265,49 @@ def check_pages() -> dict[str, str]:
 
 
 def stacks() -> str:
-    """Return the page of the stacks and their parameters."""
+    """Return the page of the stacks, and of all that a ``stack.toml`` may say."""
     from imgforge import stack
 
     out = f"# Stacks\n\n{NOTE}"
     for name in stack.names():
-        definition = stack.load(name).definition
-        out += f"\n## {name} {definition.version}\n\n{definition.summary}.\n\n"
-        out += "| version | runtime base | builder base |\n| --- | --- | --- |\n"
-        for version, offer in definition.versions.items():
-            default = " (default)" if version == definition.default else ""
-            out += f"| {version}{default} | {offer.runtime} | {offer.builder or 'none'} |\n"
-        if definition.parameters:
-            out += "\n| parameter | default | meaning |\n| --- | --- | --- |\n"
-        for key, declared in definition.parameters.items():
-            choices = f" One of {', '.join(declared.choices)}." if declared.choices else ""
-            out += f"| `{key}` | `{json.dumps(declared.default)}` | {declared.doc}{choices} |\n"
+        out += _stack(stack.load(name))
+    schema = stack.Definition.model_json_schema(by_alias=True)
+    tables: dict[str, Any] = schema["$defs"]
+    out += "\n## A stack\n\nA folder with `stack.toml` and templates. Unknown keys are errors.\n"
+    out += _members(schema, tables)
+    for title, value in tables.items():
+        about = " ".join(value.get("description", "").split()).replace("``", "`")
+        out += f"\n### {title}\n\n{about}\n{_members(value, tables)}"
+    return out
+
+
+def _stack(loaded: LoadedStack) -> str:
+    from imgforge import template
+
+    definition = loaded.definition
+    out = f"\n## {definition.name} {definition.version}\n\n{definition.summary}.\n\n"
+    out += "| version | runtime base | builder base |\n| --- | --- | --- |\n"
+    for version, offer in definition.versions.items():
+        default = " (default)" if version == definition.default else ""
+        out += f"| {version}{default} | {offer.runtime} | {offer.builder or 'none'} |\n"
+    if definition.locks:
+        out += f"\n| lock ({definition.lock}) | of | made by |\n| --- | --- | --- |\n"
+    for kind in definition.locks:
+        out += f"| `{kind.file}` | {kind.manager} | `{kind.mend}` |\n"
+    if definition.parameters:
+        out += "\n| parameter | default | meaning |\n| --- | --- | --- |\n"
+    for key, declared in definition.parameters.items():
+        choices = f" One of {', '.join(declared.choices)}." if declared.choices else ""
+        out += f"| `{key}` | `{json.dumps(declared.default)}` | {declared.doc}{choices} |\n"
+    if definition.stages:
+        out += "\n| stage | network | exists when | blocks |\n| --- | --- | --- | --- |\n"
+    for stage in definition.stages:
+        when = ", ".join(f"{k} = {json.dumps(v)}" for k, v in stage.when.items())
+        text = loaded.templates[stage.template]
+        found = template.outline_here(text, stage.name).blocks
+        blocks = ", ".join(f"`{stage.name}.{block}`" for block in sorted(found))
+        network = ", ".join(stage.indexes) or "yes" if stage.network else "none"
+        out += f"| {stage.name} | {network} | {when or 'always'} | {blocks or 'none'} |\n"
     return out
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imgforge.engines.protocol import BuildSecret
     from imgforge.plan import BuildPlan
     from imgforge.signing.choice import SignWith
+    from imgforge.stack import LoadedStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Options:
     offline: bool = False
     platforms: tuple[str, ...] = ()
     """Of the spec's, those to build; all if there are none here."""
+    stack: LoadedStack | None = None
+    """Stands in for the stack that the spec names, while it is tried."""
 
 
 def check(options: Options) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic_core import PydanticCustomError
 
 from imgforge import template, tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import Parameter
+from imgforge.fields import Argument, Entrypoint, Parameter, Text, relative
 from imgforge.spec import Health, Spec
 from imgforge.stack import (
     Definition,
@@ -23,15 +26,18 @@ from imgforge.stack import (
     lock_kind,
 )
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What was chosen. ``stages`` are those that exist under the parameters, in order.
 
     ``manager`` is the lock's package manager, empty without a lock; ``manifests`` the lock and
-    the files that installing needs with it, ``heeded`` those it heeds if they exist (all relative
-    to the spec). ``compiles`` is whether a stage compiles against system libraries. The rest are
-    the runtime stage's settings: the spec's, else the stack's.
+    the files that installing needs with it, ``heeded`` those it heeds if they exist, ``inputs``
+    what single stages read besides (all relative to the spec). ``compiles`` is whether a stage
+    compiles against system libraries. The rest are the runtime stage's settings: the spec's, else
+    the stack's.
     """
 
     version: str
@@ -43,6 +49,7 @@ class Choice:
     manager: str = ""
     manifests: tuple[str, ...] = ()
     heeded: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     compiles: bool = False
     env: tuple[tuple[str, str], ...] = ()
     entrypoint: tuple[str, ...] = ()
@@ -52,6 +59,11 @@ class Choice:
     writable: tuple[str, ...] = ()
     health: Health | None = None
     copies_source: bool = True
+
+    @property
+    def facts(self) -> dict[str, Parameter]:
+        """What conditions (``when``) are asked of: parameters, ``manager`` and ``version``."""
+        return {**self.parameters, "manager": self.manager, "version": self.version}
 
 
 def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
@@ -72,8 +84,9 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     texts = _Texts(stack, {"parameters": parameters, "variables": offer.variables, "spec": spec})
     entrypoint, command = spec.app.entrypoint, spec.app.command
     if entrypoint is None:
-        entrypoint, command = texts.of(runtime.entrypoint), command or texts.of(runtime.command)
-    problems = list(_late_problems(stack, spec, stages, entrypoint))
+        entrypoint = texts.program(runtime.entrypoint)
+        command = command or texts.of(runtime.command)
+    problems = list(_late_problems(spec, stages, entrypoint))
     if problems:
         raise tomlfile.invalid(name, data, problems)
     bases = {"runtime": offer.runtime, "builder": offer.builder}
@@ -93,8 +106,9 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
             *((spec.app.lock,) if spec.app.lock else ()),
         ),
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
+        inputs=tuple(dict.fromkeys(str(folder / i) for s in stages for i in inputs(s, parameters))),
         compiles=any(applies(s.compiles, facts) for s in stages),
-        env=tuple((k, texts.one(v)) for k, v in runtime.env.items()),
+        env=tuple((k, texts.text(v)) for k, v in runtime.env.items()),
         entrypoint=tuple(entrypoint),
         command=tuple(command),
         ports=tuple(spec.app.ports or runtime.ports),
@@ -103,6 +117,13 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
         health=spec.health or _health(runtime, texts),
         copies_source=runtime.source != "none",
     )
+
+
+def inputs(stage: StageDeclaration, parameters: Mapping[str, Parameter]) -> list[str]:
+    """Return what a stage reads besides the manifests, named from the lock's folder."""
+    named = (parameters[name] for name in stage.inputs_from)
+    more = [str(i) for value in named if isinstance(value, list) for i in value]
+    return list(dict.fromkeys((*stage.inputs, *more)))
 
 
 def _merged(runtime: Runtime, variants: list[Variant]) -> Runtime:
@@ -131,8 +152,30 @@ class _Texts:
             trusted=self._stack.trusted,
         )
 
+    def text(self, text: str) -> str:
+        """Render a value of the environment, which must still be one."""
+        return self._still(Text, self.one(text))
+
     def of(self, texts: list[str]) -> list[str]:
-        return [self.one(text) for text in texts]
+        """Render the words of a command, still arguments; one that renders to nothing is none."""
+        rendered = ((text, self.one(text)) for text in texts)
+        return [self._still(Argument, found) for text, found in rendered if found or not text]
+
+    def program(self, texts: list[str]) -> list[str]:
+        """Render a command that is run as it is: its program is named by an absolute path."""
+        return self._still(Entrypoint, self.of(texts)) if texts else []
+
+    def _still(self, kind: Any, value: T) -> T:  # noqa: ANN401 - a field's type
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            TypeAdapter(kind).validate_python(value, strict=True)
+        except ValidationError as error:
+            said = error.errors(include_url=False)[0]["msg"]
+            raise InvalidInputError(
+                f"{self._stack.definition.name}/stack.toml: {value!a:.200} is not right: {said}"
+            ) from error
+        return value
 
 
 def _health(runtime: Runtime, texts: _Texts) -> Health | None:
@@ -140,7 +183,7 @@ def _health(runtime: Runtime, texts: _Texts) -> Health | None:
     if declared is None:
         return None
     values = {name: getattr(declared, name) for name in type(declared).model_fields}
-    return Health.model_construct(**{**values, "command": texts.of(declared.command)})
+    return Health.model_construct(**{**values, "command": texts.program(declared.command)})
 
 
 def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
@@ -151,10 +194,18 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
         if declared is None:
             known = ", ".join(declarations) or "it has none"
             yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
-        elif not fits(declared, value):
+        elif not fits(declared, value, trusted=stack.trusted):
             wants = " or ".join(map(repr, declared.choices)) or declared.type
             wants += f" matching {declared.pattern}" if declared.pattern else ""
             yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
+    for name in {n for stage in stack.definition.stages for n in stage.inputs_from}:
+        given = spec.stack.parameters.get(name, [])
+        for path in given if isinstance(given, list) else ():
+            try:
+                relative(path)
+            except PydanticCustomError as error:
+                hint = str((error.context or {}).get("hint", ""))
+                yield tomlfile.Problem(("stack", "parameters", name), error.message(), hint)
 
 
 def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem]:
@@ -165,10 +216,13 @@ def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem
             f"no version {wanted.version!r}",
             f"one of {', '.join(definition.versions)}",
         )
-    if definition.lock == "required" and spec.app.lock is None:
+    unlocked = _unlocked(definition, spec)
+    if definition.lock == "required" and spec.app.lock is None and not unlocked:
         yield tomlfile.Problem(("app", "lock"), "is required", _locks(definition))
-    if definition.lock == "none" and spec.app.lock is not None:
-        yield tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use for a lock")
+    if (definition.lock == "none" or unlocked) and spec.app.lock is not None:
+        why = f" with {unlocked}" if unlocked else ""
+        message = f"stack {definition.name} has no use for a lock{why}"
+        yield tomlfile.Problem(("app", "lock"), message)
     elif spec.app.lock is not None and lock_kind(definition, spec.app.lock) is None:
         yield tomlfile.Problem(
             ("app", "lock"),
@@ -179,21 +233,27 @@ def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem
         yield tomlfile.Problem(("stack", "builder"), f"stack {definition.name} builds nothing")
 
 
+def _unlocked(definition: Definition, spec: Spec) -> str:
+    """Say which parameter values make a lock needless; empty if none do."""
+    values = {key: declared.default for key, declared in definition.parameters.items()}
+    values |= spec.stack.parameters
+    facts = {**values, "manager": "", "version": spec.stack.version or definition.default}
+    if not definition.unlocked or not holds(definition.unlocked, facts):
+        return ""
+    return ", ".join(f"{name} = {json.dumps(facts[name])}" for name in definition.unlocked)
+
+
 def _locks(definition: Definition) -> str:
     return "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
 
 
 def _late_problems(
-    stack: LoadedStack, spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
+    spec: Spec, stages: tuple[StageDeclaration, ...], entrypoint: list[str]
 ) -> Iterator[tomlfile.Problem]:
     """Yield what can be told only once the stages and defaults are known."""
     if not entrypoint:
         yield tomlfile.Problem(
             ("app", "entrypoint"), "is required", 'such as ["/app/server"], never through a shell'
-        )
-    elif not entrypoint[0].startswith("/"):
-        raise InvalidInputError(
-            f"{stack.definition.name}/stack.toml: its entrypoint {entrypoint[0]!r} is not absolute"
         )
     steps = [stage.name for stage in stages]
     for i, secret in enumerate(spec.build.secrets):

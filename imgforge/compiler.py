@@ -8,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imgforge import indexes, prologue, template
-from imgforge.choice import Choice
+from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
+from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
@@ -23,12 +24,14 @@ from imgforge.plan import (
     Copy,
     Fill,
     Health,
+    Origin,
     RuntimeStage,
     Stage,
 )
+from imgforge.prepared import CONTEXT
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration, applies
+from imgforge.stack import LoadedStack, StageDeclaration, applies, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -46,10 +49,12 @@ def compile_plan(
     *,
     blocks: Mapping[str, str] | None = None,
     epoch: int | None = None,
+    origin: Origin | None = None,
 ) -> BuildPlan:
     """Compile; the lock was already found to fit. ``epoch`` (seconds) overrides the lock's.
 
-    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text).
+    ``blocks`` are the texts that replace blocks of the stack's templates (STAGE.BLOCK → text),
+    ``origin`` is where a stack came from that is not imgforge's own.
     Raises InvalidInputError if a stack's template cannot be rendered, or renders to what a build
     stage must not hold.
     """
@@ -63,6 +68,7 @@ def compile_plan(
     copies = [copy for d in choice.stages for copy in _copies(d)]
     if choice.copies_source:
         copies += [_app_copy(source) for source in spec.app.source]
+    _demand_apart(choice.writable, copies)
     copies += [Copy("empty", "/", p + "/", spec.run.user, WRITABLE_MODE) for p in choice.writable]
     return BuildPlan(
         name=spec.image.name,
@@ -72,13 +78,22 @@ def compile_plan(
         stack_digest=stack.digest,
         epoch=runtime_base.epoch if epoch is None else epoch,
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
-        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests))),
+        inputs=tuple(
+            dict.fromkeys(
+                (
+                    *spec.app.source,
+                    *choice.manifests,
+                    *map(heeded, choice.heeded),
+                    *choice.inputs,
+                )
+            )
+        ),
         stages=tuple(stages),
         runtime=RuntimeStage(
             base=_base(runtime_base),
             copies=tuple(copies),
             env={**dict(choice.env), **spec.env},
-            labels=_labels(spec, stack, choice, runtime_base),
+            labels=_labels(spec, stack, choice, runtime_base, origin),
             ports=tuple(p if "/" in p else f"{p}/tcp" for p in map(str, choice.ports)),
             workdir=APP,
             user=spec.run.user,
@@ -89,6 +104,7 @@ def compile_plan(
             tools=tuple(dict.fromkeys(spec.run.tools)),
         ),
         changes=tuple(_changes(spec, blocks or {})),
+        origin=origin,
     )
 
 
@@ -102,6 +118,23 @@ def _copies(declared: StageDeclaration) -> list[Copy]:
             for c in declared.copies
         ]
     return [Copy(declared.name, source, to + "/", "0:0", APP_MODE) for source, to in parts]
+
+
+def _demand_apart(writable: Sequence[str], copies: Sequence[Copy]) -> None:
+    """Demand that nothing the program may write holds, or lies in, what it is made of."""
+    placed = {PurePosixPath(copy.destination) for copy in copies} | {PurePosixPath(APP)}
+    wrong = [
+        f"{path}: {place} is copied there"
+        for path in writable
+        for place in sorted(placed)
+        if place.is_relative_to(path) or PurePosixPath(path).is_relative_to(place)
+    ]
+    if wrong:
+        raise InvalidInputError(
+            "what the image is made of stays read-only",
+            details=wrong,
+            hint="the paths stand in [run] writable of the spec, or of its stack; use /data",
+        )
 
 
 def _changes(spec: Spec, blocks: Mapping[str, str]) -> Iterator[str]:
@@ -174,11 +207,12 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         if name.partition(".")[0] == declared.name
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
+    prepared = _prepared(declared, spec, choice)
     builder = lock.base("builder")
     files = _files(declared, stack, {"parameters": choice.parameters, "version": choice.version})
     if fill is not None:
-        parameters = files or {"lock": spec.app.lock or "", **choice.variables}
-        fill = Fill(fill.kind, parameters)
+        told = prepared.parameters if prepared else {"lock": spec.app.lock or ""}
+        fill = Fill(fill.kind, files or {**told, **choice.variables})
     machine = indexes.secrets(tuple(declared.indexes))
     body = _body(
         declared,
@@ -186,7 +220,10 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         {
             "files": files,
             "kept": _kept(spec, stack, builder),
-            "heeded_globs": [_glob(path) for path in choice.heeded],
+            "heeded_globs": [heeded(path) for path in choice.heeded],
+            "inputs": {
+                _beside(spec.app.lock, path): path for path in inputs(declared, choice.parameters)
+            },
             "lock": spec.app.lock,
             "manager": choice.manager,
             "manifests": list(choice.manifests),
@@ -200,6 +237,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
                 "machine_secrets": machine,
                 "prologue": prologue.lines(tuple(declared.indexes), secrets),
             },
+            "prepared": prepared is not None,
             "variables": choice.variables,
             "version": choice.version,
         },
@@ -209,7 +247,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     confine(
         body,
         name=declared.name,
-        stages=before,
+        stages=(*before, CONTEXT) if prepared else before,
         secrets={*secrets, *machine},
         network=declared.network,
     )
@@ -221,10 +259,25 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         secrets,
         fill,
         needs_run,
-        crosses or applies(declared.crosses, {**choice.parameters, "manager": choice.manager}),
+        crosses or applies(declared.crosses, choice.facts),
         declared.network,
         tuple(declared.indexes),
-        (spec.app.lock or "") if declared.installs else "",
+        (spec.app.lock or "") if applies(declared.installs, choice.facts) else "",
+        prepared,
+    )
+
+
+def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
+    """Return what is made for a stage's commands, told by the parameters and the version."""
+    wanted = declared.prepared
+    if wanted is None or not holds(wanted.when, choice.facts):
+        return None
+    told = {k: v for k, v in choice.parameters.items() if k in {"groups", "extras"}}
+    lists = {k: ",".join(v) for k, v in told.items() if isinstance(v, list)}
+    python = choice.variables.get("python", "")
+    return Fill(
+        wanted.kind,
+        {"lock": spec.app.lock or "", "manager": choice.manager, "python": python, **lists},
     )
 
 
@@ -285,7 +338,9 @@ def _body(
     early = _steps([s for s in steps if s.at == "before"], variables)
     text = stack.templates[declared.template]
     if blocks:
-        known = template.blocks(text, name)
+        known = template.outline(text, name, trusted=stack.trusted).blocks
+        for block, own in blocks.items():
+            _demand_inside(own, f"{declared.name}.{block}")
         if unknown := blocks.keys() - known:
             raise InvalidInputError(
                 f"{name} has no block {', '.join(sorted(unknown))}",
@@ -306,6 +361,17 @@ def _body(
     return body + late
 
 
+def _demand_inside(text: str, name: str) -> None:
+    """Demand that a block's text is just that; InvalidInputError if it changes other blocks."""
+    found = template.outline(text, name, trusted=False)
+    if found.blocks or found.extends:
+        raise InvalidInputError(
+            f"block {name} holds blocks of its own, or extends a template",
+            details=sorted(found.blocks),
+            hint="[stack] blocks names each block that is replaced, with a file of its own",
+        )
+
+
 def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
     return "".join(
         template.render(
@@ -315,12 +381,14 @@ def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
     )
 
 
-def _glob(path: str) -> str:
-    """Return a pattern that finds just ``path``, or nothing: a COPY of it then leaves it out."""
-    return f"{path[:-1]}[{path[-1]}]"
+def _beside(lock: str | None, path: str) -> str:
+    """Return ``path``, named from the lock's folder, as named from the spec's."""
+    return str(PurePosixPath(lock or ".").parent / path)
 
 
-def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) -> dict[str, str]:
+def _labels(
+    spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase, origin: Origin | None
+) -> dict[str, str]:
     image = spec.image
     standard = {
         "title": image.title or PurePosixPath(image.name).name,
@@ -333,6 +401,7 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     }
     own = {
         "stack": f"{stack.definition.name}@{stack.definition.version}",
+        **_origin_labels(stack, origin),
         "run.required-env": ",".join(spec.run.required_env),
         "run.secrets": ",".join(spec.run.secrets),
         "run.writable": ",".join(choice.writable),
@@ -341,3 +410,14 @@ def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) ->
     labels = {f"org.opencontainers.image.{k}": v for k, v in standard.items()}
     labels |= {f"dev.imgforge.{k}": v for k, v in own.items()}
     return {k: v for k, v in sorted({**labels, **image.labels}.items()) if v}
+
+
+def _origin_labels(stack: LoadedStack, origin: Origin | None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    at = f"@{origin.revision}" if origin.reference and origin.revision else ""
+    where = f" {origin.reference}{at}" if origin.reference else ""
+    return {
+        "stack.source": f"{origin.catalog} ({origin.source}{where})",
+        "stack.digest": stack.digest,
+    }

@@ -8,6 +8,8 @@ is allowed, so a plan that was compiled is one that every engine with RUN can bu
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Final
 
@@ -23,6 +25,10 @@ _FLAGS: Final = {
     "ARG": frozenset[str](),
 }
 _MOUNTS: Final = frozenset({"bind", "cache", "secret", "tmpfs"})
+_ODD: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
+"""Unicode categories of what is not seen, or ends a line for one reader and not for another."""
+_FLAG: Final = re.compile(r"--[a-z]+(?:=[^\s\\'\"`]*)?")
+"""A flag as every engine reads it: nothing in it is quoted or escaped."""
 _BEFORE: Final = "FROM scratch AS above\n"
 _AFTER: Final = "FROM scratch AS below\n"
 
@@ -35,13 +41,15 @@ def confine(
     ``name`` is the stage's name for the messages, ``stages`` the names of those before it,
     ``secrets`` the ids it may mount.
     """
+    found = list(_odd(body))
     text = f"{_BEFORE}{body.rstrip()}\n{_AFTER}"
     try:
         _, instructions, wrong = read(text.encode())
-        found = [(p.line, p.message) for p in wrong]
+        found += [(p.line, p.message) for p in wrong]
         found += [(i.line, message) for i in instructions for message in problems(i)]
     except ProblemError as error:
-        instructions, found = (), [(error.problem.line, error.problem.message)]
+        instructions = ()
+        found.append((error.problem.line, error.problem.message))
     last = text.count("\n")
     if not found and (instructions[-1].name != "FROM" or instructions[-1].line != last):
         found.append((last - 1, "its last line goes on into what follows the stage"))
@@ -58,6 +66,13 @@ def confine(
         )
 
 
+def _odd(body: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(body.split("\n"), 2):
+        strange = {c for c in line if c != "\t" and unicodedata.category(c) in _ODD}
+        for char in sorted(strange):
+            yield number, f"the character U+{ord(char):04X} is not for Dockerfiles"
+
+
 def _problems(
     instruction: Instruction,
     stages: Collection[str],
@@ -71,6 +86,9 @@ def _problems(
     for flag in instruction.flags:
         if flag.name not in _FLAGS[name]:
             yield f"{name} --{flag.name} is not what every engine understands"
+    for word in _written_flags(instruction):
+        if not _FLAG.fullmatch(word):
+            yield f"{name} {word}: a flag is written plainly, without quotes, escapes or spaces"
     if instruction.heredocs:
         yield "a here-document is not what every engine understands"
     origin = instruction.flag("from") if name == "COPY" else None
@@ -78,6 +96,12 @@ def _problems(
         yield f"COPY --from={origin} is no stage before this one"
     if name == "RUN":
         yield from _run_problems(instruction, stages, secrets, network)
+
+
+def _written_flags(instruction: Instruction) -> list[str]:
+    """Return the flags as they stand in the file."""
+    head = instruction.text[: instruction.rest].split()
+    return [word for word in head[1:] if word != "--"]
 
 
 def _run_problems(

@@ -72,7 +72,8 @@ def _platform(value: str) -> str:
     return value
 
 
-def _relative(value: str) -> str:
+def relative(value: str) -> str:
+    """Return a path that stays below the spec's folder as it is; PydanticCustomError if not."""
     parts = PurePosixPath(value).parts
     if not value or value.startswith(("/", "~")) or re.match(r"[A-Za-z]:", value):
         raise problem(f"{value!r} is not a relative path", "name it from the folder of the spec")
@@ -87,7 +88,7 @@ def _relative(value: str) -> str:
 
 
 def _lock_path(value: str) -> str:
-    if " " in _relative(value) or not value.isascii():
+    if " " in relative(value) or not value.isascii():
         raise problem(f"{value!r} has a space or a letter outside ASCII", "rename the lock file")
     return value
 
@@ -210,7 +211,7 @@ PLATFORMS = ("linux/amd64", "linux/arm64")
 
 Text = Annotated[str, Field(max_length=32768), AfterValidator(_text)]
 Argument = Annotated[str, Field(max_length=32768), AfterValidator(_argument)]
-SourcePath = Annotated[str, AfterValidator(_relative)]
+SourcePath = Annotated[str, AfterValidator(relative)]
 ImagePath = Annotated[str, AfterValidator(_absolute)]
 EnvName = Annotated[str, Field(max_length=256), AfterValidator(_env_name)]
 LabelName = Annotated[str, Field(max_length=256), AfterValidator(_label)]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge import __version__, assets, cache, checkout, context, locks, malware
+from imgforge.catalogs import stamp
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, pinning
 from imgforge.oci.types import Descriptor, canonical_json, sha256
@@ -62,6 +63,7 @@ def key(spec: str, root: Path, content: str, stack: str, asked: Choices) -> str:
         # Locks beside the spec are no part of the context, but of what is said about the image.
         "locks": {name: sha256(_read(root / name)) for name in locks.lying(root)},
         "stack": assets.fingerprint(*folders),
+        "catalogs": stamp.of(stack.partition("@")[0]),
         "context": content,
         # The same files may be of another commit now, and provenance must not name the old one.
         "source": checkout.stamp(root, os.environ),

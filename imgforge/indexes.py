@@ -12,6 +12,9 @@ from dataclasses import dataclass
 AUTHORITY = "imgforge-ca"
 """Secret that holds the machine's CA bundle (PEM)."""
 
+KEYSTORE = "imgforge-ca-keystore"
+"""Secret that holds the same certificates as Java reads them (:mod:`imgforge.keystore`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
@@ -34,7 +37,8 @@ class Index:
 
     ``variables`` are handed on as they are (they may hold credentials), in the secret ``secret``;
     ``authority`` are the variables that name a CA bundle. ``prepare`` is shell run before the
-    step's commands where a CA bundle was given, for what no variable can tell.
+    step's commands where a CA bundle was given, for what no variable can tell. ``java`` is whether
+    it runs in Java, which takes certificates from a key store of its own.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Index:
     authority: tuple[str, ...] = ()
     files: tuple[SettingsFile, ...] = ()
     prepare: str = ""
+    java: bool = False
 
     @property
     def secret(self) -> str:
@@ -69,8 +74,20 @@ INDEXES = {
             (*_TLS, "PIP_CERT"),
         ),
         Index("npm", ("NPM_CONFIG_REGISTRY",), (*_TLS, "NODE_EXTRA_CA_CERTS")),
-        Index("maven", ()),
-        Index("gradle", ()),
+        Index(
+            "maven",
+            (),
+            files=(
+                SettingsFile(
+                    "imgforge-maven-settings",
+                    "MAVEN_SETTINGS",
+                    ".m2/settings.xml",
+                    "export MAVEN_SETTINGS=/run/secrets/imgforge-maven-settings;",
+                ),
+            ),
+            java=True,
+        ),
+        Index("gradle", (), java=True),
         Index("cargo", (), (*_TLS, "CARGO_HTTP_CAINFO")),
         Index("go", ("GOPROXY", "GONOSUMDB", "GOSUMDB", "GOPRIVATE", "GONOPROXY"), _TLS),
         Index("bundler", (), _TLS),
@@ -83,4 +100,6 @@ INDEXES = {
 def secrets(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the machine's secrets that a step with these indexes may mount."""
     found = [s for name in names for s in INDEXES[name].secrets]
+    if any(INDEXES[name].java for name in names):
+        found.insert(0, KEYSTORE)
     return tuple(dict.fromkeys((AUTHORITY, *found))) if names else ()

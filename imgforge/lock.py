@@ -155,6 +155,29 @@ class LockedBase:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedStack:
+    """The stack that the spec's name stood for.
+
+    ``digest`` is of its definition and templates. ``reference`` is the repository, of a registry
+    or of git; ``revision`` the digest of a registry's artifact, or git's commit. A stack that came
+    with imgforge has neither: imgforge's own version pins it.
+    """
+
+    name: Name
+    version: Annotated[str, re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}")]
+    catalog: Name
+    source: Literal["builtin", "directory", "git", "registry"]
+    reference: Line = ""
+    digest: Annotated[str, re.compile(rf"(?:{_DIGEST})?")] = ""
+    revision: Annotated[str, re.compile(rf"(?:{_DIGEST}|[0-9a-f]{{40}}|[0-9a-f]{{64}})?")] = ""
+    trust: Line = ""
+    """Why a registry's stack was believed: who signed it."""
+
+    def __str__(self) -> str:
+        return f"{self.catalog}/{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """What was asked for; a lock whose inputs differ from the spec's is stale."""
 
@@ -183,6 +206,8 @@ class Lock:
     inputs: Inputs
     runtime: LockedBase
     builder: LockedBase | None = None
+    stack: LockedStack | None = None
+    """None in locks that were made before stacks were pinned."""
 
     def base(self, role: Role) -> LockedBase:
         """Return the base for ``role``; InvalidInputError if the lock has none."""
@@ -198,6 +223,8 @@ def render(lock: Lock) -> str:
 
     plain = _plain(lock)
     plain["inputs"]["digest"] = lock.inputs.digest
+    if lock.stack is not None:
+        plain = {"inputs": plain.pop("inputs"), "stack": plain.pop("stack"), **plain}
     head = "# Written by imgforge lock. Do not edit; commit it beside the spec.\n"
     return head + tomli_w.dumps({"version": VERSION, **plain})
 
@@ -266,6 +293,7 @@ def _parsed(text: str) -> Lock | tuple[str, tuple[str, ...], str]:
     if lock is not None:
         for role, base in (("runtime", lock.runtime), ("builder", lock.builder)):
             problems += [f"{role}.{name}: has no place there" for name in _misplaced(base)]
+        problems += [f"stack.{name}: does not go with its source" for name in _unfit(lock.stack)]
     if lock is None or problems:
         return " is not a lock", tuple(problems), _HINT
     if digest != lock.inputs.digest:
@@ -283,6 +311,21 @@ def _misplaced(base: LockedBase | None) -> list[str]:
         found = [name for name in ("definition", "archives") if getattr(base, name)]
         found += ["layers"] * any(p.layers for p in base.platforms)
     return found + ["archives.date"] * any(not _is_date(a.date) for a in base.archives)
+
+
+def _unfit(stack: LockedStack | None) -> list[str]:
+    """Return what a stack of this source cannot have, or lacks."""
+    if stack is None:
+        return []
+    needed = {
+        "builtin": (),
+        "directory": ("digest",),
+        "git": ("digest", "reference", "revision"),
+        "registry": ("digest", "reference", "revision", "trust"),
+    }[stack.source]
+    also = {"directory": ("revision",)}.get(stack.source, ())
+    fields = ("reference", "digest", "revision", "trust")
+    return [n for n in fields if bool(getattr(stack, n)) != (n in needed) and n not in also]
 
 
 def _is_date(text: str) -> bool:

@@ -119,7 +119,9 @@ def _examine(
 def _waiting(base: LockedBase, wanted: pins.Wanted, say: Callable[[str], None]) -> Changes:
     from imgforge import bases
 
-    offer = bases.look(wanted.name, wanted.platforms, packages=wanted.packages, say=say)
+    offer = bases.look(
+        *(wanted.name, wanted.platforms), packages=wanted.packages, against=wanted.against, say=say
+    )
     refuse_older(base, offer.base)
     return between(base, offer.base, offer.fixes, flaws.mended(base, offer.base))
 

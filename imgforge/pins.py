@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgforge import lock as locks
 from imgforge.errors import InvalidInputError
-from imgforge.lock import Lock, LockedBase, Role
+from imgforge.lock import Inputs, Lock, LockedBase, LockedStack, Role
 from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 ASKED = "an upgrade was asked for"
+STACK = "stack"
+"""What upgrades call the stack, beside bases and their roles."""
+ON_TOP = "packages"
+"""Name of the layer that the spec's packages make (``bases.definitions.PACKAGES``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class Wanted:
     packages: tuple[str, ...] = ()
     instead_of: str = ""
     """The stack's own base, where the spec names another."""
+    against: tuple[str, ...] = ()
+    """Libraries that are compiled against: they go on top with their headers."""
 
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
@@ -57,6 +63,8 @@ class Pin:
     changes: Changes | None = None
     packages: int = 0
     """How many it holds on its first platform."""
+    added: tuple[str, ...] = ()
+    """Those of them that stand on top because of the spec, with all that they need; by name."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``--format json`` shows it."""
@@ -65,9 +73,38 @@ class Pin:
             "name": self.name,
             "digest": self.digest or None,
             "packages": self.packages,
+            "added": list(self.added),
             "kept": not self.reasons,
             "reasons": list(self.reasons),
             "changes": self.changes.to_json() if self.changes is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StackPin:
+    """What became of the stack: kept if there are no ``reasons``.
+
+    ``before`` is what was locked, if something was; ``notes`` are the lines of its changelog since
+    then.
+    """
+
+    now: LockedStack
+    before: LockedStack | None = None
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``--format json`` shows it."""
+        return {
+            "name": self.now.name,
+            "catalog": self.now.catalog,
+            "source": self.now.source,
+            "version": self.now.version,
+            "digest": self.now.digest or None,
+            "before": self.before.version if self.before is not None else None,
+            "kept": not self.reasons,
+            "reasons": list(self.reasons),
+            "changelog": list(self.notes),
         }
 
 
@@ -77,6 +114,8 @@ class Outcome:
 
     pins: tuple[Pin, ...]
     written: bool
+    stack: StackPin | None = None
+    """None where nothing had to be looked at, since the lock is known to be good."""
 
 
 def asked(project: Project) -> tuple[Wanted, ...]:
@@ -89,7 +128,16 @@ def asked(project: Project) -> tuple[Wanted, ...]:
         return (runtime,)
     # Steps that cross build run on the machine's own platform, most often this one.
     native = tuple(dict.fromkeys((*platforms, Platform("linux", "amd64"))))
-    return runtime, Wanted("builder", choice.builder, native, instead_of=own.builder or "")
+    from imgforge.bases import registry_reference
+
+    # A builder from a registry must have what it compiles with itself.
+    compiles = choice.compiles and not registry_reference(choice.builder)
+    builder = Wanted(
+        *("builder", choice.builder, native, tuple(project.spec.stack.build_packages)),
+        instead_of=own.builder or "",
+        against=packages if compiles else (),
+    )
+    return runtime, builder
 
 
 def check(project: Project) -> None:
@@ -110,13 +158,26 @@ def reasons(lock: Lock, wanted: Wanted) -> tuple[str, ...]:
     base = _base(lock, wanted)
     if base is None:
         return (f"no {wanted.role} base was locked",)
-    found = misfits(base, wanted.name, wanted.platforms, packages=bool(wanted.packages))
-    had = lock.inputs.packages
-    if not found and wanted.role == "runtime" and set(had) != set(wanted.packages):
-        found.append(
-            f"packages {' '.join(had)} were locked, {' '.join(wanted.packages)} are wanted"
-        )
+    on_top = bool(wanted.packages or wanted.against)
+    found = misfits(base, wanted.name, wanted.platforms, packages=on_top)
+    had, inputs = _had(lock.inputs, wanted.role), (wanted.packages, wanted.against)
+    for before, now, what in zip(
+        had, inputs, ("packages", "libraries to compile with"), strict=True
+    ):
+        if not found and base.source == "packages" and set(before) != set(now):
+            found.append(f"{what} {_listed(before)} were locked, {_listed(now)} are wanted")
     return tuple(found)
+
+
+def _had(inputs: Inputs, role: Role) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what a lock was made for: the packages on top of a base, and those compiled with."""
+    if role == "runtime":
+        return inputs.packages, ()
+    return inputs.build_packages, inputs.packages if inputs.compiles else ()
+
+
+def _listed(names: Collection[str]) -> str:
+    return " ".join(sorted(names)) or "none"
 
 
 def update(
@@ -135,11 +196,16 @@ def update(
     :func:`bases.ensure` raise; InvalidInputError if ``offline`` does not do, TransientError if the
     archives are older than the lock.
     """
+    from imgforge.catalogs import bounds
     from imgforge.policy.bounds import Policy
 
     policy = policy or Policy()
     names = asked(project)
     old, lacking = _old(project, anew=upgrade is not None and not upgrade)
+    wishes = [f"step {step.name}" for step in project.spec.build.steps]
+    wishes += [f"block {name}" for name in project.spec.stack.blocks]
+    bounds.demand(project.opened.pin, wishes, policy, offline=offline, say=say)
+    stack = _stack_pin(project, old, lacking, upgrade)
     upgraded = _upgraded(names, upgrade)
     why: dict[Wanted, tuple[str, ...]] = {}
     for w in names:
@@ -152,7 +218,8 @@ def update(
             hint=f"run once with network access: imgforge lock {project.root}",
         )
     if dry_run:
-        return Outcome(tuple(_preview(w, old, why[w], policy, say) for w in names), written=False)
+        previews = tuple(_preview(w, old, why[w], policy, say) for w in names)
+        return Outcome(previews, written=False, stack=stack)
     made = {w.role: base for w in names if not why[w] and (base := _base(old, w)) is not None}
     believed = ensure(tuple(made.values()), policy, offline=offline, say=say)
     made = dict(zip(made, believed, strict=True))
@@ -162,10 +229,37 @@ def update(
         if why[w]:
             made[w.role], changes = _resolved(w, _base(old, w), policy, say)
         pins.append(pin(w.role, made[w.role], why[w], changes))
-    new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"))
+    new = Lock(project.lock_inputs(), made["runtime"], made.get("builder"), stack.now)
+    if old is not None and old.stack is None and not stack.reasons:
+        # A lock from before stacks were pinned stays as it is for as long as nothing else changes.
+        new = new if dataclasses.replace(new, stack=None) != old else old
     if new != old:
         locks.write(new, project.lock_path)
-    return Outcome(tuple(pins), new != old)
+    return Outcome(tuple(pins), new != old, stack)
+
+
+def _stack_pin(
+    project: Project, old: Lock | None, lacking: str, upgrade: Collection[str] | None
+) -> StackPin:
+    """Say what becomes of the stack: what is pinned stays, also in what does not decide."""
+    from imgforge.catalogs import changelog, opening
+
+    now, before = project.opened.pin, old.stack if old is not None else None
+    if before is None and (old is None or now.source != "builtin"):
+        return StackPin(now, None, (lacking or "no stack was locked",))
+    if before is None or before == now:
+        return StackPin(now, before)
+    if opening.same(before, now) and now.source != "builtin":
+        # Another commit of the checkout, or another word of trust: only the latter is news.
+        kept = dataclasses.replace(before, trust=now.trust)
+        return StackPin(kept, before)
+    reason = f"it was {before} {before.digest}".rstrip()
+    if upgrade is not None and (not upgrade or STACK in upgrade):
+        reason = ASKED
+    notes: tuple[str, ...] = ()
+    if before.name == now.name and before.catalog == now.catalog:
+        notes = changelog.between(project.opened.files, before.version, now.version)
+    return StackPin(now, before, (reason,), notes)
 
 
 def ensure(
@@ -217,11 +311,16 @@ def _base(lock: Lock | None, wanted: Wanted) -> LockedBase | None:
 def _upgraded(asked: Sequence[Wanted], names: Collection[str] | None) -> list[Wanted]:
     if names is None:
         return []
+    if STACK in names:
+        names = [name for name in names if name != STACK]
+        if not names:
+            return []
     unknown = [n for n in names if not any(n in {w.role, w.name} for w in asked)]
     if unknown:
         raise InvalidInputError(
             f"this project has no base {', '.join(unknown)}",
-            hint=f"its bases: {', '.join(map(str, asked))}; a folder is named before --upgrade",
+            hint=f"its bases: {', '.join(map(str, asked))}, and stack; "
+            "a folder is named before --upgrade",
         )
     return [w for w in asked if not names or w.role in names or w.name in names]
 
@@ -234,18 +333,20 @@ def _resolved(
     from imgforge.bases.changes import between
 
     old = old if old is not None and old.name == wanted.name else None
-    name, platforms, packages = wanted.name, wanted.platforms, wanted.packages
+    name, platforms = wanted.name, wanted.platforms
+    packages, against = wanted.packages, wanted.against
     if bases.registry_reference(name):
         found = bases.resolve(
             name,
             platforms,
             packages=packages,
+            against=against,
             policy=policy,
             instead_of=wanted.instead_of,
             say=say,
         )
         return found, between(old, found) if old else None
-    offer = bases.look(name, platforms, packages=packages, policy=policy, say=say)
+    offer = bases.look(name, platforms, packages=packages, against=against, policy=policy, say=say)
     base = offer.base if old is None else _since(old, offer.base)
     made = bases.make(base, say=say)
     return made, between(old, made, offer.fixes, flaws.mended(old, made)) if old else None
@@ -268,7 +369,11 @@ def _preview(
         new = bases.named_now(reference, say=say)
         return Pin(wanted.role, wanted.name, new, why, Changes(old.digest, new) if old else None)
     offer = bases.look(
-        wanted.name, wanted.platforms, packages=wanted.packages, policy=policy, say=say
+        *(wanted.name, wanted.platforms),
+        packages=wanted.packages,
+        against=wanted.against,
+        policy=policy,
+        say=say,
     )
     base = offer.base
     if old is not None:
@@ -302,5 +407,7 @@ def pin(
     role: Role, base: LockedBase, why: tuple[str, ...] = (), changes: Changes | None = None
 ) -> Pin:
     """Return what became of ``base``: kept, or resolved anew for the reasons ``why``."""
-    count = sum(len(layer.packages) for p in base.platforms[:1] for layer in p.layers)
-    return Pin(role, base.name, base.digest, why, changes, count)
+    layers = [layer for p in base.platforms[:1] for layer in p.layers]
+    count = sum(len(layer.packages) for layer in layers)
+    added = tuple(p.name for layer in layers if layer.name == ON_TOP for p in layer.packages)
+    return Pin(role, base.name, base.digest, why, changes, count, added)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import asked, cache, context, delivery, freshness, making
+from imgforge import asked, cache, context, delivery, freshness, making, manifests
 from imgforge.asked import Options
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError
@@ -79,16 +79,21 @@ def _build(  # noqa: PLR0917 - what a build is made of
     from imgforge import compiled, judgement
     from imgforge import evidence as beside
     from imgforge import policy as policies
+    from imgforge.catalogs import bounds
     from imgforge.provenance import gathered
     from imgforge.vulnerabilities import built as vulnerabilities
     from imgforge.vulnerabilities import scan
 
     sealer = _open_sealer(chosen, console)
     policy = policies.effective(options.policy)
-    source = compiled.load(spec_path, epoch=options.epoch)
+    source = compiled.load(
+        spec_path, epoch=options.epoch, offline=options.offline, stack=options.stack
+    )
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
+    bounds.of_plan(plan, policy, offline=options.offline, say=console.note)
     asked.check_secrets(plan, options.secrets)
+    manifests.check(spec_path, source.root, plan.inputs)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)

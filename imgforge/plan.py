@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from imgforge.oci.types import Platform, sha256
 
@@ -81,6 +81,8 @@ class Stage:
     """Package managers (:mod:`imgforge.indexes`) whose settings of the machine it may see."""
     lock: str = ""
     """The lock whose packages its output holds; empty if it installs none."""
+    prepared: Fill | None = None
+    """What is made for its commands before they run (:mod:`imgforge.prepared`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,19 @@ class RuntimeStage:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The catalog that a stack from outside came from, and what pins it there.
+
+    ``reference`` and ``revision`` are as in :class:`imgforge.lock.LockedStack`.
+    """
+
+    catalog: str
+    source: Literal["directory", "git", "registry"]
+    reference: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildPlan:
     """The compiler's output; ``to_json`` and ``digest`` are byte-stable."""
 
@@ -137,16 +152,22 @@ class BuildPlan:
     epoch: int
     exclude: tuple[str, ...]
     inputs: tuple[str, ...]
-    """Paths of the context that the build reads."""
+    """Paths of the context that the build reads; those of :func:`imgforge.context.heeded` if they
+    exist."""
     stages: tuple[Stage, ...]
     runtime: RuntimeStage
     changes: tuple[str, ...] = ()
     """What the application changed of its stack, a line each: packages, steps, blocks, bases."""
+    origin: Origin | None = None
+    """Where the stack is from, if it did not come with imgforge."""
     schema: int = field(default=SCHEMA)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON-able data."""
-        return asdict(self)
+        value = asdict(self)
+        if self.origin is None:
+            del value["origin"]
+        return value
 
     def text(self) -> str:
         """Return the plan as indented, sorted JSON."""
@@ -160,6 +181,7 @@ class BuildPlan:
                 **value,
                 **{k: tuple(value[k]) for k in ("tags", "platforms", "exclude", "inputs")},
                 "changes": tuple(value.get("changes", ())),
+                "origin": Origin(**value["origin"]) if value.get("origin") else None,
                 "stages": tuple(_stage(stage) for stage in value["stages"]),
                 "runtime": _runtime(value["runtime"]),
             }
@@ -176,7 +198,7 @@ class BuildPlan:
 
 
 def _stage(value: dict[str, Any]) -> Stage:
-    fill = value["fill"]
+    fill, prepared = value["fill"], value.get("prepared")
     return Stage(
         **{
             **value,
@@ -184,6 +206,7 @@ def _stage(value: dict[str, Any]) -> Stage:
             "secrets": tuple(value["secrets"]),
             "indexes": tuple(value.get("indexes", ())),
             "fill": fill and Fill(**fill),
+            "prepared": prepared and Fill(**prepared),
         }
     )
 

@@ -12,8 +12,9 @@ from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK, locate
 
 if TYPE_CHECKING:  # pydantic is dear, and an unchanged project is found without it
+    from imgforge.catalogs.opening import How, Opened
     from imgforge.choice import Choice
-    from imgforge.plan import BuildPlan
+    from imgforge.plan import BuildPlan, Origin
     from imgforge.spec import Spec
     from imgforge.stack import LoadedStack
 
@@ -30,10 +31,15 @@ class Project:
     spec_path: Path
     spec_data: bytes
     spec: Spec
-    stack: LoadedStack
+    opened: Opened
     choice: Choice
     blocks: Mapping[str, str] = field(default_factory=dict)
     """Texts of the files that replace blocks of the stack's templates: STAGE.BLOCK → text."""
+
+    @property
+    def stack(self) -> LoadedStack:
+        """The stack that the spec chose."""
+        return self.opened.stack
 
     @property
     def lock_path(self) -> Path:
@@ -59,8 +65,12 @@ class Project:
             raise InvalidInputError(
                 f"{self.lock_path} does not exist", hint=f"make it with: imgforge lock {self.root}"
             )
+        from imgforge.catalogs import opening
+
         lock = locks.read(self.lock_path)
         wanted = self.lock_inputs()
+        if not opening.same(lock.stack, self.opened.pin):
+            raise self.stale([_differing(lock.stack, self.opened.pin)])
         if lock.inputs != wanted:
             differences = [
                 f"{name}: locked {_shown(lock.inputs, name)}, wanted {_shown(wanted, name)}"
@@ -86,6 +96,7 @@ class Project:
             *(self.spec, self.stack, self.choice, self.read_lock()),
             blocks=self.blocks,
             epoch=epoch,
+            origin=_origin(self.opened.pin),
         )
 
 
@@ -94,19 +105,50 @@ def _shown(inputs: locks.Inputs, name: str) -> str:
     return " ".join(map(str, value if isinstance(value, tuple) else (value,))) or "none"
 
 
-def load(path: Path) -> Project:
-    """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong."""
+def _differing(held: locks.LockedStack | None, pin: locks.LockedStack) -> str:
+    locked = "nothing" if held is None else f"{held} {held.digest}".rstrip()
+    return f"stack: locked {locked}, wanted {pin} {pin.digest}".rstrip()
+
+
+def _origin(pin: locks.LockedStack) -> Origin | None:
+    from imgforge.plan import Origin
+
+    if pin.source == "builtin":
+        return None
+    return Origin(pin.catalog, pin.source, pin.reference, pin.revision)
+
+
+def load(path: Path, how: How | None = None, *, stack: LoadedStack | None = None) -> Project:
+    """Read the project at ``path`` (folder or spec); InvalidInputError lists what is wrong.
+
+    A stack from outside is what the lock pins, unless ``how`` lets it be resolved; ``stack`` stands
+    in for the one that is found under the name that the spec gives. Raises what
+    :func:`imgforge.catalogs.opening.open_stack` raises.
+    """
     from imgforge import spec as specs
-    from imgforge import stack as stacks
+    from imgforge.catalogs import opening
+    from imgforge.catalogs.choosing import Wanted
     from imgforge.choice import choose
 
     spec_path = locate(path)
     data, spec = specs.load(spec_path)
-    stack = stacks.load(spec.stack.name)
-    choice = choose(stack, spec, data, spec_path.name)
     root = spec_path.resolve().parent
+    wanted = Wanted(spec.stack.name, spec.stack.catalog or "", spec.stack.release)
+    if stack is None:
+        opened = opening.open_stack(wanted, lambda: _locked(root), how or opening.How())
+    else:
+        opened = opening.stand_in(stack, wanted)
+    choice = choose(opened.stack, spec, data, spec_path.name)
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
-    return Project(root, spec_path, data, spec, stack, choice, blocks)
+    return Project(root, spec_path, data, spec, opened, choice, blocks)
+
+
+def _locked(root: Path) -> locks.LockedStack | None:
+    """Return what the lock says of the stack; None where there is no lock that can be read."""
+    try:
+        return locks.read(root / LOCK).stack
+    except InvalidInputError:
+        return None  # whoever needs the lock says what is wrong with it
 
 
 def _block(root: Path, file: str) -> str:

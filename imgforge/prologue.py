@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from imgforge.indexes import AUTHORITY, INDEXES
+from imgforge import keystore
+from imgforge.indexes import AUTHORITY, INDEXES, KEYSTORE
 
 _MOUNTED = "/run/secrets"
+_JAVA = (
+    f"-Djavax.net.ssl.trustStore={_MOUNTED}/{KEYSTORE} -Djavax.net.ssl.trustStoreType=JKS "
+    f"-Djavax.net.ssl.trustStorePassword={keystore.PASSWORD}"
+)
 
 
 def lines(names: tuple[str, ...], secrets: Collection[str]) -> list[str]:
@@ -29,6 +34,11 @@ def lines(names: tuple[str, ...], secrets: Collection[str]) -> list[str]:
     if settings or prepare:
         commands = " ".join(filter(None, [f"export {settings};" if settings else "", prepare]))
         found.append(f"if [ -s {_MOUNTED}/{AUTHORITY} ]; then {commands} fi;")
+    if any(index.java for index in indexes):
+        # Every Java heeds this variable, also those that a build tool starts.
+        found.append(
+            f"if [ -s {_MOUNTED}/{KEYSTORE} ]; then export JAVA_TOOL_OPTIONS='{_JAVA}'; fi;"
+        )
     found += [
         f"if [ -s {_MOUNTED}/{file.secret} ]; then {file.prepare} fi;"
         for index in indexes

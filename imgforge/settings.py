@@ -237,6 +237,102 @@ class Advisories(Table):
     )
 
 
+StackName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+def _git(value: str) -> str:
+    # The value itself is not shown: a password may stand in it.
+    if not re.fullmatch(r"(https|ssh)://[^\s?#]+/[^\s?#]+|/[^\s?#]+", value):
+        raise problem("is not the address of a git repository", "https://, ssh:// or a path")
+    return value
+
+
+def _ref(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]*", value) or ".." in value:
+        raise problem(f"{value!r} is not a branch or tag", "such as main or refs/tags/v1")
+    return value
+
+
+def _below(value: str) -> str:
+    parts = value.split("/")
+    if value != "." and any(p in {".", ".."} or not re.fullmatch(r"[\w.-]+", p) for p in parts):
+        raise problem(f"{value!r} is not a folder of the repository", "such as stacks")
+    return value
+
+
+class Catalog(Table):
+    """A place with stacks besides those that come with imgforge, as `[[catalogs]]`.
+
+    It is a folder, a git repository or a part of a registry. No variable stands for it.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="What specs and locks call it."
+    )
+    directory: File | None = Field(
+        default=None, description="A folder that has a folder for each stack."
+    )
+    git: Annotated[str, AfterValidator(_git)] | None = Field(
+        default=None, description="The address of a git repository: https, ssh, or a path."
+    )
+    ref: Annotated[str, AfterValidator(_ref)] = Field(
+        default="HEAD", description="The branch or tag there that counts."
+    )
+    folder: Annotated[str, AfterValidator(_below)] = Field(
+        default=".", description="The folder in the repository that has one for each stack."
+    )
+    registry: Repository | None = Field(
+        default=None,
+        description="What stands before the stacks' names in a registry: "
+        "registry.example.com/stacks.",
+    )
+    stacks: list[StackName] = Field(
+        default=[],
+        description="The stacks that are taken from a repository or registry: nothing is asked "
+        "for another name.",
+    )
+    key: File | None = Field(
+        default=None, description="The public key that must have signed a registry's stacks."
+    )
+    identity: str = Field(
+        default="", description="A glob of whom the signing certificate was issued to, instead."
+    )
+    issuer: str = Field(default="", description="Who vouched for that identity, exactly.")
+    trusted_root: File | None = Field(
+        default=None, description="The trusted root of another Sigstore than the public one."
+    )
+
+    @property
+    def source(self) -> Literal["directory", "git", "registry"]:
+        """What kind of place it is."""
+        return "directory" if self.directory else "git" if self.git else "registry"
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return self.directory or self.git or self.registry or ""
+
+    @model_validator(mode="after")
+    def _one(self) -> Catalog:
+        if sum(place is not None for place in (self.directory, self.git, self.registry)) != 1:
+            raise problem("needs exactly one of directory, git and registry")
+        if self.name == "imgforge":
+            raise problem("is the name of imgforge's own stacks", "call it after your organisation")
+        if (self.source == "directory") == bool(self.stacks):
+            raise problem(
+                "has stacks where it should not, or none",
+                "git and registry need the list of stacks; a directory shows what it has",
+            )
+        signed = [bool(self.key), bool(self.identity or self.issuer)]
+        if self.source == "registry" and sum(signed) != 1:
+            raise problem("does not say who signs its stacks", "give key, or identity and issuer")
+        if self.source != "registry" and (any(signed) or self.trusted_root):
+            raise problem("has a signer, and only a registry's stacks are signed")
+        if bool(self.identity) != bool(self.issuer) or (self.trusted_root and not self.identity):
+            raise problem("needs identity and issuer together, and a trusted-root only with them")
+        return self
+
+
 class Settings(Table):
     """A whole ``config.toml``."""
 
@@ -244,6 +340,9 @@ class Settings(Table):
         default=[],
         description="Folders with further base definitions. A definition that is to stand in for "
         "one that ships with imgforge says `replaces = true`.",
+    )
+    catalogs: list[Catalog] = Field(
+        default=[], description="Where stacks are found besides imgforge's own."
     )
     debian: Archive = Archive()
     ubuntu: Ubuntu = Ubuntu()
@@ -254,6 +353,14 @@ class Settings(Table):
     malware: Malware = Malware()
     sigstore: Sigstore = Sigstore()
     advisories: Advisories = Advisories()
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Settings:
+        names = [catalog.name for catalog in self.catalogs]
+        for name in names:
+            if names.count(name) > 1:
+                raise problem(f"two catalogs are called {name!r}")
+        return self
 
 
 def moment(value: str) -> dt.datetime:
@@ -415,9 +522,16 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             # No home directory may choose the key that counts.
             value = value.model_copy(update={k: str(folder / n) for k, n in named.items() if n})
         changes[name] = value
+    if settings.catalogs:
+        changes["catalogs"] = [_anchored_catalog(folder, each) for each in settings.catalogs]
     if settings.bases:
         changes["bases"] = [_rooted(folder, name) for name in settings.bases]
     return settings.model_copy(update=changes)
+
+
+def _anchored_catalog(folder: Path, catalog: Catalog) -> Catalog:
+    paths = {name: getattr(catalog, name) for name in ("directory", "key", "trusted_root")}
+    return catalog.model_copy(update={k: _rooted(folder, p) for k, p in paths.items() if p})
 
 
 def _rooted(folder: Path, name: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imgforge import assets, cache, freshness
 from imgforge import lock as locks
+from imgforge.catalogs import stamp
 from imgforge.files import LOCK, configs, locate, pinning
 from imgforge.oci.types import canonical_json, sha256
 
@@ -55,23 +56,34 @@ def settle(
     At once if its lock is known to be good.
     """
     from imgforge import pins, project
+    from imgforge.policy.stacks import UNBOUND
 
     spec_path = locate(path)
     lock = _known(spec_path) if upgrade is None else None
+    bounds = _bounds(policy) if policy is not None or pinning(os.environ) else None
+    if bounds is not None and bounds.stacks != UNBOUND:
+        lock = None
     if lock is not None:
         roles: tuple[Role, ...] = ("runtime", "builder") if lock.builder else ("runtime",)
         bases = {role: lock.base(role) for role in roles}
         if not dry_run:
             # Reading a policy is dear, and without one what is made here is always allowed.
-            given = policy is not None or pinning(os.environ)
-            held = _bounds(policy) if given else None
-            pins.ensure(tuple(bases.values()), held, offline=offline, say=say)
+            pins.ensure(tuple(bases.values()), bounds, offline=offline, say=say)
         return pins.Outcome(
             tuple(pins.pin(role, base) for role, base in bases.items()), written=False
         )
-    loaded = project.load(spec_path)
+    from imgforge.catalogs.opening import How
+
+    anew = upgrade is not None and (not upgrade or pins.STACK in upgrade)
+    how = How(resolve=True, upgrade=anew, offline=offline, say=say)
+    loaded = project.load(spec_path, how)
     outcome = pins.update(
-        loaded, upgrade=upgrade, offline=offline, dry_run=dry_run, policy=_bounds(policy), say=say
+        loaded,
+        upgrade=upgrade,
+        offline=offline,
+        dry_run=dry_run,
+        policy=bounds or _bounds(policy),
+        say=say,
     )
     if not dry_run:
         check(spec_path, loaded)
@@ -85,7 +97,8 @@ def _known(spec_path: Path) -> Lock | None:
         return None
     lock = locks.read(spec_path.resolve().parent / LOCK)
     bases = (lock.runtime, lock.builder)
-    return None if any(base and base.source == "registry" for base in bases) else lock
+    outside = lock.stack is not None and lock.stack.source == "registry"
+    return None if outside or any(b and b.source == "registry" for b in bases) else lock
 
 
 def _bounds(path: Path | None) -> Policy:
@@ -112,4 +125,12 @@ def _mark(spec_path: Path) -> Path | None:
     folders = [Path(name).expanduser() for name in named if name]
     folders += [assets.folder("stacks"), assets.folder("bases")]
     value = [freshness.code(), *files, assets.fingerprint(*map(Path.resolve, folders))]
+    value.append(stamp.of(_stack(spec_path)))
     return cache.directory("locks") / sha256(canonical_json(value)).removeprefix("sha256:")
+
+
+def _stack(spec_path: Path) -> str:
+    try:
+        return str(tomllib.loads(spec_path.read_text(encoding="utf-8"))["stack"]["name"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""

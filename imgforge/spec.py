@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
@@ -36,6 +36,7 @@ from imgforge.fields import (
     Tag,
     Text,
     User,
+    problem,
 )
 from imgforge.files import SPEC
 from imgforge.oci.types import Platform
@@ -62,6 +63,16 @@ class Image(Table):
     labels: dict[LabelName, Text] = Field(default={}, description="Further labels.")
 
 
+def _release(value: str) -> str:
+    from imgforge.catalogs import releases
+
+    try:
+        releases.check(value)
+    except ValueError as error:
+        raise problem(str(error), "such as 1.2.0, ^1.2 or >=1.2,<2") from error
+    return value
+
+
 class Stack(Table):
     """Which stack turns the source into an image, and on what."""
 
@@ -69,6 +80,16 @@ class Stack(Table):
         description="Folder name of the stack, such as python or binary."
     )
     version: str = Field(default="", description="Runtime version; the stack's default if absent.")
+    catalog: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None = Field(
+        default=None,
+        description="The catalog that has it, as settings name it; imgforge for those that come "
+        "along. Only needed where several have the name.",
+    )
+    release: Annotated[str, AfterValidator(_release)] = Field(
+        default="",
+        description="The version of the stack itself: 1.2.0, or a range such as ^1.2 or "
+        ">=1.2,<2 (default: the newest).",
+    )
     base: BaseName | None = Field(
         default=None,
         description="Another runtime base: a name, or registry/repository with :tag or @sha256:…",

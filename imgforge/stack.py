@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from imgforge import assets, indexes, tomlfile
+from imgforge import assets, indexes, template, tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import (
     BaseName,
@@ -86,7 +86,9 @@ class LockDeclaration(Table):
         default=[], description="Files in the lock's folder that installing needs too."
     )
     optional: list[SourcePath] = Field(
-        default=[], description="Files there that installing heeds if they exist."
+        default=[],
+        description="Files there that installing heeds if they exist. What a folder among them holds "
+        "is copied; none may lie in a folder that need not be there.",
     )
 
 
@@ -107,6 +109,13 @@ class Native(Table):
 
     kind: Literal["wheels", "files"]
     when: When = Field(default={}, description="Parameter values under which that is possible.")
+
+
+class Prepared(Table):
+    """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
+
+    kind: Literal["requirements"]
+    when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 
 class StageCopy(Table):
@@ -141,15 +150,26 @@ class StageDeclaration(Table):
         default=False,
         description="Whether (or when) the builder's own platform makes any platform's output.",
     )
+    inputs: list[SourcePath] = Field(
+        default=[],
+        description="Files and folders beside the lock that it reads, besides the manifests.",
+    )
+    inputs_from: list[str] = Field(
+        default=[], description="Parameters (of type strings) that name more of them."
+    )
     compiles: bool | When = Field(
         default=False,
         description="Whether (or when) it compiles against system libraries: the builder then "
         "gets the build-time counterparts of [stack] packages.",
     )
-    installs: bool = Field(
-        default=False, description="Whether its output holds the packages that the lock lists."
+    installs: bool | When = Field(
+        default=False,
+        description="Whether (or when) its output holds the packages that the lock lists.",
     )
     native: Native | None = None
+    prepared: Prepared | None = Field(
+        default=None, description="What it finds made: COPY --from=prepared."
+    )
 
 
 class HealthDefault(Table):
@@ -196,6 +216,9 @@ class Definition(Table):
     default: str
     lock: Literal["required", "optional", "none"]
     locks: list[LockDeclaration] = []
+    unlocked: When = Field(
+        default={}, description="Parameter values under which nothing is installed from a lock."
+    )
     requires: list[SourcePath] = Field(
         default=[], description="Files beside the spec without which nothing can be built."
     )
@@ -239,35 +262,60 @@ def read(folder: Path, *, trusted: bool) -> LoadedStack:
     InvalidInputError lists what is wrong with ``stack.toml``, or names the template that is
     missing, a link, too large or not UTF-8.
     """
-    data, table = tomlfile.read(folder / FILE)
     label = f"{folder.name}/{FILE}"
+    files = {FILE: tomlfile.read_bytes(folder / FILE)}
+    for path in folder.glob("*.j2"):
+        files[path.name] = _bytes(path, label)
+    return parse(files, folder.name, trusted=trusted)
+
+
+def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedStack:
+    """Read a stack from the ``files`` of its folder, which is called ``folder``; see :func:`read`.
+
+    Only ``stack.toml`` and the templates count, also for the digest.
+    """
+    label = f"{folder}/{FILE}"
+    data = files.get(FILE, b"")
+    table = tomlfile.parse(data, label)
     definition = tomlfile.validate(Definition, table, data, label)
-    problems = list(_check(definition, folder.name))
+    problems = list(_check(definition, folder, trusted=trusted))
     if problems:
         raise tomlfile.invalid(label, data, problems)
-    named = {t for s in definition.stages for t in (s.template, *s.files.values())}
-    found = {p.name for p in folder.glob("*.j2")} | named
-    templates = {name: _text(folder / name, label) for name in sorted(found)}
+    found = {n for n in files if n.endswith(".j2") and "/" not in n}
+    templates = {n: _text(files, n, label) for n in sorted(_named(definition) | found)}
     hasher = hashlib.sha256(data)
     for key, text in templates.items():
         hasher.update(b"\0" + key.encode() + b"\0" + text.encode())
     return LoadedStack(definition, templates, "sha256:" + hasher.hexdigest(), trusted)
 
 
-def _text(path: Path, label: str) -> str:
+def _named(definition: Definition) -> set[str]:
+    return {t for stage in definition.stages for t in (stage.template, *stage.files.values())}
+
+
+def _bytes(path: Path, label: str) -> bytes:
     try:
         if path.is_symlink():
             raise InvalidInputError(f"{label}: {path.name} is a symbolic link")
         with path.open("rb") as file:
-            data = file.read(MAX_TEMPLATE + 1)
-        if len(data) > MAX_TEMPLATE:
-            raise InvalidInputError(f"{label}: {path.name} is over {MAX_TEMPLATE >> 10} KiB")
-        return data.decode()
-    except (OSError, UnicodeDecodeError) as error:
+            return file.read(MAX_TEMPLATE + 1)
+    except OSError as error:
         raise InvalidInputError(f"{label}: cannot read {path.name}: {error}") from error
 
 
-def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
+def _text(files: Mapping[str, bytes], name: str, label: str) -> str:
+    if name not in files:
+        raise InvalidInputError(f"{label}: there is no template {name}")
+    if len(files[name]) > MAX_TEMPLATE:
+        raise InvalidInputError(f"{label}: {name} is over {MAX_TEMPLATE >> 10} KiB")
+    try:
+        return files[name].decode()
+    except UnicodeDecodeError as error:
+        line = files[name].count(b"\n", 0, error.start) + 1
+        raise InvalidInputError(f"{label}: {name}:{line} is not UTF-8") from error
+
+
+def _check(definition: Definition, folder: str, *, trusted: bool) -> Iterator[tomlfile.Problem]:
     if definition.name != folder:
         yield tomlfile.Problem(("name",), f"is not the folder's name, {folder!r}")
     if definition.default not in definition.versions:
@@ -277,12 +325,13 @@ def _check(definition: Definition, folder: str) -> Iterator[tomlfile.Problem]:
     for name, declared in definition.parameters.items():
         if name in RESERVED:
             yield tomlfile.Problem(("parameters", name), "is a reserved name")
-        if not fits(declared, declared.default):
+        if not fits(declared, declared.default, trusted=trusted):
             yield tomlfile.Problem(("parameters", name, "default"), "does not fit its declaration")
     yield from _condition_problems(definition)
+    yield from _input_problems(definition)
     if definition.stages and any(v.builder is None for v in definition.versions.values()):
         yield tomlfile.Problem(("versions",), "stages need a builder in every version")
-    seen = {"runtime", "empty", "context"}
+    seen = {"runtime", "empty", "context", "prepared"}
     for i, stage in enumerate(definition.stages):
         yield from _stage_problems(stage, ("stages", i))
         if stage.name in seen:
@@ -306,6 +355,16 @@ def _stage_problems(
             )
 
 
+def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
+    for i, stage in enumerate(definition.stages):
+        for j, name in enumerate(stage.inputs_from):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "strings":
+                yield tomlfile.Problem(
+                    ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
+                )
+
+
 def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
     for place, when in _conditions(definition):
         for name in when:
@@ -314,26 +373,41 @@ def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
 
 
 def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    yield ("unlocked",), definition.unlocked
     for i, stage in enumerate(definition.stages):
         yield ("stages", i, "when"), stage.when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
-        for name, flag in (("compiles", stage.compiles), ("crosses", stage.crosses)):
+        if stage.prepared:
+            yield ("stages", i, "prepared", "when"), stage.prepared.when
+        flags = {"compiles": stage.compiles, "installs": stage.installs, "crosses": stage.crosses}
+        for name, flag in flags.items():
             if isinstance(flag, dict):
                 yield ("stages", i, name), flag
     for i, variant in enumerate(definition.variants):
         yield ("variants", i, "when"), variant.when
 
 
-def fits(declared: ParameterDeclaration, value: Any) -> bool:  # noqa: ANN401 - decoded TOML
-    """Say whether a parameter's value has its type, is one of its choices and matches."""
+def fits(
+    declared: ParameterDeclaration,
+    value: Any,  # noqa: ANN401 - decoded TOML
+    *,
+    trusted: bool,
+) -> bool:
+    """Say whether a parameter's value has its type, is one of its choices and matches.
+
+    ``trusted`` is whether its pattern shipped with imgforge.
+    """
     kind = _TYPES[declared.type]
     if not isinstance(value, kind) or (isinstance(value, bool) and declared.type != "boolean"):
         return False
     items = value if isinstance(value, list) else [value]
     if declared.choices and any(item not in declared.choices for item in items):
         return False
-    return declared.pattern is None or all(re.fullmatch(declared.pattern, str(i)) for i in items)
+    pattern = declared.pattern
+    return pattern is None or all(
+        template.matches(pattern, str(item), name="stack.toml", trusted=trusted) for item in items
+    )
 
 
 def holds(when: When, facts: dict[str, Parameter]) -> bool:

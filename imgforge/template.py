@@ -1,7 +1,8 @@
 """Jinja templates that end up in a Dockerfile, and the filters that keep text text.
 
 Everything a user wrote reaches a Dockerfile only through one of these filters; undefined names
-are errors, and templates that did not ship with imgforge run in Jinja's sandbox.
+are errors. Templates that did not ship with imgforge run in Jinja's sandbox, and that in a child
+with bounds of its own (:mod:`imgforge.sandbox`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgforge import assets
@@ -23,6 +25,17 @@ STEPS = "steps.j2"
 
 MAX_OUTPUT = 4 << 20
 """Characters that one template may render to."""
+
+_UNSURE = ("lipsum", "random")
+"""What gives another text each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a template is made of: the names of its blocks, and whether it extends another."""
+
+    blocks: frozenset[str]
+    extends: bool
 
 
 def exec_form(arguments: list[str] | tuple[str, ...]) -> str:
@@ -92,8 +105,18 @@ def render(
     return re.sub(r"\n{3,}", "\n\n", out).strip("\n") + "\n"
 
 
-def blocks(text: str, name: str) -> frozenset[str]:
-    """Return the names of the blocks that a template has; InvalidInputError if it is broken."""
+def outline(text: str, name: str, *, trusted: bool) -> Outline:
+    """Return what a template is made of; InvalidInputError, with the line, if it is broken."""
+    if trusted:
+        return outline_here(text, name)
+    from imgforge import sandbox
+
+    found = sandbox.ask("outline", name, text=text)
+    return Outline(frozenset(found["blocks"]), bool(found["extends"]))
+
+
+def outline_here(text: str, name: str) -> Outline:
+    """Do as :func:`outline` in this process, which a hostile template can keep busy for long."""
     import jinja2
     from jinja2 import nodes
 
@@ -101,7 +124,29 @@ def blocks(text: str, name: str) -> frozenset[str]:
         tree = jinja2.Environment(autoescape=False).parse(text)  # noqa: S701 - not rendered
     except jinja2.TemplateSyntaxError as error:
         raise InvalidInputError(f"{name}:{error.lineno}: {error.message}") from error
-    return frozenset(block.name for block in tree.find_all(nodes.Block))
+    except RecursionError as error:
+        raise InvalidInputError(f"{name}: is nested too deeply") from error
+    return Outline(
+        frozenset(block.name for block in tree.find_all(nodes.Block)),
+        next(tree.find_all(nodes.Extends), None) is not None,
+    )
+
+
+def matches(pattern: str, text: str, *, name: str, trusted: bool) -> bool:
+    """Say whether all of ``text`` matches a stack's regular expression.
+
+    Some expressions take for ever, so those from outside are tried by the child.
+    """
+    if trusted:
+        return matches_here(pattern, text)
+    from imgforge import sandbox
+
+    return bool(sandbox.ask("matches", name, pattern=pattern, text=text))
+
+
+def matches_here(pattern: str, text: str, *, name: str = "") -> bool:  # noqa: ARG001 - as asked for
+    """Do as :func:`matches` in this process."""
+    return re.fullmatch(pattern, text) is not None
 
 
 def line(text: str, variables: Mapping[str, Any], *, name: str, trusted: bool) -> str:
@@ -120,6 +165,23 @@ def _render(
     trusted: bool,
     others: Mapping[str, str],
 ) -> str:
+    if trusted:
+        return render_here(text, variables, name=name, trusted=True, others=others)
+    from imgforge import sandbox
+
+    asked = {"text": text, "variables": dict(variables), "others": dict(others)}
+    return str(sandbox.ask("render", name, **asked))
+
+
+def render_here(
+    text: str,
+    variables: Mapping[str, Any],
+    *,
+    name: str,
+    trusted: bool,
+    others: Mapping[str, str],
+) -> str:
+    """Do as :func:`render` in this process, with nothing tidied."""
     import jinja2
 
     own = name.rpartition("/")[2]
@@ -133,17 +195,32 @@ def _render(
         raise InvalidInputError(f"{name}: there is no template {error.name!r} here") from error
     except RecursionError as error:
         raise InvalidInputError(f"{name}: its templates or blocks go round in a circle") from error
+    except SyntaxError as error:  # Python's own, for what is nested beyond its bounds
+        raise InvalidInputError(f"{name}: cannot be compiled: {error.msg}") from error
     except InvalidInputError as error:
         place, at = _place(error, name)
         raise InvalidInputError(
             f"{place}:{at}: {error.message}", details=error.details, hint=error.hint
         ) from error
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError) as error:
+    except (*_FAULTS, jinja2.TemplateError) as error:
         place, at = _place(error, name)
-        raise InvalidInputError(f"{place}:{at}: {error}") from error
+        raise InvalidInputError(f"{place}:{at}: {str(error) or type(error).__name__}") from error
     if len(out) > MAX_OUTPUT:
         raise InvalidInputError(f"{name}: renders to more than {MAX_OUTPUT >> 20} MiB")
     return out
+
+
+_FAULTS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""What a template's own mistakes raise; another exception is imgforge's."""
+
+
+@functools.cache
+def steps_text() -> str:
+    """Return the shared template, read once: where it is asked for no file may be opened."""
+    return (assets.folder("templates") / STEPS).read_text(encoding="utf-8")
 
 
 @functools.lru_cache(maxsize=64)
@@ -155,7 +232,7 @@ def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environme
 
     def load(name: str) -> tuple[str, str, None] | None:
         if name == STEPS:
-            return (assets.folder("templates") / STEPS).read_text(encoding="utf-8"), STEPS, None
+            return steps_text(), STEPS, None
         return (own[name], name, None) if name in own else None
 
     kind = jinja2.Environment if trusted else ImmutableSandboxedEnvironment
@@ -168,6 +245,9 @@ def _environment(texts: tuple[tuple[str, str], ...], trusted: bool) -> Environme
         autoescape=False,
         auto_reload=False,
     )
+    for name in _UNSURE:
+        environment.globals.pop(name, None)
+        environment.filters.pop(name, None)
     environment.filters.update(
         exec_form=exec_form,
         word=word,

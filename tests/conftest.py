@@ -90,7 +90,9 @@ def _made_lock(project: projects.Project) -> locks.Lock:
         )
 
     builder = base(inputs.builder, "b") if inputs.builder else None
-    return locks.Lock(inputs, base(inputs.runtime, "a"), builder)
+    pin = project.opened.pin
+    stack = None if pin.source == "builtin" else pin
+    return locks.Lock(inputs, base(inputs.runtime, "a"), builder, stack)
 
 
 @pytest.fixture

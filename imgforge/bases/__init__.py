@@ -56,6 +56,7 @@ def resolve(
     platforms: tuple[Platform, ...],
     *,
     packages: tuple[str, ...] = (),
+    against: tuple[str, ...] = (),
     policy: Policy | None = None,
     instead_of: str = "",
     say: Callable[[str], None],
@@ -73,9 +74,9 @@ def resolve(
     policy = _bounds(policy)
     reference = registry_reference(name)
     if not reference:
-        offer = look(name, platforms, packages=packages, policy=policy, say=say)
+        offer = look(name, platforms, packages=packages, against=against, policy=policy, say=say)
         return make(offer.base, say=say)
-    if packages:
+    if packages or against:
         raise InvalidInputError(f"packages cannot be added to {name}, a base from a registry")
     from imgforge.bases import pulled
     from imgforge.bases.definitions import chain
@@ -118,12 +119,15 @@ def look(
     platforms: tuple[Platform, ...],
     *,
     packages: tuple[str, ...] = (),
+    against: tuple[str, ...] = (),
     policy: Policy | None = None,
     say: Callable[[str], None],
 ) -> Offer:
     """Return what a base made of packages would hold today; nothing is made, digests are empty.
 
-    Raises what :func:`resolve` does, as far as the archives and the policy give cause for it.
+    ``against`` are libraries that are compiled against: they go on top as ``packages`` do, with
+    their headers (:mod:`imgforge.bases.counterparts`). Raises what :func:`resolve` does, as far as
+    the archives and the policy give cause for it.
     """
     from imgforge.bases import archive, layers, sources, trust
     from imgforge.bases.definitions import chain
@@ -132,13 +136,13 @@ def look(
     for platform in platforms:
         layers.architecture(platform)
 
-    definitions = chain(name, packages=bool(packages))
+    definitions = chain(name, packages=bool(packages or against))
     platforms = layers.needed(definitions, platforms)
     ends = definitions[-1].end_of_life
     if ends < dt.datetime.now(dt.UTC).date():
         say(f"warning: base {name} has had no security support since {ends}")
     found = sources.find(definitions[-1].suite_name)
-    return archive.resolve(name, definitions, platforms, packages, found, say)
+    return archive.resolve(name, definitions, platforms, packages, found, say, against)
 
 
 def make(base: LockedBase, *, say: Callable[[str], None]) -> LockedBase:

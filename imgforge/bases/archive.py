@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from imgforge.bases import fetch, layers, npm, release, wheels
+from imgforge.bases import counterparts, fetch, layers, npm, release, wheels
 from imgforge.bases.changes import is_security
 from imgforge.bases.closure import close
 from imgforge.bases.definitions import PACKAGES, Definition, abi, digest
@@ -60,10 +60,12 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
     packages: Sequence[str],
     sources: Sources,
     say: Callable[[str], None],
+    against: Sequence[str] = (),
 ) -> Offer:
     """Return the base ``name`` that ``chain`` describes today.
 
-    ``packages`` go into the chain's last layer. Raises what the archives and uv give cause for.
+    ``packages`` go into the chain's last layer, and so does what compiling ``against`` libraries
+    takes. Raises what the archives and uv give cause for.
     """
     suite = chain[-1].suite_name
     architectures = {p: layers.architecture(p) for p in platforms}
@@ -73,8 +75,9 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
     reads = releases(sources, suite, named)
     indexes = load_indexes(reads, sources, suite, named)
     others = {d.name: _others(d, named, say) for d in chain}
+    added = {arch: _added(indexes[arch], packages, against) for arch in named}
     locked = tuple(
-        LockedPlatform(p, "", _layers(chain, indexes[arch], packages, arch, others))
+        LockedPlatform(p, "", _layers(chain, indexes[arch], added[arch], arch, others))
         for p, arch in sorted(architectures.items())
     )
     base = LockedBase(
@@ -89,6 +92,12 @@ def resolve(  # noqa: PLR0917 - the same arguments for every base
         abi=abi(chain),
     )
     return Offer(base, _fixes(base, indexes.values()))
+
+
+def _added(index: Index, packages: Sequence[str], against: Sequence[str]) -> tuple[str, ...]:
+    """Return the packages on top: those named, the libraries compiled against, and their -dev."""
+    found = counterparts.of(index, against, packages)
+    return tuple(dict.fromkeys((*packages, *against, *found)))
 
 
 def _fixes(base: LockedBase, indexes: Iterable[Index]) -> dict[str, str]:

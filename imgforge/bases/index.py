@@ -112,6 +112,15 @@ class Index:
         found = [c for c in newest if any(p.name == name for p in c.provides)]
         return tuple(sorted(found, key=lambda c: (c.priority, c.package.name)))
 
+    def needing(self, name: str) -> tuple[Candidate, ...]:
+        """Return the newest of each package that depends on the package ``name``; by name.
+
+        No table has that: all stanzas are searched, which takes some 50 ms.
+        """
+        owners = {owner for _, stanzas in self._suites for owner in stanzas.mentioning(name)}
+        newest = (self.named(owner)[0] for owner in sorted(owners))
+        return tuple(c for c in newest if any(r.name == name for g in c.depends for r in g))
+
 
 _PROVIDERS = "\0"
 """Prefix of the keys under which stanzas are found by what they provide."""
@@ -145,6 +154,18 @@ class Stanzas:
                 return tuple(self.text[first:last] for first, last in pairs)
             low, high = (end + 1, high) if found < wanted else (low, begin)
         return ()
+
+    def mentioning(self, word: str) -> frozenset[str]:
+        """Return the names of the packages whose stanzas have ``word`` somewhere."""
+        found, wanted, at = set(), word.encode(), 0
+        while (at := self.text.find(wanted, at)) >= 0:
+            begin = self.text.rfind(b"\n\n", 0, at) + 1  # 0 before the first blank line
+            end = self.text.find(b"\n\n", at)
+            at = len(self.text) if end < 0 else end
+            head = self.text[begin:at].lstrip(b"\n").partition(b"\n")[0]
+            if head.startswith(b"Package: "):
+                found.add(head[9:].strip().decode("utf-8", "replace"))
+        return frozenset(found)
 
 
 def split(text: bytes) -> Stanzas:

@@ -56,7 +56,8 @@ def demand(
         )
     if entry.exempt:
         return _exempted(base, entry, policy)
-    return _signed(base, entry, offline=offline, say=say)
+    digest = base.upstream or base.digest
+    return signed(f"base {base.name}", base.reference, digest, entry, offline=offline, say=say)
 
 
 def permit(name: str, policy: Policy, known: tuple[str, ...] = ()) -> None:
@@ -128,12 +129,24 @@ def _exempted(base: LockedBase, entry: Trust, policy: Policy) -> str:
     return f"exempt until {entry.expires}: {entry.exempt} ({entry.owner})"
 
 
-def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str], None]) -> str:
+def signed(
+    what: str,
+    reference: str,
+    digest: str,
+    entry: Trust,
+    *,
+    offline: bool,
+    say: Callable[[str], None],
+) -> str:
+    """Demand that whom ``entry`` names signed ``digest`` in a repository; return who did.
+
+    ``what`` names it in messages. What was proven before is not asked again. EvidenceError,
+    BuildFailedError, RegistryError and TransientError as of :func:`demand`.
+    """
     from imgforge import verify
     from imgforge.verify import signatories
     from imgforge.verify.demand import SignedBy
 
-    digest = base.upstream or base.digest
     by = SignedBy(
         key=entry.key,
         identity=entry.identity,
@@ -145,7 +158,7 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     secret = files[entry.file] if entry.file is not None else b""
     reason = "key" if entry.key else "root" if entry.trusted_root else "public"
     decides = [
-        base.reference,
+        reference,
         digest,
         entry.match,
         entry.identity,
@@ -161,11 +174,11 @@ def _signed(base: LockedBase, entry: Trust, *, offline: bool, say: Callable[[str
     who = signatories.of(by, files)
     if offline:
         raise BuildFailedError(
-            f"whether the base {base.name} is signed is not known and this run is offline",
+            f"whether the {what} is signed is not known and this run is offline",
             hint="run it once with the network: what is proven is kept",
         )
-    say(f"verifying the signature of {base.reference}@{digest}")
-    line = "signed by " + verify.signature(Reference.parse(base.reference), digest, who, say=say)
+    say(f"verifying the signature of {reference}@{digest}")
+    line = "signed by " + verify.signature(Reference.parse(reference), digest, who, say=say)
     cache.write(path, line.encode())
     return line
 

@@ -13,13 +13,14 @@ from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK, SPEC, locate
 
 if TYPE_CHECKING:
-    from imgforge.pins import Outcome, Pin
+    from imgforge.pins import Outcome, Pin, StackPin
 
 EXAMPLES = """\
   imgforge lock                                 pin what ./imgforge.toml names; keep what is pinned
   imgforge lock services/web --check            in CI: exit 2 if the lock is missing or stale
   imgforge lock --upgrade                       resolve every base anew and say what changed
   imgforge lock --upgrade runtime --dry-run     what would change in one of them
+  imgforge lock --upgrade stack                 take the newest version of a catalog's stack
   imgforge lock --export bases.tar              for a machine without a mirror, or for ever
   imgforge lock --import bases.tar --offline    there: bring them into the cache
   imgforge lock --offline                       see that the cache has all that is pinned
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         "--upgrade",
         nargs="*",
         metavar="BASE",
-        help="resolve these bases anew (by name, or runtime, builder); all if none is named",
+        help="resolve these anew: bases by name, or runtime, builder, stack; all if none is named",
     )
     options.flag(
         out, "--dry-run", action="store_true", help="say what would change; write and make nothing"
@@ -90,6 +91,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
             say=say,
         )
     path = locate(given.path).resolve().with_name(LOCK)
+    if outcome.stack is not None:
+        _tell_stack(outcome.stack, console, dry_run=given.dry_run)
     for pin in outcome.pins:
         _tell(pin, console, dry_run=given.dry_run)
     if given.format == "json":
@@ -157,6 +160,8 @@ def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
         console.note(f"{head}: kept ({about})")
         return
     console.note(f"{head}: {'would be resolved' if dry_run else 'resolved'} anew ({about})")
+    if pin.added:
+        console.note(f"  with {', '.join(pin.added)}")
     for reason in pin.reasons:
         console.note(f"  because {reason}")
     if changes is not None and not changes:
@@ -167,9 +172,24 @@ def _tell(pin: Pin, console: Console, *, dry_run: bool) -> None:
             console.note(f"  {line}")
 
 
+def _tell_stack(pin: StackPin, console: Console, *, dry_run: bool) -> None:
+    about = f"stack {pin.now}" + (f" ({pin.now.trust})" if pin.now.trust else "")
+    if not pin.reasons:
+        console.note(f"{about}: kept")
+        return
+    console.note(f"{about}: {'would be pinned' if dry_run else 'pinned'} anew")
+    for reason in pin.reasons:
+        console.note(f"  because {reason}")
+    if pin.before is not None:
+        console.note(f"  {pin.before.version} → {pin.now.version}")
+    for line in pin.notes:
+        console.note(f"  {line}")
+
+
 def _json(outcome: Outcome, path: Path) -> dict[str, object]:
     return {
         "lock": str(path),
         "written": outcome.written,
         "bases": [pin.to_json() for pin in outcome.pins],
+        "stack": outcome.stack.to_json() if outcome.stack is not None else None,
     }

@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from imgforge import cache, indexes, process
@@ -26,7 +27,10 @@ def describe(fill: Fill) -> str:
 
 
 def inputs(fill: Fill, context: Path) -> list[str]:
-    """Return what decides the result besides the parameters: the lock file's hash, uv's version."""
+    """Return what decides the result besides the parameters: the lock file's hash, uv's version.
+
+    The lock of another manager than pip decides together with the project that it is made of.
+    """
     try:
         lock = (context / fill.parameters["lock"]).read_bytes()
     except OSError as error:
@@ -34,7 +38,24 @@ def inputs(fill: Fill, context: Path) -> list[str]:
             f"cannot read {fill.parameters['lock']}: {error.strerror}",
             hint="uv pip compile --generate-hashes requirements.in -o requirements.txt",
         ) from error
-    return [hashlib.sha256(lock).hexdigest(), _uv_version()]
+    return [hashlib.sha256(lock + _beside(fill, context)).hexdigest(), _uv_version()]
+
+
+def _beside(fill: Fill, context: Path) -> bytes:
+    """Return the bytes of the pyproject.toml that a lock is read with, if it is."""
+    path = (context / fill.parameters["lock"]).with_name("pyproject.toml")
+    return path.read_bytes() if "manager" in fill.parameters and path.is_file() else b""
+
+
+def _requirements(fill: Fill, platform: Platform, context: Path, folder: Path) -> Path:
+    """Return the requirements to install: the lock itself, or what is made of it in ``folder``."""
+    if "manager" not in fill.parameters:
+        return context / fill.parameters["lock"]
+    from imgforge import hashed
+
+    path = folder / "requirements.txt"
+    path.write_bytes(hashed.requirements(context, fill.parameters, platform))
+    return path
 
 
 def tools() -> dict[str, str]:
@@ -69,11 +90,12 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
     argv: list[str | Path] = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", folder]
     argv += ["--python-version", parameters["python"], "--python-platform", target]
     argv += ["--require-hashes", "--only-binary", ":all:"]
-    argv += ["--requirements", request.context / parameters["lock"]]
     if request.offline:
         argv.append("--offline")
     try:
-        process.run(argv, env=env, cwd=folder)
+        with tempfile.TemporaryDirectory(prefix="imgforge-") as work:
+            made = _requirements(fill, platform, request.context, Path(work))
+            process.run([*argv, "--requirements", made], env=env, cwd=folder)
     except BuildFailedError as error:
         hint = (
             "a missing hash or pin: uv pip compile --generate-hashes; a package without a "

@@ -13,10 +13,10 @@ from imgforge.analysis.facts import ImageFacts, Package
 from imgforge.analysis.installed import SYSTEMS
 from imgforge.inventory.component import Part
 from imgforge.inventory.declared import Declared, Target
+from imgforge.locks import markers
 from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.names import folded, same_version
 
-_MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 _NODE: Final = {"amd64": "x64", "386": "ia32"}
 
 _PYTHON: Final = re.compile(r"python_version|python_full_version|implementation_version")
@@ -255,21 +255,7 @@ def _holds(marker: str, target: Target) -> bool:
 
     if not target.python and _PYTHON.search(marker):
         return True  # which one runs it, nobody knows
-    platform = target.platform
-    environment = {
-        "implementation_name": "cpython",
-        "platform_python_implementation": "CPython",
-        "os_name": "posix",
-        "sys_platform": "linux",
-        "platform_system": "Linux",
-        "platform_machine": _MACHINES.get(platform.architecture, platform.architecture),
-        "platform_release": "",
-        "platform_version": "",
-        "extra": "",
-        "python_version": target.python,
-        "python_full_version": f"{target.python}.0",
-        "implementation_version": f"{target.python}.0",
-    }
+    environment = markers.environment(target.platform.architecture, target.python)
     try:
         return Marker(marker).evaluate(environment)
     except (UndefinedComparison, UndefinedEnvironmentName):

@@ -100,6 +100,7 @@ def load(root: Path, name: str) -> Locked:
     seen: dict[str, None] = {}
     entries: list[Entry] = []
     own: list[str] = []
+    scoped = True
     pending = [name]
     while pending:
         path = pending.pop(0)
@@ -108,12 +109,13 @@ def load(root: Path, name: str) -> Locked:
         seen[path] = None
         if len(seen) > _INCLUDES:
             raise InvalidInputError(f"{name} includes over {_INCLUDES} files")
-        locked = read(path, _text(root, path))
+        locked = read(path, content(root, path))
         entries += locked.entries
         own += locked.own
+        scoped = scoped and locked.scoped
         folder = posixpath.dirname(path)
         pending += [posixpath.normpath(posixpath.join(folder, i)) for i in locked.includes]
-    found = Locked(name, tuple(entries), own=tuple(own))
+    found = Locked(name, tuple(entries), own=tuple(own), scoped=scoped)
     return _with_sums(root, found) if posixpath.basename(name) == "go.mod" else found
 
 
@@ -123,7 +125,7 @@ def _with_sums(root: Path, locked: Locked) -> Locked:
     name = posixpath.join(posixpath.dirname(locked.path), golang.SUMS)
     if not (root / name).is_file():
         return locked
-    return golang.with_sums(locked, golang.read(name, _text(root, name)))
+    return golang.with_sums(locked, golang.read(name, content(root, name)))
 
 
 def lying(root: Path, folder: str = ".") -> list[str]:
@@ -132,7 +134,11 @@ def lying(root: Path, folder: str = ".") -> list[str]:
     return sorted(path for path in paths if (root / path).is_file())
 
 
-def _text(root: Path, name: str) -> str:
+def content(root: Path, name: str) -> str:
+    """Return the text of a lock, or of a file of that kind, of the project in ``root``.
+
+    InvalidInputError if it lies elsewhere, cannot be read, is too large or no text.
+    """
     if not (root / name).resolve().is_relative_to(root.resolve()):
         raise InvalidInputError(f"{name} is outside the project's folder")
     if (root / name).exists() and not (root / name).is_file():

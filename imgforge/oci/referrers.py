@@ -43,7 +43,7 @@ _LOOK = 0.05
 """Seconds before a registry that is said to lack something is asked again."""
 _REMEDY = "delete evidence of old scans from the repository, or push the image to a new one"
 _NO_API = (400, 404, 405, 406)
-_NEXT = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?')
+NEXT = re.compile(r'<([^>]+)>\s*;[^,]*\brel="?next"?')
 
 
 def referrers(reference: str, digest: str) -> list[Descriptor]:
@@ -111,7 +111,7 @@ def _by_api(registry: Registry, digest: str, most: int = 0) -> list[Descriptor] 
             return list(found.values())[:most]
         if len(found) > MAX_LISTED:
             raise _too_many(registry, digest)
-        following = _NEXT.search(answer.headers.get("link", ""))
+        following = NEXT.search(answer.headers.get("link", ""))
         if following is None:
             return list(found.values())
         page = _next(registry, following[1], answer.url)

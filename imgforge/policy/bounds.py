@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imgforge.errors import EvidenceError
+from imgforge.policy.stacks import UNBOUND, Stacks
 from imgforge.policy.vulnerabilities import CHECK, USUAL, Vulnerabilities
 from imgforge.severity import LEVELS, Level
 
@@ -199,6 +200,7 @@ class Policy:
     licences: tuple[Licences, ...] = ()
     """What each policy that says something of licences allows, all of which must be met."""
     vulnerabilities: Vulnerabilities = USUAL
+    stacks: Stacks = UNBOUND
 
     @property
     def exceptions(self) -> tuple[Ignore, ...]:

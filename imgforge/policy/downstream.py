@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from imgforge.errors import InvalidInputError
-from imgforge.policy import downstream_vulnerabilities
+from imgforge.policy import downstream_vulnerabilities, stacks
 from imgforge.policy.bounds import (
     FLAGS,
     Bases,
@@ -88,6 +88,7 @@ def tighten(outer: Policy, inner: Policy) -> Policy:
             outer.day,
             _limits(outer, inner),
         ),
+        stacks=stacks.tighten(outer.stacks, inner.stacks),
     )
 
 
@@ -104,6 +105,7 @@ def loosened(outer: Policy, inner: Policy, natural: Mapping[str, Level]) -> list
         for flag in FLAGS
         if getattr(inner, flag) and not getattr(outer, flag)
     ]
+    found += stacks.loosened(outer.stacks, inner.stacks)
     for check, level in inner.severities.items():
         least = outer.severity(check, natural.get(check, level))
         if LEVELS.index(level) < LEVELS.index(least):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge import tomlfile
-from imgforge.policy import reading, vulnerabilities
+from imgforge.policy import reading, stacks, vulnerabilities
 from imgforge.policy.bounds import (
     FIRM,
     FLAGS,
@@ -50,7 +50,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
     """
     problems: list[Problem] = []
     value = tomlfile.parse(data, str(path))
-    names = ("severity", "budget", "delegate", "bases", "licences")
+    names = ("severity", "budget", "delegate", "bases", "licences", "stacks")
     tables = {name: value.pop(name, None) for name in names}
     vulnerable = value.pop("vulnerabilities", None)
     images = reading.tables(value.pop("images", []), ("images",), problems)
@@ -80,6 +80,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
         vulnerabilities=vulnerabilities.read(
             vulnerable, path.parent, above.vulnerabilities, problems
         ),
+        stacks=stacks.read(tables["stacks"], path.parent, above.stacks, problems),
     )
     _check_ids(policy, problems)
     if problems:
@@ -167,11 +168,12 @@ def _bases(value: object, folder: Path, problems: list[Problem]) -> Bases:
     tables = reading.tables(trusts, place, problems)
     return Bases(
         (found["allow"],) if "allow" in found else (),
-        tuple(_trust(each, folder, (*place, i), problems) for i, each in enumerate(tables)),
+        tuple(trust(each, folder, (*place, i), problems) for i, each in enumerate(tables)),
     )
 
 
-def _trust(table: dict[str, Any], folder: Path, place: Location, problems: list[Problem]) -> Trust:
+def trust(table: dict[str, Any], folder: Path, place: Location, problems: list[Problem]) -> Trust:
+    """Read who or what makes something believed; ``problems`` has what is wrong with it."""
     found = reading.table(table, TRUST, place, problems)
     reasons = [reason for reason in REASONS if reason in table]
     if len(reasons) != 1:

@@ -83,6 +83,19 @@ TRUST: Final[Mapping[str, Key]] = {
     "owner": Key(TEXT, "Who answers for the exemption."),
     "expires": Key(DAY, "The last day of the exemption (UTC)."),
 }
+STACKS: Final[Mapping[str, Key]] = {
+    "catalogs": Key(
+        TEXTS, "The catalogs that stacks may come from; imgforge is its own; absent: any."
+    ),
+    "allow": Key(
+        TEXTS, "Globs of the stacks that may be used, as CATALOG/NAME@VERSION; absent: any."
+    ),
+    "allow-steps": Key(FLAG, "Specs may add [[build.steps]]; they may if nothing is said."),
+    "allow-blocks": Key(FLAG, "Specs may replace [stack.blocks]; they may if nothing is said."),
+}
+SIGNERS_OF_STACKS: Final[Mapping[str, Key]] = {
+    name: key for name, key in TRUST.items() if name not in {"exempt", "owner", "expires"}
+}
 REASONS: Final = {
     "key": (frozenset({"key"}), frozenset({"digest"})),
     "identity": (frozenset({"identity", "issuer"}), frozenset({"trusted-root", "digest"})),
@@ -228,6 +241,11 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, Key]]]] = {
     "[delegate]": ("What policies below this one may decide themselves.", DELEGATE),
     "[bases]": ("Which bases may be used.", BASES),
     "[[bases.trust]]": ("Why bases from registries are believed; the first match counts.", TRUST),
+    "[stacks]": ("Which stacks may be used, and what specs may change of them.", STACKS),
+    "[[stacks.trust]]": (
+        "Who must have signed registries' stacks besides whom catalogs name; each needs an entry.",
+        SIGNERS_OF_STACKS,
+    ),
     "[licences]": ("Which licences packages may have; without it nobody asks.", LICENCES),
     "[vulnerabilities]": ("Which known vulnerabilities fail, and when.", VULNERABILITIES),
     "[[vulnerabilities.ignore]]": (

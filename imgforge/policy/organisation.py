@@ -135,6 +135,7 @@ def sign(data: bytes, file: Path, signer: Signer) -> Path:
 def check_named(policy: Policy, file: Path) -> None:
     """InvalidInputError unless the pinned ``policy`` pins every file that it names in turn."""
     loose = [str(trust.file) for trust in policy.bases.trust if trust.file and not trust.digest]
+    loose += [str(trust.file) for trust in policy.stacks.files if not trust.digest]
     loose += [
         v.place
         for v in policy.vulnerabilities.vex
@@ -166,7 +167,11 @@ def named_in(file: Path) -> tuple[Path, ...]:
         return ()
     images = _tables(table, "images")
     named: list[tuple[dict[str, Any], tuple[str, ...]]]
-    named = [(trust, ("key", "trusted-root")) for trust in _tables(table.get("bases"), "trust")]
+    named = [
+        (trust, ("key", "trusted-root"))
+        for bounded in ("bases", "stacks")
+        for trust in _tables(table.get(bounded), "trust")
+    ]
     for each in images:
         named += [(by, ("key", "trusted-root")) for by in _tables(each, "signed-by")]
         named += [(attested, ("locked",)) for attested in _tables(each, "attested")]

@@ -18,6 +18,8 @@ from imgforge.policy.keys import (
     REASONS,
     SIGNED_BY,
     SIGNERS,
+    SIGNERS_OF_STACKS,
+    STACKS,
     TABLES,
     TOP,
     TRUST,
@@ -33,6 +35,13 @@ def json_schema() -> dict[str, Any]:
     images = _images()
     bases = _object(BASES)
     bases["properties"]["trust"] = {"type": "array", "items": trust}
+    signer = _object(SIGNERS_OF_STACKS)
+    signer["oneOf"] = [
+        _only(*REASONS[reason], among=SIGNERS_OF_STACKS) for reason in ("key", "identity")
+    ]
+    signer["description"] = TABLES["[[stacks.trust]]"][0]
+    stacks = _object(STACKS)
+    stacks["properties"]["trust"] = {"type": "array", "items": signer}
     vulnerabilities = _object(VULNERABILITIES)
     vulnerabilities["properties"]["ignore"] = {
         "type": "array",
@@ -50,6 +59,7 @@ def json_schema() -> dict[str, Any]:
         "ignore": {"type": "array", "items": _object(IGNORE)},
         "delegate": _object(DELEGATE),
         "bases": bases,
+        "stacks": stacks,
         "licences": _object(LICENCES)
         | {"anyOf": [{"required": ["allow"]}, {"required": ["deny"]}]},
         "vulnerabilities": vulnerabilities,

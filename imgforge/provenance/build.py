@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from imgforge.lock import Archive
 from imgforge.oci.layer import ENCODER
-from imgforge.plan import Base, BuildPlan
+from imgforge.plan import Base, BuildPlan, Origin
 from imgforge.provenance.shared import BUILD_TYPE, archives, digest, run
 from imgforge.source import Source
 
@@ -60,6 +60,8 @@ def predicate(
     bases = {base.pin: base for base in (*(s.base for s in plan.stages), plan.runtime.base)}
     dependencies = [_base_dependency(base) for base in bases.values()]
     dependencies += archives(inputs.archives)
+    if plan.origin is not None:
+        dependencies.append(_stack_dependency(plan, plan.origin))
     if inputs.source is not None:
         dependencies.append(_source_dependency(inputs.source))
     dependencies.append(_file(inputs.file, inputs.spec, "spec"))
@@ -105,6 +107,29 @@ def _file(name: str, found: str, role: str = "") -> dict[str, Any]:
     """Name a file beside the spec, or of the policy; where it lay on this machine is nobody's."""
     row: dict[str, Any] = {"uri": f"file:{quote(name)}", "digest": digest(found)}
     return {"name": role, **row} if role else row
+
+
+def _stack_dependency(plan: BuildPlan, origin: Origin) -> dict[str, Any]:
+    """Name a stack that did not come with imgforge by what its catalog has."""
+    found: dict[str, str] = {}
+    uri = ""
+    if origin.source == "registry":
+        uri, found = f"oci:{origin.reference}@{origin.revision}", digest(origin.revision)
+    elif origin.revision:
+        found = {"gitCommit": origin.revision}
+        if origin.reference.startswith(("https:", "ssh:")):
+            uri = f"git+{origin.reference}"
+    return {
+        "name": "stack",
+        **({"uri": uri} if uri else {}),
+        "digest": found or digest(plan.stack_digest),
+        "annotations": {
+            "stack": plan.stack,
+            "catalog": origin.catalog,
+            "source": origin.source,
+            "content": plan.stack_digest,
+        },
+    }
 
 
 def _base_dependency(base: Base) -> dict[str, Any]:

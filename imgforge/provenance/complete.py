@@ -139,6 +139,11 @@ def _stack(told: Told) -> Iterator[Point]:
         yield Point(OPEN, "stack", "there is no digest of it")
         return
     yield Point(PINNED, "stack", f"{shown(name)} {digest}")
+    if outside := told.named("stack"):
+        catalog = shown(str(outside[0].annotations.get("catalog", "")))
+        if not outside[0].uri:
+            yield Point(NEEDS, "stack", f"a machine that has the catalog {catalog}")
+        return
     try:
         here = stack.load(name.partition("@")[0]).digest
     except InvalidInputError:

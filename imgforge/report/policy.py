@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgforge.policy import vulnerabilities
+from imgforge.policy import stacks, vulnerabilities
 from imgforge.policy.bounds import FLAGS, Ignore, Policy, Trust
 from imgforge.policy.downstream import origins, severities
 from imgforge.report.text import plain
@@ -31,6 +31,10 @@ def render(layers: Sequence[tuple[str, Policy]], held: Policy) -> str:
     lines += [f"ignore {plain(str(i))}: {plain(i.said)}" + _ended(i, held) for i in held.exceptions]
     lines += [f"bases.allow = {json.dumps(globs)}" for globs in value["bases"]["allow"]]
     lines += [f"bases.trust {_reason(trust)}" for trust in value["bases"]["trust"]]
+    lines += [
+        f"stacks.{key} {_reason(each)}" if key == "trust" else f"stacks.{key} = {json.dumps(each)}"
+        for key, each in _stack_rows(value["stacks"])
+    ]
     lines += [
         f"licences.{key} = {json.dumps(each)}"
         for table in value["licences"]
@@ -80,10 +84,25 @@ def _value(held: Policy) -> dict[str, Any]:
             "allow": [list(globs) for globs in held.bases.allow],
             "trust": [_trust(each) for each in held.bases.trust],
         },
+        "stacks": {
+            **stacks.shown(held.stacks),
+            "trust": [[_trust(each) for each in group] for group in held.stacks.trust],
+        },
         "licences": [each.to_json() for each in held.licences],
         "vulnerabilities": vulnerabilities.shown(held.vulnerabilities),
         "images": [[_image(each) for each in images.demands] for images in held.images],
     }
+
+
+def _stack_rows(table: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return each list, flag and signer of ``[stacks]`` with its key."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        several = value if isinstance(value, list) else [value]
+        if key == "trust":
+            several = [each for group in value for each in group]
+        rows += [(key, each) for each in several]
+    return rows
 
 
 def _ignore(ignore: Ignore) -> dict[str, str]:

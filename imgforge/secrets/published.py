@@ -22,6 +22,9 @@ _KEYS: Final = frozenset(
         "c50f38f5a25dad1a",
         "d76d8725f92d8728",
         "e36ff64abc8431d1",
+        # GnuTLS 3.8.9, the same file
+        "8f642f0351e1761d",
+        "c471252232a6e68f",
         # Mbed TLS 2.28.3, library/certs.c
         "086daa2d17034d6a",
         "0b36760832bc842a",

@@ -16,6 +16,8 @@ import pytest
 from livesigstore import LiveSigstore
 from running import ROOT, Example, Key, copy_example, docker, imgforge, run, tool
 
+from imgforge.trial import expect
+
 HERE = Path(__file__).parent
 ENGINE = ROOT / "dev" / "engine"
 
@@ -146,9 +148,9 @@ def built(
                 env=key.env,
             )
             spec = tomllib.loads((folder / "imgforge.toml").read_text(encoding="utf-8"))
-            expect = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
             image = f"{spec['image']['name']}:test-{engine_name}"
-            done[name, engine_name] = Example(folder, spec, expect, image, json.loads(out.stdout))
+            result = json.loads(out.stdout)
+            done[name, engine_name] = Example(folder, spec, expect.read(folder), image, result)
         return done[name, engine_name]
 
     yield build

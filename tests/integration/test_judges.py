@@ -10,17 +10,16 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 import pytest
-from running import EXAMPLE_NAMES, Example, Key, docker, imgforge, run, tool
+from running import Example, Key, docker, imgforge, run, somewhere, tool
 
 Built = Callable[[str, str], Example]
-ENGINES = ("native", "buildkit")
 # What Trivy needs to work with neither a vulnerability database nor a network.
 OFFLINE = ("--quiet", "--skip-db-update", "--offline-scan", "--scanners", "license")
 
 
-@pytest.fixture(params=[(e, n) for n in EXAMPLE_NAMES for e in ENGINES], ids="-".join)
+@pytest.fixture(params=somewhere(), ids="-".join)
 def example(request: pytest.FixtureRequest, built: Built) -> Example:
-    engine, name = request.param
+    name, engine = request.param
     return built(name, engine)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import EXAMPLE_NAMES, ROOT, copy_example, imgforge, run, tool
+from running import EXAMPLE_NAMES, ROOT, copy_example, engines_of, imgforge, run, tool
 
 from imgforge import lock as locks
 from imgforge.oci.layout import Layout
@@ -135,7 +135,7 @@ def for_both(name: str, folder: Path) -> Path:
 
 
 @pytest.mark.usefixtures("engine")
-@pytest.mark.parametrize("name", EXAMPLE_NAMES)
+@pytest.mark.parametrize("name", [n for n in EXAMPLE_NAMES if "native" in engines_of(n)])
 def test_one_command_builds_an_example_for_both_platforms_on_both_engines(
     name: str, tmp_path: Path
 ) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import EXAMPLE_NAMES, Example, Key, imgforge
+from running import Example, Key, imgforge, somewhere
 
 Built = Callable[[str, str], Example]
 
 
-@pytest.mark.parametrize("name", EXAMPLE_NAMES)
-@pytest.mark.parametrize("engine_name", ["native", "buildkit"])
+@pytest.mark.parametrize(("name", "engine_name"), somewhere())
 def test_an_example_is_made_again(
     name: str, engine_name: str, built: Built, key: Key, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running import EXAMPLE_NAMES, Example, imgforge, run, tool
+from running import EXAMPLE_NAMES, Example, engines_of, imgforge, run, tool
 
 from imgforge.sbom import document
 from imgforge.sbom.compare import compare
@@ -22,7 +22,7 @@ Found = set[tuple[str, str, str, str]]
 @pytest.fixture(params=EXAMPLE_NAMES)
 def example(request: pytest.FixtureRequest, built: Built) -> Example:
     name: str = request.param
-    return built(name, "native")
+    return built(name, engines_of(name)[0])
 
 
 def read(path: Path) -> Document:
@@ -109,7 +109,7 @@ def test_both_formats_say_the_same(example: Example) -> None:
 
 
 def test_an_applications_images_become_one(built: Built, tmp_path: Path) -> None:
-    paths = [ours(built(name, "native"), "cyclonedx") for name in EXAMPLE_NAMES]
+    paths = [ours(built(name, engines_of(name)[0]), "cyclonedx") for name in EXAMPLE_NAMES]
     whole = tmp_path / "shop.cdx.json"
     asked = ("--name", "acme/shop", "--format", "cyclonedx")
     said = imgforge("sbom", "merge", *paths, *asked, cwd=tmp_path)

@@ -61,6 +61,7 @@ class FakeRegistry:
     referrers_api: bool = False
     ranges: bool = True
     keeps: bool = True
+    page: int = 0
     blobs: dict[str, bytes] = field(default_factory=dict)
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -83,14 +84,14 @@ class FakeRegistry:
         query = {k: v[0] for k, v in parse_qs(url.query).items()}
         if url.path == "/v2/":
             return Reply(200)
-        matched = re.fullmatch(r"/v2/(.+?)/(manifests|blobs|referrers|uploads)/(.*)", url.path)
+        matched = re.fullmatch(r"/v2/(.+?)/(manifests|blobs|referrers|uploads|tags)/(.*)", url.path)
         if matched is None:
             return Reply(404)
         kind, name = matched[2], matched[3]
         if kind == "manifests":
             return self._manifest(seen, name)
-        if kind == "referrers":
-            return self._referrers(name)
+        if kind in {"referrers", "tags"}:
+            return self._referrers(name) if kind == "referrers" else self._tags(query)
         if name.startswith("uploads/"):
             return self._upload(seen, matched[1], name.removeprefix("uploads/"), query)
         found = self.blobs.get(name)
@@ -133,6 +134,18 @@ class FakeRegistry:
         if self.referrers_api and subject:
             headers["OCI-Subject"] = subject["digest"]
         return Reply(201, headers)
+
+    def _tags(self, query: dict[str, str]) -> Reply:
+        """List tags, ``page`` of them at a time if that is set."""
+        names = sorted(self.tags)
+        if not names:
+            return Reply(404)
+        rest = [name for name in names if name > query.get("last", "")]
+        shown = rest[: self.page] if self.page else rest
+        headers = {"Content-Type": "application/json"}
+        if len(shown) < len(rest):
+            headers["Link"] = f'</v2/x/tags/list?last={shown[-1]}>; rel="next"'
+        return Reply(200, headers, json.dumps({"name": "x", "tags": shown}).encode())
 
     def _referrers(self, digest: str) -> Reply:
         if not self.referrers_api:

@@ -5,17 +5,22 @@ Nothing is skipped: what is missing is an error that says how it is installed.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from imgforge import compiled, engines
+from imgforge.engines import native
+from imgforge.trial import expect
+from imgforge.trial.expect import Expectation
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -76,7 +81,7 @@ class Example:
 
     folder: Path
     spec: Mapping[str, Any]
-    expect: Mapping[str, Any]
+    expect: Expectation
     name: str
     result: Mapping[str, Any]
 
@@ -99,15 +104,42 @@ class Example:
 EXAMPLE_NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/imgforge.toml"))
 
 
+@functools.cache
+def engines_of(name: str) -> tuple[str, ...]:
+    """Return the engines that build an example: all, or those that its plan and it allow.
+
+    The native engine comes first where it can: it is the quickest.
+    """
+    wanted = expect.read(EXAMPLES / name).engines or list(engines.ENGINES)
+    plan = compiled.load(EXAMPLES / name / "imgforge.toml").plan
+    able = [e for e in wanted if e != native.NAME or not native.unable(plan)]
+    return tuple(sorted(able, key=lambda engine: (engine != native.NAME, engine)))
+
+
+def everywhere() -> list[tuple[str, str]]:
+    """Return each example with each engine that builds it, as (name, engine)."""
+    return [(name, engine) for name in EXAMPLE_NAMES for engine in engines_of(name)]
+
+
+def somewhere() -> list[tuple[str, str]]:
+    """Return each example with one engine, and one example with all of its engines.
+
+    For what does not depend on the engine: that all make the same digest is shown once.
+    """
+    model = "python-web"
+    others = [(name, engines_of(name)[0]) for name in EXAMPLE_NAMES if name != model]
+    return [*((model, engine) for engine in engines_of(model)), *others]
+
+
 def copy_example(name: str, folder: Path) -> Path:
     """Copy an example as a clone has it, prepare and lock it; return the copy.
 
     Locked anew: archives drop packages that were superseded, and a committed lock keeps them.
     """
-    ignored = shutil.ignore_patterns(".imgforge", "__pycache__", "server")
-    shutil.copytree(EXAMPLES / name, folder, ignore=ignored)
-    expect = tomllib.loads((folder / "expect.toml").read_text(encoding="utf-8"))
-    if "prepare" in expect:
-        run(*expect["prepare"], cwd=folder)
+    shown = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--")
+    for file in filter(None, run(*shown, ".", cwd=EXAMPLES / name).stdout.split("\0")):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(EXAMPLES / name / file, folder / file, follow_symlinks=False)
+    expect.prepare(expect.read(folder), folder)
     imgforge("lock", "--upgrade", cwd=folder)
     return folder

@@ -1,0 +1,1 @@
+"""Count and add up what a CSV file holds."""

@@ -1,0 +1,1 @@
+"""A worker that writes invoices: jobs come in through a queue in SQLite."""

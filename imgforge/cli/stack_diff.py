@@ -1,0 +1,53 @@
+"""``imgforge stack diff``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from imgforge.cli import options
+from imgforge.console import Console
+from imgforge.errors import GateError
+
+EXAMPLES = """\
+  imgforge stack diff old/acme-web acme-web     with the Dockerfiles of the new one's tests
+  imgforge stack diff old/acme-web acme-web --spec services/web --spec services/api
+  imgforge stack diff old/acme-web acme-web --exit-code --format json
+"""
+
+
+def arguments(out: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    out.add_argument("old", metavar="OLD", help="a stack's folder, or its name")
+    out.add_argument("new", metavar="NEW", help="likewise")
+    options.flag(
+        out,
+        "--spec",
+        action="append",
+        metavar="FOLDER",
+        variable="IMGFORGE_STACK_DIFF_SPEC",
+        help="show the Dockerfiles of this spec; repeatable (default: of NEW's tests)",
+    )
+    options.flag(out, "--exit-code", action="store_true", help="exit with 10 if they differ")
+    options.common(out, "text", "json")
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Print the differences; exit with 0, or with 10 if there are some and that was asked for."""
+    from imgforge.workshop import difference, found, tests
+
+    old, new = found.open_stack(given.old), found.open_stack(given.new)
+    folder = found.folder_of(given.new)
+    specs = difference.tests_of([Path(path) for path in given.spec])
+    if not specs and folder is not None:
+        specs = tests.of(folder)
+    if not specs:
+        console.note("there is no spec to render with: name one with --spec")
+    with console.step("compare"):
+        result = difference.compare(old, new, specs, folder)
+    if given.format == "json":
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        print("\n".join(difference.lines(result)))
+    return 0 if result.same or not given.exit_code else GateError.exit_code

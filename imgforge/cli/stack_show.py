@@ -1,0 +1,33 @@
+"""``imgforge stack show``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from imgforge.cli import options
+from imgforge.console import Console
+
+EXAMPLES = """\
+  imgforge stack show python                    versions, parameters, stages, blocks, bases
+  imgforge stack show ./acme-web                a folder of one's own
+  imgforge stack show python --format json | jq -r .spec > imgforge.toml
+"""
+
+
+def arguments(out: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    out.add_argument("stack", metavar="STACK", help="a stack's name, or its folder")
+    options.common(out, "text", "json")
+
+
+def run(given: argparse.Namespace, console: Console) -> int:  # noqa: ARG001 - every command's
+    """Print what the stack offers."""
+    from imgforge.workshop import described, found
+
+    value = described.describe(found.open_stack(given.stack))
+    if given.format == "json":
+        print(json.dumps(value, indent=2))
+    else:
+        print("\n".join(described.lines(value)))
+    return 0

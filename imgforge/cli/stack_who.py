@@ -1,0 +1,113 @@
+"""``imgforge stack who``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgforge.cli import options
+from imgforge.console import Console
+from imgforge.errors import GateError
+
+if TYPE_CHECKING:
+    from imgforge.workshop.census import Use
+
+EXAMPLES = """\
+  imgforge stack who ~/repositories             every spec below, its stack and bases
+  imgforge stack who --behind --exit-code       only who is behind; exit 10 if anybody is
+  imgforge stack who --stack acme-web --diff ../acme-web
+  imgforge stack who --format json | jq -r '.[] | select(.behind != []) | .spec'
+"""
+
+
+def arguments(out: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    out.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH", help="folders or specs (default: here)"
+    )
+    options.flag(
+        out,
+        "--stack",
+        action="append",
+        metavar="NAME",
+        variable="IMGFORGE_STACK_WHO",
+        help="only users of this stack; repeatable",
+    )
+    options.flag(out, "--behind", action="store_true", help="only who is behind or cannot be built")
+    options.flag(
+        out,
+        "--diff",
+        metavar="STACK",
+        help="show what this version of their stack (a folder or name) would change for each",
+    )
+    options.flag(
+        out, "--exit-code", action="store_true", help="exit with 10 if anybody is behind or broken"
+    )
+    options.common(out, "text", "json")
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Print who uses what; exit with 0, or 10 if somebody is behind and that was asked for."""
+    from imgforge.workshop import census
+
+    with console.step("look for specs") as say:
+        uses = census.take(given.paths or [Path()], say)
+    uses = [use for use in uses if not given.stack or use.stack in given.stack]
+    late = [use for use in uses if use.behind or use.problem]
+    shown = late if given.behind else uses
+    now = dt.datetime.now(dt.UTC)
+    changes = _changes(given.diff, shown) if given.diff else {}
+    if given.format == "json":
+        rows = [use.to_json(now) for use in shown]
+        for row in rows if given.diff else ():
+            row["diff"] = changes.get(str(row["spec"]))
+        print(json.dumps(rows, indent=2))
+    else:
+        _print(shown, now, changes)
+        console.note(f"{len(uses)} specs, {len(late)} behind or broken")
+    return GateError.exit_code if late and given.exit_code else 0
+
+
+def _print(uses: list[Use], now: dt.datetime, changes: dict[str, str]) -> None:
+    from imgforge.report import table
+    from imgforge.workshop.census import short
+
+    rows = []
+    for use in uses:
+        stack = f"{use.stack}@{use.version}" if use.version else use.stack
+        bases = []
+        for base in use.bases:
+            age = base.age(now)
+            bases.append(f"{base.name} {short(base.digest)}" + ("" if age is None else f" {age}d"))
+        said = ([f"BROKEN: {use.problem}"] if use.problem else []) + list(use.behind)
+        rows.append(
+            (str(use.spec), stack, use.catalog, use.runtime, ", ".join(bases), "; ".join(said))
+        )
+    print(table.render(("spec", "stack", "catalog", "runtime", "bases", "behind"), rows), end="")
+    for name, text in changes.items():
+        print(f"\n{name}: {text or 'the same'}".rstrip())
+
+
+def _changes(what: str, uses: list[Use]) -> dict[str, str]:
+    """Return how the Dockerfile of each user of a stack would change with another version."""
+    return dict(_each(what, uses))
+
+
+def _each(what: str, uses: list[Use]) -> Iterator[tuple[str, str]]:
+    from imgforge import stack
+    from imgforge.errors import ImgforgeError
+    from imgforge.workshop import difference, found
+
+    new = found.open_stack(what)
+    for use in uses:
+        if use.stack != new.definition.name or use.problem:
+            continue
+        try:
+            text = difference.of_dockerfiles(use.spec, stack.load(use.stack), new)
+            yield str(use.spec), f"\n{text}" if text else ""
+        except ImgforgeError as error:
+            yield str(use.spec), "cannot be compared: " + "; ".join((error.message, *error.details))

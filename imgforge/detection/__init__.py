@@ -1,0 +1,101 @@
+"""Detection: which stack a project may be built with, and what its spec would say.
+
+Manifests are read as data; nothing of the project is run. To add a language, write a module with
+``look(tree, folder)`` and name it in ``_LOOKS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from imgforge.detection import files, go, java, node, php, python, ruby, rust
+from imgforge.detection.candidate import Candidate
+from imgforge.detection.tree import Folder, Tree, walk
+from imgforge.errors import InvalidInputError
+from imgforge.files import SPEC
+
+_LOOKS: Final[tuple[Callable[[Tree, Folder], Candidate | None], ...]] = (
+    *(python.look, node.look, java.look, go.look, rust.look, ruby.look, php.look),
+    *(files.site, files.program),
+)
+_MANIFESTS: Final = {
+    "pyproject.toml": "python",
+    "requirements.txt": "python",
+    "package.json": "node",
+    "pom.xml": "java",
+    "build.gradle": "java",
+    "build.gradle.kts": "java",
+    "go.mod": "go",
+    "Cargo.toml": "rust",
+    "Gemfile": "ruby",
+    "composer.json": "php",
+}
+"""What says that a folder below the one that was asked for is a project."""
+
+_MOST: Final = 50
+
+
+def candidates(root: Path) -> tuple[Tree, list[Candidate]]:
+    """Return the files of ``root``, and what its top may be built with: the best first.
+
+    InvalidInputError if it is no folder that can be read.
+    """
+    tree = walk(root)
+    top = tree.folder("")
+    found = [candidate for look in _LOOKS if (candidate := look(tree, top)) is not None]
+    return tree, sorted(found, key=lambda candidate: -candidate.weight)
+
+
+def elsewhere(tree: Tree) -> list[tuple[str, str]]:
+    """Return folders below the top that are projects of their own, each with its stack."""
+    found = {
+        (path, _MANIFESTS[name])
+        for path, folder in tree.folders.items()
+        if path
+        for name in folder.files & _MANIFESTS.keys()
+    }
+    return sorted(found)[:_MOST]
+
+
+def best(tree: Tree, found: Sequence[Candidate], stack: str | None) -> Candidate:
+    """Return the candidate for ``stack``, or the one that is clearly the best.
+
+    InvalidInputError lists the choices if nothing fits, or several fit equally well.
+    """
+    if stack is not None:
+        chosen = next((c for c in found if c.stack == stack), None)
+        if chosen is None:
+            raise InvalidInputError(
+                f"nothing here speaks for the stack {stack!r}",
+                details=[f"{c.stack}: {said(c)}" for c in found],
+                hint=f"write {SPEC} by hand: imgforge schema describes it",
+            )
+        return chosen
+    if not found:
+        others = [f"imgforge init {tree.root / path}: {name}" for path, name in elsewhere(tree)]
+        raise InvalidInputError(
+            f"{tree.root} holds nothing that a stack is known for",
+            details=others,
+            hint="name one of these folders"
+            if others
+            else f"write {SPEC} by hand: imgforge schema describes it",
+        )
+    if len(equal := ties(found)) > 1:
+        raise InvalidInputError(
+            f"{len(equal)} stacks fit equally well",
+            details=[f"{c.stack}: {said(c)}" for c in equal],
+            hint=f"choose one: --stack {equal[0].stack}",
+        )
+    return found[0]
+
+
+def ties(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates for which as much speaks as for the first."""
+    return [c for c in found if c.weight == found[0].weight]
+
+
+def said(candidate: Candidate) -> str:
+    """Return in a line what speaks for a candidate."""
+    return "; ".join(f"{e.file} ({e.says})" for e in candidate.evidence)

@@ -1,0 +1,78 @@
+"""Java projects: Maven's pom.xml, Gradle's build files, or a jar that is ready."""
+
+from __future__ import annotations
+
+import re
+
+from imgforge.detection import hints
+from imgforge.detection.candidate import Candidate, Evidence
+from imgforge.detection.hints import joined
+from imgforge.detection.tree import Folder, Tree
+
+_GRADLE = ("build.gradle", "build.gradle.kts")
+_BESIDE = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
+
+
+def look(tree: Tree, folder: Folder) -> Candidate | None:
+    """Return how the folder's Java project may be built; None if it has none."""
+    gradle = [n for n in _GRADLE if n in folder.files]
+    maven = "pom.xml" in folder.files
+    jars = sorted(n for n in folder.files if n.endswith(".jar"))
+    if not maven and not gradle and len(jars) != 1:
+        return None
+    doubts: list[str] = []
+    if maven or gradle:
+        named = "pom.xml" if maven else gradle[0]
+        source = [named, *(n for n in _BESIDE if gradle and n in folder.files)]
+        source += [n for n in hints.folders(folder) if _java(tree, joined(folder.path, n))]
+        if maven and gradle:
+            doubts.append(f"both pom.xml and {gradle[0]}: Maven was taken")
+    else:
+        named, source = jars[0], jars
+    text = tree.text(joined(folder.path, named)) if not named.endswith(".jar") else ""
+    wanted = _version(text)
+    if "spring-boot" in text:
+        doubts.append("Spring Boot: see the stack's parameters for layered jars")
+    locks = [n for n in ("gradle.lockfile",) if n in folder.files]
+    ports, data, defaults = hints.defaults(tree, folder.path, source)
+    artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
+    version = re.search(r"<version>\s*([\w.-]+)\s*</version>", _own(text))
+    return Candidate(
+        "java",
+        folder.path,
+        3 + bool(locks),
+        (Evidence(joined(folder.path, named), "Java"), *defaults),
+        wanted=wanted,
+        wanted_by=named if wanted else "",
+        locks=tuple(locks),
+        name=artifact[1] if artifact else "",
+        version=version[1] if version else "",
+        source=tuple(source),
+        ports=tuple(ports),
+        writable=tuple(data),
+        doubts=tuple(doubts),
+        starts_itself=True,
+    )
+
+
+def _own(pom: str) -> str:
+    """Return what of a pom speaks of the project itself."""
+    cut = re.sub(r"(?s)<parent>.*?</parent>|<!--.*?-->", "", pom)
+    return re.split(r"<(?:dependencies|dependencyManagement|build|profiles|modules)>", cut)[0]
+
+
+def _version(text: str) -> str:
+    patterns = (
+        r"<maven\.compiler\.release>\s*(\d+)",
+        r"<release>\s*(\d+)",
+        r"<java\.version>\s*(\d+)",
+        r"<maven\.compiler\.target>\s*(\d+)",
+        r"JavaLanguageVersion\.of\((\d+)\)",
+        r"(?:sourceCompatibility|targetCompatibility)\s*=\s*(?:JavaVersion\.VERSION_)?[\"']?(\d+)",
+    )
+    found = (re.search(pattern, text) for pattern in patterns)
+    return next((f">={m[1]}" for m in found if m), "")
+
+
+def _java(tree: Tree, path: str) -> bool:
+    return any(n.endswith((".java", ".kt")) for place in tree.below(path) for n in place.files)

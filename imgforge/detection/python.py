@@ -1,0 +1,208 @@
+"""Python projects: pyproject.toml, requirements and the locks of uv, Poetry, PDM and Pipenv."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from imgforge.detection import hints
+from imgforge.detection.candidate import Candidate, Evidence
+from imgforge.detection.hints import joined
+from imgforge.detection.tree import Folder, Tree
+
+INTERPRETER: Final = "/usr/bin/python3"
+_MANIFESTS: Final = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile")
+_LOCKS: Final = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock")
+_NOT_RUN: Final = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py"})
+_VERSIONS: Final = (".python-version", "runtime.txt")
+_LIBRARIES: Final = {
+    "psycopg2": "libpq5",
+    "psycopg": "libpq5",
+    "mysqlclient": "libmariadb3",
+    "python-magic": "libmagic1t64",
+    "weasyprint": "libpango-1.0-0",
+    "pyodbc": "unixodbc",
+}
+_SERVERS: Final = ("uvicorn", "gunicorn", "hypercorn", "granian")
+
+
+def look(tree: Tree, folder: Folder) -> Candidate | None:
+    """Return how the folder's Python project may be built; None if it has none."""
+    manifests: list[str] = [name for name in _MANIFESTS if name in folder.files]
+    locks: list[str] = [name for name in _LOCKS if name in folder.files]
+    locks += sorted(n for n in folder.files if re.fullmatch(r"requirements[\w.-]*\.txt", n))
+    if not manifests and not locks:
+        return None
+    seen = [Evidence(joined(folder.path, n), "Python") for n in dict.fromkeys(manifests + locks)]
+    table = tree.toml(joined(folder.path, "pyproject.toml"))
+    project = table.get("project")
+    project = project if isinstance(project, dict) else {}
+    needs = _needs(tree, folder, project)
+    source, package, env = _source(tree, folder)
+    argv, more, doubts = _start(tree, folder, project, needs, package)
+    ports, data, defaults = hints.defaults(tree, folder.path, source)
+    serves = any(name in argv for name in _SERVERS)
+    wanted, wanted_by = _version(tree, folder, project)
+    if (
+        locks
+        and locks[0].endswith(".txt")
+        and "--hash=" not in tree.text(joined(folder.path, locks[0]))
+    ):
+        doubts.append(
+            f"{locks[0]} pins no hashes: uv pip compile --generate-hashes makes a lock that does"
+        )
+    packages = dict.fromkeys(_LIBRARIES[name] for name in _LIBRARIES if name in needs)
+    if packages:
+        doubts.append(
+            f"stack.packages are guesses from the requirements: {', '.join(packages)}"
+            " (wheels such as psycopg-binary bring their own)"
+        )
+    if env:
+        doubts.append("env.PYTHONPATH names src: leave it out if the project itself is installed")
+    return Candidate(
+        "python",
+        folder.path,
+        1 + bool(locks) + 2 * bool(argv),
+        (*seen, *more, *defaults),
+        wanted=wanted,
+        wanted_by=wanted_by,
+        locks=tuple(locks),
+        name=str(project.get("name", "")),
+        version=str(project.get("version", "")),
+        licence=_licence(project),
+        source=tuple(source),
+        entrypoint=argv,
+        ports=tuple(ports) or ((8080,) if serves else ()),
+        packages=tuple(packages),
+        env=env,
+        writable=tuple(data),
+        doubts=tuple(doubts),
+    )
+
+
+def _licence(project: dict[str, object]) -> str:
+    licence = project.get("license")
+    return licence if isinstance(licence, str) else ""
+
+
+def _version(tree: Tree, folder: Folder, project: dict[str, object]) -> tuple[str, str]:
+    for name in _VERSIONS:
+        if text := tree.text(joined(folder.path, name)).strip():
+            return text.splitlines()[0], name
+    wanted = project.get("requires-python")
+    return (wanted, "pyproject.toml") if isinstance(wanted, str) else ("", "")
+
+
+def _needs(tree: Tree, folder: Folder, project: dict[str, object]) -> frozenset[str]:
+    """Return the names of what is required, in lower case."""
+    lines: list[str] = []
+    for name in sorted(folder.files):
+        if re.fullmatch(r"requirements[\w.-]*\.(txt|in)", name):
+            lines += tree.text(joined(folder.path, name)).splitlines()
+    listed = project.get("dependencies")
+    lines += [str(item) for item in listed] if isinstance(listed, list) else []
+    found = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
+    return frozenset(re.sub(r"[-_.]+", "-", m[1]).lower() for m in found if m)
+
+
+def _source(tree: Tree, folder: Folder) -> tuple[list[str], str, dict[str, str]]:
+    """Return what is shipped, the package that can be run (or ''), and the environment for it."""
+    inner = tree.folder(joined(folder.path, "src"))
+    if any("__init__.py" in tree.folder(joined(inner.path, n)).files for n in inner.folders):
+        runnable = _runnable(tree, inner)
+        return ["src"], runnable, {"PYTHONPATH": "/opt/deps:/app/src"}
+    packages = [
+        n for n in hints.folders(folder) if _is_package(tree.folder(joined(folder.path, n)))
+    ]
+    modules = sorted(n for n in folder.files if n.endswith(".py") and n not in _NOT_RUN)
+    modules = [n for n in modules if not n.startswith("test_")]
+    return [*packages, *modules], _runnable(tree, folder), {}
+
+
+def _is_package(folder: Folder) -> bool:
+    return any(name.endswith(".py") for name in folder.files)
+
+
+def _runnable(tree: Tree, folder: Folder) -> str:
+    found = [n for n in hints.folders(folder) if tree.has(joined(folder.path, f"{n}/__main__.py"))]
+    return found[0] if len(found) == 1 else ""
+
+
+def _start(
+    tree: Tree, folder: Folder, project: dict[str, object], needs: frozenset[str], package: str
+) -> tuple[tuple[str, ...], list[Evidence], list[str]]:
+    """Return the entrypoint, what made for it, and doubts; the surest source first."""
+    argv, doubt, seen = hints.procfile(tree, folder.path)
+    doubts = [doubt] if doubt else []
+    if argv and (argv := _interpreted(argv)) and seen:
+        return argv, [seen], doubts
+    if package:
+        main = f"{package}/__main__.py"
+        return (INTERPRETER, "-m", package), [Evidence(main, f"python3 -m {package}")], doubts
+    known = _script(project, doubts) or _served(tree, folder, needs) or _guess(tree, folder, doubts)
+    return (*known, doubts) if known else ((), [], doubts)
+
+
+def _script(
+    project: dict[str, object], doubts: list[str]
+) -> tuple[tuple[str, ...], list[Evidence]] | None:
+    """Return how the only console script of pyproject.toml starts."""
+    scripts = project.get("scripts")
+    scripts = scripts if isinstance(scripts, dict) else {}
+    if len(scripts) > 1:
+        doubts.append(f"several scripts could be the entrypoint: {', '.join(sorted(scripts))}")
+    name, target = next(iter(scripts.items()), ("", ""))
+    module, _, function = str(target).partition(":")
+    if len(scripts) != 1 or not re.fullmatch(r"[\w.]+:\w+", f"{module}:{function}"):
+        return None
+    code = f"import sys; from {module} import {function}; sys.exit({function}())"
+    return (INTERPRETER, "-c", code), [Evidence("pyproject.toml", f"script {name} = {target}")]
+
+
+def _guess(
+    tree: Tree, folder: Folder, doubts: list[str]
+) -> tuple[tuple[str, ...], list[Evidence]] | None:
+    """Return what a Dockerfile starts, else a file with a usual name, which is a doubt."""
+    argv, _, seen = hints.dockerfile(tree, folder.path)
+    if argv and seen and (argv := _interpreted(argv)):
+        return argv, [seen]
+    name = next((n for n in ("main.py", "app.py", "__main__.py") if n in folder.files), "")
+    if not name:
+        return None
+    doubts.append(f"{name} is a guess at what starts the program")
+    return (INTERPRETER, f"/app/{name}"), [Evidence(name, "a usual name")]
+
+
+def _served(
+    tree: Tree, folder: Folder, needs: frozenset[str]
+) -> tuple[tuple[str, ...], list[Evidence]] | None:
+    """Return how a web framework's application is served, if the requirements have a server."""
+    made = re.compile(r"(?m)^(\w+)\s*(?::[^=\n]+)?=\s*(FastAPI|Starlette|Flask)\(")
+    for name in sorted(folder.files):
+        found = made.search(tree.text(joined(folder.path, name))) if name.endswith(".py") else None
+        if found:
+            target = f"{name.removesuffix('.py')}:{found[1]}"
+            seen = [Evidence(name, f"{found[1]} = {found[2]}(…)")]
+            if found[2] != "Flask" and "uvicorn" in needs:
+                return (
+                    *(INTERPRETER, "-m", "uvicorn", target),
+                    *("--host", "0.0.0.0", "--port", "8080"),  # noqa: S104 - in a container
+                ), seen
+            if "gunicorn" in needs:
+                return (INTERPRETER, "-m", "gunicorn", "--bind", "0.0.0.0:8080", target), seen
+    if "manage.py" in folder.files and "gunicorn" in needs:
+        for name in hints.folders(folder):
+            if tree.has(joined(folder.path, f"{name}/wsgi.py")):
+                argv = (INTERPRETER, "-m", "gunicorn", "--bind", "0.0.0.0:8080", f"{name}.wsgi")
+                return argv, [Evidence(f"{name}/wsgi.py", "Django's entry for servers")]
+    return None
+
+
+def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return ``argv`` with an absolute interpreter; console scripts become modules."""
+    program = argv[0].rpartition("/")[2]
+    if re.fullmatch(r"python3?(\.\d+)?", program):
+        return (INTERPRETER, *argv[1:])
+    if program in _SERVERS:
+        return (INTERPRETER, "-m", program, *argv[1:])
+    return argv if argv[0].startswith("/") else ()

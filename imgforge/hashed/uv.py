@@ -1,0 +1,141 @@
+"""What ``uv.lock`` pins for one image: reached from the project by edges whose markers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from imgforge.errors import InvalidInputError
+from imgforge.hashed.pin import Pin, Target, elsewhere, sole
+from imgforge.locks.markers import environment
+from imgforge.locks.names import pypi
+from imgforge.locks.shape import Spot, headers, toml_table
+
+
+class _Row(NamedTuple):
+    spot: Spot
+    table: Mapping[str, Any]
+
+
+class _Need(NamedTuple):
+    name: str
+    version: str
+    extras: tuple[str, ...]
+
+
+def pins(path: str, text: str, project: str, target: Target) -> tuple[Pin, ...]:
+    """Return what the package ``project`` of the lock needs; InvalidInputError names the line."""
+    table = toml_table(path, text)
+    spot = Spot(path)
+    if table.get("version") != 1:
+        raise spot.error(f"version is {table.get('version')!r}, known is 1")
+    rows: dict[str, list[_Row]] = {}
+    for at, row in headers(path, text, "package", spot.items(table.get("package"), "package")):
+        rows.setdefault(pypi(at.name(row.get("name"), "name")), []).append(_Row(at, row))
+    if project not in rows:
+        raise spot.error(f"the project {project} is not in it")
+    own = rows[project][0]
+    pending = list(_roots(own, target))
+    seen: set[tuple[str, str]] = set()
+    found: list[Pin] = []
+    while pending:
+        need = pending.pop()
+        row = _chosen(spot, rows.get(need.name, []), need, target)
+        new = [extra for extra in ("", *need.extras) if (need.name, extra) not in seen]
+        seen |= {(need.name, extra) for extra in new}
+        if "" in new:
+            found.append(_pin(row))
+            pending += _needs(row.spot, row.table.get("dependencies"), target)
+        extras = row.spot.table(row.table.get("optional-dependencies"), "optional-dependencies")
+        for extra in filter(None, new):
+            pending += _needs(row.spot, extras.get(extra), target)
+    return sole(path, found)
+
+
+def _roots(own: _Row, target: Target) -> Iterator[_Need]:
+    extras = own.spot.table(own.table.get("optional-dependencies"), "optional-dependencies")
+    groups = own.spot.table(own.table.get("dev-dependencies"), "dev-dependencies")
+    yield from _needs(own.spot, own.table.get("dependencies"), target)
+    for name in target.extras:
+        yield from _needs(own.spot, extras.get(name), target)
+    for name in target.groups:
+        yield from _needs(own.spot, groups.get(name), target)
+
+
+def _needs(spot: Spot, value: object, target: Target) -> Iterator[_Need]:
+    for item in spot.items(value, "dependencies"):
+        row = spot.table(item, "a dependency")
+        if _holds(spot, spot.marker(row.get("marker")), target):
+            yield _Need(
+                pypi(spot.name(row.get("name"), "name of a dependency")),
+                spot.word(row.get("version"), "version"),
+                spot.words(row.get("extra"), "extra"),
+            )
+
+
+def _holds(spot: Spot, marker: str, target: Target) -> bool:
+    from packaging.markers import Marker
+
+    if "extra" in marker:
+        raise spot.error("it has conflicting extras, which is not understood here")
+    return not marker or Marker(marker).evaluate(environment(target.architecture, target.python))
+
+
+def _chosen(spot: Spot, rows: Iterable[_Row], need: _Need, target: Target) -> _Row:
+    """Return the one package of that name: the lock may hold another for another environment."""
+    fit = [
+        row
+        for row in rows
+        if need.version in {"", row.table.get("version")}
+        and _any(row.spot, row.table.get("resolution-markers"), target)
+    ]
+    if len(fit) != 1:
+        raise spot.error(f"it lists {need.name} {need.version} {len(fit)} times for this image")
+    return fit[0]
+
+
+def _any(spot: Spot, value: object, target: Target) -> bool:
+    markers = [spot.marker(item) for item in spot.items(value, "resolution-markers")]
+    return not markers or any(_holds(spot, marker, target) for marker in markers)
+
+
+def _pin(row: _Row) -> Pin:
+    spot, table = row
+    name = pypi(spot.name(table.get("name"), "name"))
+    source = spot.table(table.get("source"), "source")
+    if "registry" not in source:
+        place = f"{spot.path}:{spot.line}"
+        raise elsewhere(place, name, " ".join(sorted(source)) or "nowhere")
+    files = [*spot.items(table.get("wheels"), "wheels"), table.get("sdist")]
+    hashes = [spot.word(spot.table(f, "a file").get("hash"), "hash") for f in files]
+    version = spot.name(table.get("version"), "version")
+    return Pin(name, version, tuple(sorted(filter(None, hashes))))
+
+
+def stated(path: str, text: str, project: str) -> frozenset[tuple[str, str, str]]:
+    """Return the requirements that the lock was made for: name, extras and specifier.
+
+    Those of groups too; in one spelling, so that they compare with those of a pyproject.toml.
+    """
+    table, spot = toml_table(path, text), Spot(path)
+    found: list[Any] = []
+    for item in spot.items(table.get("package"), "package"):
+        row = spot.table(item, "package")
+        if pypi(spot.word(row.get("name"), "name")) == project:
+            metadata = spot.table(row.get("metadata"), "metadata")
+            found += spot.items(metadata.get("requires-dist"), "requires-dist")
+            groups = spot.table(metadata.get("requires-dev"), "requires-dev")
+            found += [each for name in groups for each in spot.items(groups[name], name)]
+    stated = (_stated(spot, spot.table(item, "a requirement")) for item in found)
+    return frozenset(each for each in stated if each[0] != project)
+
+
+def _stated(spot: Spot, row: Mapping[str, Any]) -> tuple[str, str, str]:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        specifier = str(SpecifierSet(spot.word(row.get("specifier"), "specifier")))
+    except InvalidSpecifier as error:
+        raise InvalidInputError(f"{spot.path}: {error}") from error
+    extras = ",".join(sorted(pypi(e) for e in spot.words(row.get("extras"), "extras")))
+    return pypi(spot.name(row.get("name"), "name")), extras, specifier

@@ -1,0 +1,79 @@
+"""Where the files of the context went in the Dockerfile's image, and where imgforge puts them.
+
+imgforge copies each source to ``/app`` under its own path; a Dockerfile may put it anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from imgforge.dockerfile import Step
+from imgforge.plan import APP
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Something that moved: ``old`` in the Dockerfile's image is ``new`` in imgforge's."""
+
+    source: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """All that moved, the working directory of the Dockerfile's image, and the context."""
+
+    moved: tuple[Place, ...]
+    workdir: str
+    root: Path
+
+    def _found(self, path: str) -> tuple[Place, str] | None:
+        """Return what put ``path`` there, and the rest of it below that."""
+        whole = str(PurePosixPath(self.workdir) / path)
+        for place in sorted(self.moved, key=lambda p: len(p.old), reverse=True):
+            top = place.old.rstrip("/") + "/"
+            if whole == place.old:
+                return place, ""
+            if whole.startswith(top):
+                return place, whole.removeprefix(top)
+        return None
+
+    def of(self, path: str) -> str:
+        """Return where ``path`` (absolute, or relative to the working directory) is now.
+
+        What no copy put there stays as it is.
+        """
+        found = self._found(path)
+        return path if found is None else str(PurePosixPath(found[0].new) / found[1])
+
+    def has(self, path: str) -> bool:
+        """Whether ``path`` is something of the context that a copy put there."""
+        found = self._found(path)
+        return found is not None and (self.root / found[0].source / found[1]).exists()
+
+    def argument(self, word: str) -> str:
+        """Return an argument as it must be now: a path of the application's may have moved."""
+        if word.startswith("-") or not self.has(word):
+            return word
+        now = self.of(word)
+        same = str(PurePosixPath(APP) / word) == now
+        return word if same and not word.startswith("/") else now
+
+
+def moves(steps: list[tuple[Step, str]], root: Path) -> Iterator[Place]:
+    """Yield what each COPY or ADD of the context put where; steps come with their workdir."""
+    for step, workdir in steps:
+        *sources, destination = step.args
+        target = PurePosixPath(workdir) / destination
+        folder = destination.endswith("/") or destination in {".", "./", ".."} or len(sources) > 1
+        for written in sources:
+            source = str(PurePosixPath(written.lstrip("/") or "."))
+            new = APP if source == "." else f"{APP}/{source}"
+            if source == "." or (root / source).is_dir():
+                yield Place(source, str(target), new)
+            else:
+                old = target / PurePosixPath(source).name if folder else target
+                yield Place(source, str(old), new)

@@ -1,0 +1,174 @@
+"""How the container starts: ENTRYPOINT, CMD, HEALTHCHECK, without a shell."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from imgforge.checks import commands
+from imgforge.dockerfile import Step
+from imgforge.importing.places import Places
+
+PROGRAMS: Final = {
+    "python": "/usr/bin/python3",
+    "python3": "/usr/bin/python3",
+    "node": "/nodejs/bin/node",
+    "nodejs": "/nodejs/bin/node",
+    "java": "/usr/bin/java",
+    "ruby": "/usr/bin/ruby",
+    "php": "/usr/bin/php",
+    "nginx": "/usr/sbin/nginx",
+}
+"""What a program that a Dockerfile looks up in PATH is in the bases of imgforge."""
+
+_MODULES: Final = frozenset(
+    {
+        *("alembic", "celery", "daphne", "flask", "gunicorn", "hypercorn", "streamlit", "uvicorn"),
+        *("waitress", "granian", "dramatiq", "fastapi", "pytest"),
+    }
+)
+"""Commands of Python distributions that ``python3 -m`` starts as well."""
+
+_OR_FAIL: Final = re.compile(r"\s*\|\|\s*exit\s+1\s*$")
+"""What health checks often end with; any other failure says the same."""
+
+_INITS: Final = frozenset({"tini", "dumb-init", "catatonit"})
+_EXPANDS: Final = re.compile(r"[$`*?\[~]")
+_ADDRESS: Final = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])[\w:/.?&=%-]*", re.ASCII
+)
+_ASKING: Final = {
+    "python": ("-c", "import urllib.request; urllib.request.urlopen(ADDRESS, timeout=4)"),
+    "node": (
+        "-e",
+        "fetch(ADDRESS).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
+    ),
+    "ruby": (
+        "-e",
+        "require 'net/http'; exit Net::HTTP.get_response(URI(ADDRESS)).is_a?(Net::HTTPSuccess)",
+    ),
+    "php": ("-r", "exit(@file_get_contents(ADDRESS) === false ? 1 : 0);"),
+}
+"""Stack → flag and program text that asks an address; it may hold no character that they expand."""
+
+
+class Started(NamedTuple):
+    """A command without a shell, or why a person must say what is meant."""
+
+    words: tuple[str, ...]
+    doubt: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def words(step: Step) -> Started:
+    """Return the words of an ENTRYPOINT, CMD or HEALTHCHECK; of shell form, if it needs none."""
+    args = step.args[1:] if step.name == "HEALTHCHECK" else step.args
+    if step.instruction.json:
+        if len(args) == 3 and args[0].rpartition("/")[2] in commands.SHELLS and args[1] == "-c":  # noqa: PLR2004 - sh -c TEXT
+            return _unwrapped(args[2])
+        return Started(tuple(args))
+    return _unwrapped(args[-1] if args else "")
+
+
+def _unwrapped(text: str) -> Started:
+    found = commands.pipelines(_OR_FAIL.sub("", text))
+    if len(found) != 1 or len(found[0].commands) != 1:
+        return Started((), "it needs a shell: several commands or a pipeline")
+    command = found[0].commands[0]
+    if command.redirects or command.inner or command.assigned or not command.words:
+        return Started((), "it needs a shell: redirections, variables or substitutions")
+    said = command.words[1:] if command.words[0] == "exec" else command.words
+    if any(_EXPANDS.search(word) for word in said) or set(command.through) - {"exec"}:
+        return Started((), "it needs a shell: variables or patterns are expanded")
+    return Started(tuple(said), notes=("started without the shell that stood between",))
+
+
+def started(said: Sequence[str], stack: str, places: Places, root: Path) -> Started:
+    """Return ``said`` as imgforge's image starts it: absolute, with paths where they are now."""
+    rest, notes = _without_init(list(said))
+    if not rest:
+        return Started((), "nothing is started")
+    if rest[0].rpartition("/")[2] in {"npm", "yarn", "pnpm"}:
+        return _script(rest, places, root, notes)
+    program, more = _program(rest[0], stack, places)
+    if not program:
+        return Started((), more)
+    pairs = itertools.pairwise(rest)
+    tail = (word if before == "-m" else places.argument(word) for before, word in pairs)
+    return Started((*program, *tail), notes=(*notes, more) if more else notes)
+
+
+def only_init(said: Sequence[str]) -> bool:
+    """Whether ``said`` only starts an init program, which starts what comes after it."""
+    rest, notes = _without_init(list(said))
+    return bool(notes) and not rest
+
+
+def _without_init(rest: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    if not rest or rest[0].rpartition("/")[2] not in _INITS:
+        return rest, ()
+    rest = rest[1:]
+    while rest and rest[0].startswith("-"):
+        rest = rest[1:]
+    return rest, ("no init program: the application is PID 1 and gets the signals itself",)
+
+
+def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], str]:
+    """Return how a program is started and a note on it; without words, the note says why not."""
+    name = word.rpartition("/")[2]
+    if name.endswith(".sh"):
+        return (), f"{name} is a shell script, and the image has no shell"
+    if "/" in word and places.has(word):
+        return (places.of(word),), ""
+    if name in PROGRAMS:
+        return (PROGRAMS[name],), ""
+    if stack == "python" and name in _MODULES:
+        note = f"{name} is started as a module: scripts name another machine's interpreter"
+        return (PROGRAMS["python"], "-m", name), note
+    if word.startswith("/"):
+        return (), f"{word} is nothing that the Dockerfile copies from the context"
+    return (), f"{word} is looked up in PATH: say where it is in the image"
+
+
+def _script(rest: list[str], places: Places, root: Path, notes: tuple[str, ...]) -> Started:
+    """Return what a script of package.json starts, if that is plainly node."""
+    verb = [word for word in rest[1:] if not word.startswith("-") and word != "run"]
+    script = verb[0] if verb else "start"
+    text = _scripts(root).get(script)
+    if not isinstance(text, str):
+        return Started((), f"{rest[0]} {script}: no such script in package.json")
+    said = _unwrapped(text)
+    if said.doubt or said.words[0] not in {"node", "nodejs"}:
+        return Started((), f"{rest[0]} {script} runs {text!r}: write what node is to run")
+    tail = [places.argument(word) for word in said.words[1:]]
+    note = f"{rest[0]} does not stand between: it swallows signals"
+    return Started((PROGRAMS["node"], *tail), notes=(*notes, note))
+
+
+def health(said: Sequence[str], stack: str, places: Places, root: Path) -> Started:
+    """Return a health check that needs neither shell nor curl."""
+    name = said[0].rpartition("/")[2] if said else ""
+    if name not in {"curl", "wget"}:
+        return started(said, stack, places, root)
+    address = next((word for word in said if _ADDRESS.fullmatch(word)), "")
+    if not address:
+        return Started((), f"{name} is not in the image, and asks something else than itself")
+    if stack not in _ASKING:
+        why = f"{name} is not in the image: let the program check itself, or the platform ask it"
+        return Started((), why)
+    flag, code = _ASKING[stack]
+    words_ = (PROGRAMS[stack], flag, code.replace("ADDRESS", json.dumps(address)))
+    return Started(words_, notes=(f"{stack} asks instead of {name}",))
+
+
+def _scripts(root: Path) -> dict[str, object]:
+    try:
+        with (root / "package.json").open("rb") as file:
+            found = json.loads(file.read(1 << 20))["scripts"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,227 @@
+"""What a RUN does, command by command, and who does it in imgforge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from imgforge.checks.commands import Command, options
+from imgforge.checks.dockerfile.subject import Run
+from imgforge.checks.installs import SIGNED, Use, use
+from imgforge.importing.places import Places
+from imgforge.importing.row import Row, Setting, Verdict
+
+_TOOLS: Final = frozenset(
+    {
+        *(
+            "apt-transport-https",
+            "apt-utils",
+            "bash",
+            "build-essential",
+            "ca-certificates",
+            "cmake",
+        ),
+        *("curl", "dirmngr", "dumb-init", "g++", "gcc", "git", "gnupg", "gnupg2", "gosu", "htop"),
+        *(
+            "less",
+            "locales",
+            "lsb-release",
+            "make",
+            "nano",
+            "net-tools",
+            "netcat",
+            "openssh-client",
+        ),
+        *("pkg-config", "procps", "python3-pip", "software-properties-common", "ssh", "sudo"),
+        *("telnet", "tini", "tzdata", "unzip", "vim", "wget", "xz-utils", "zip", "iputils-ping"),
+        *("autoconf", "automake", "libtool", "patch", "pkgconf", "python3", "python3-dev"),
+    }
+)
+"""Packages of the build, or of somebody looking around: no application needs them to run."""
+
+_GIVEN: Final = frozenset({"ca-certificates", "tzdata", "locales"})
+_ACCOUNTS: Final = frozenset(
+    {"useradd", "adduser", "addgroup", "groupadd", "usermod", "groupmod", "passwd", "chsh"}
+)
+_SILENT: Final = frozenset(
+    {"set", "cd", "echo", "true", ":", "export", "printf", "test", "[", "id"}
+)
+_FETCHERS: Final = frozenset({"curl", "wget"})
+_INSTALLERS: Final = {
+    ("pip", "install"): "python",
+    ("pip3", "install"): "python",
+    ("uv", "sync"): "python",
+    ("uv", "pip"): "python",
+    ("poetry", "install"): "python",
+    ("poetry", "config"): "python",
+    ("pdm", "install"): "python",
+    ("pdm", "sync"): "python",
+    ("pipenv", "install"): "python",
+    ("npm", "ci"): "node",
+    ("npm", "install"): "node",
+    ("npm", "run"): "node",
+    ("npm", "prune"): "node",
+    ("npm", "cache"): "node",
+    ("yarn", ""): "node",
+    ("yarn", "install"): "node",
+    ("yarn", "build"): "node",
+    ("yarn", "run"): "node",
+    ("pnpm", "install"): "node",
+    ("pnpm", "i"): "node",
+    ("pnpm", "build"): "node",
+    ("pnpm", "run"): "node",
+    ("corepack", "enable"): "node",
+    ("go", "mod"): "go",
+    ("go", "build"): "go",
+    ("go", "install"): "go",
+    ("cargo", "build"): "rust",
+    ("cargo", "fetch"): "rust",
+    ("cargo", "install"): "rust",
+    ("bundle", "install"): "ruby",
+    ("bundle", "config"): "ruby",
+    ("composer", "install"): "php",
+    ("composer", "dump-autoload"): "php",
+    ("mvn", ""): "java",
+    ("mvnw", ""): "java",
+    ("gradle", ""): "java",
+    ("gradlew", ""): "java",
+    ("javac", ""): "java",
+    ("jlink", ""): "java",
+}
+"""Program and verb (empty: any) → the stack whose own steps do that."""
+
+
+class Judgement(NamedTuple):
+    """What becomes of a command, why, and what of it goes into the spec."""
+
+    verdict: Verdict
+    note: str
+    settings: tuple[Setting, ...] = ()
+
+
+_CLEANED: Final = re.compile(r"/(?:var/(?:lib/apt|cache)|tmp|root)\b")
+
+
+def rows(run: Run, stack: str, places: Places, written: Collection[str]) -> Iterator[Row]:
+    """Yield a row for each command of a RUN; ``written`` are folders that a VOLUME names."""
+    for command in run.commands():
+        if command.name in _SILENT or not command.words:
+            continue
+        found = _judged(command, run, stack, places, written)
+        said = " ".join(command.words)
+        yield Row(run.line(command), f"RUN {said}", found.verdict, found.note, found.settings)
+
+
+def _judged(
+    command: Command, run: Run, stack: str, places: Places, written: Collection[str]
+) -> Judgement:
+    found = use(command)
+    if found is not None and found.manager.name in SIGNED:
+        return _system(found, run)
+    if found is not None and found.installs and (loose := _loose(found)):
+        return Judgement(
+            "person",
+            f"{', '.join(loose)} must be listed in the project's lock: nothing else is installed",
+        )
+    owner = _owner(command)
+    if owner:
+        own = Judgement("improved", f"the stack {stack} does it, exactly as the lock says")
+        other = Judgement("person", f"it belongs to the stack {owner}: an image has one stack")
+        return own if owner == stack else other
+    if command.name in {"chown", "chgrp"}:
+        return _owned(command, places)
+    made = command.name == "mkdir"
+    return _made(command, written) if made else _other(command, run)
+
+
+def _owner(command: Command) -> str:
+    """Return the stack whose own steps do what ``command`` does; empty if none does."""
+    name, args = command.name, command.args
+    if re.fullmatch(r"python[0-9.]*", name) and args[:1] == ("-m",) and len(args) > 1:
+        if args[1] == "venv":
+            return "python"
+        name, args = args[1], args[2:]
+    verb = next((a for a in args if not a.startswith("-")), "")
+    return _INSTALLERS.get((name, verb)) or _INSTALLERS.get((name, "")) or ""
+
+
+def _other(command: Command, run: Run) -> Judgement:
+    name = command.name
+    if name in _ACCOUNTS:
+        return Judgement("improved", "the image runs as 65532, which needs no account")
+    if name == "chmod":
+        return Judgement(
+            "improved", "what is copied is root's: it can be read and run, not changed"
+        )
+    if name == "rm" and all(_CLEANED.match(path) for path in _paths(command)):
+        return Judgement("dropped", "nothing is left that would have to be removed")
+    if name in _FETCHERS:
+        return Judgement(
+            "person", "a download that no lock pins: keep the file beside the spec, or package it"
+        )
+    where = "the runtime stage runs nothing" if run.shipped else "no stack's stage does this"
+    return Judgement("person", f"{where}: see [[build.steps]], or do it before the build")
+
+
+def _system(found: Use, run: Run) -> Judgement:
+    if not found.installs:
+        return Judgement("dropped", "system packages are resolved by imgforge lock alone")
+    names = [p.partition("=")[0].partition(":")[0] for p in found.packages]
+    if not run.shipped:
+        return Judgement("dropped", "builders have compilers; see [stack] build-packages for more")
+    if any("$" in n for n in names):
+        return Judgement("person", "packages that a variable names")
+    kept = [n for n in names if n not in _TOOLS and not n.endswith("-dev")]
+    if kept and found.manager.name != "apt":
+        return Judgement(
+            "person",
+            f"{found.manager.name} names packages otherwise than Debian: list Debian's names of "
+            f"{', '.join(kept)} in [stack] packages",
+        )
+    given = [n for n in names if n in _GIVEN]
+    left = [n for n in names if n not in {*kept, *given}]
+    texts = [
+        f"{text} {', '.join(values)}"
+        for text, values in (
+            ("pinned by the lock:", kept),
+            ("the base has", given),
+            ("not needed to run:", left),
+        )
+        if values
+    ]
+    settings = (Setting(("stack", "packages"), kept),) if kept else ()
+    return Judgement("improved" if kept else "dropped", "; ".join(texts) or "nothing", settings)
+
+
+def _loose(found: Use) -> tuple[str, ...]:
+    """Return packages that are named in the Dockerfile itself, besides the installers."""
+    if found.options.has("-r", "--requirement", "--requirements"):
+        return ()
+    own = {"pip", "setuptools", "wheel", "uv", "poetry", "pdm", "pipenv", "npm", "pnpm", "yarn"}
+    names = [re.split(r"[=<>~!\[@]", p)[0] or p for p in found.packages]
+    return tuple(
+        p
+        for p, name in zip(found.packages, names, strict=True)
+        if name not in own and not p.startswith((".", "/", "$", "-"))
+    )
+
+
+def _paths(command: Command) -> tuple[str, ...]:
+    return options(command.args).operands
+
+
+def _owned(command: Command, places: Places) -> Judgement:
+    folders = [p for p in _paths(command)[1:] if p.startswith("/") and not places.has(p)]
+    folders = [p.rstrip("/") for p in folders if not any(c in p for c in "*?$")]
+    if folders:
+        note = f"{', '.join(folders)} can be written by the program, nothing else can"
+        return Judgement("kept", note, (Setting(("run", "writable"), folders),))
+    return Judgement("improved", "the program cannot change itself: its files are root's")
+
+
+def _made(command: Command, written: Collection[str]) -> Judgement:
+    kept = [p for p in (p.rstrip("/") for p in _paths(command)) if p in written]
+    if kept:
+        return Judgement("kept", "declared as writable", (Setting(("run", "writable"), kept),))
+    return Judgement("dropped", "list it in [run] writable if the program writes there")

@@ -1,0 +1,329 @@
+"""A Dockerfile in, the nearest spec out, with a row for every line of it. Nothing is built."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from imgforge import stack as stacks
+from imgforge.checks.dockerfile.subject import Subject, subject
+from imgforge.dockerfile import Dockerfile, Stage, Step
+from imgforge.dockerfile.context import Context
+from imgforge.importing import origin, process, runs, settings
+from imgforge.importing.places import Places, moves
+from imgforge.importing.row import Row, Setting, assembled
+from imgforge.plan import DEFAULT_EXCLUDE
+
+_COPIES: Final = frozenset({"COPY", "ADD"})
+_NOT_SOURCES: Final = ("Dockerfile*", ".dockerignore", "docker-compose*", "compose*.y*ml")
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The spec's tables and how each line fared; ``open`` are rows that a person must settle."""
+
+    name: str
+    spec: dict[str, Any]
+    rows: tuple[Row, ...]
+
+    @property
+    def open(self) -> tuple[Row, ...]:
+        """The rows that need a person."""
+        return tuple(row for row in self.rows if row.verdict == "person")
+
+
+def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> Translation:
+    """Translate ``file``; ``root`` is its build context, ``name`` what the image is called."""
+    read = subject(file, context)
+    base, stack = _stack(read)
+    offered = set(stacks.names())
+    definition = stacks.load(stack).definition if stack in offered else None
+    shipped = file.shipped()
+    workdirs = list(_with_workdirs(shipped))
+    copies = [(s, w) for s, w in workdirs if s.name in _COPIES and _of_context(s)]
+    workdir = workdirs[-1][1] if workdirs else "/"
+    found = Places(tuple(moves(copies, root)), workdir, root)
+    rows = [base]
+    if definition is not None:
+        rows += _locks(definition, context, read)
+        rows += _version(definition, read, stack)
+    rows += _sources(read, definition, found, context)
+    given = dict(definition.runtime.env) if definition else {}
+    rows += _carried(read, stack, found, given)
+    rows += _process(read, stack, found, root)
+    tables = assembled((Row(0, "", "kept", "", (Setting(("image", "name"), name),)), *rows))
+    tables["stack"] = {"name": stack, **tables.get("stack", {})}
+    return Translation(file.name, tables, tuple(sorted(rows, key=lambda row: row.line)))
+
+
+def _stack(read: Subject) -> tuple[Row, str]:
+    """Return the row of the base, and the stack: of the image's own base, else of a builder's."""
+    file = read.file
+    shipped = file.shipped()[0]
+    found = origin.origin(shipped.base)
+    if found is not None:
+        return _base(shipped, found.stack), found.stack
+    feeding = {
+        step.source for stage in file.shipped() for step in stage.steps if step.source is not None
+    }
+    for index in sorted(feeding):
+        stage: Stage | None = file.stages[index]
+        while stage is not None and stage.parent is not None:
+            stage = file.stages[stage.parent]
+        found = origin.origin(stage.base) if stage else None
+        if found is not None:
+            return _base(shipped, found.stack), found.stack
+    if origin.plain(shipped.base):
+        return _base(shipped, "binary"), "binary"
+    note = (
+        "nothing is known of what this image brings; taken for a program that brings all it "
+        "needs: choose a stack (imgforge stack list)"
+    )
+    return Row(shipped.line, f"FROM {shipped.written}", "person", note), "binary"
+
+
+def _base(stage: Stage, stack: str) -> Row:
+    note = f"stack {stack}: a minimal base, pinned by digest in imgforge.lock"
+    if stack not in stacks.names():
+        return Row(stage.line, f"FROM {stage.written}", "person", f"there is no stack {stack}")
+    return Row(stage.line, f"FROM {stage.written}", "improved", note)
+
+
+def _version(definition: stacks.Definition, read: Subject, stack: str) -> Iterator[Row]:
+    for stage in read.file.built():
+        found = origin.origin(stage.base) if stage.parent is None else None
+        if found is None or found.stack != stack or not found.version:
+            continue
+        version = origin.offered(found.version, definition.versions)
+        if version:
+            note = f"version {version}"
+            yield Row(
+                stage.line,
+                f"FROM {stage.written}",
+                "kept",
+                note,
+                (Setting(("stack", "version"), version),),
+            )
+        else:
+            yield Row(
+                stage.line,
+                f"FROM {stage.written}",
+                "person",
+                f"{stack} {found.version} is not offered ({', '.join(definition.versions)}): "
+                f"try it with {definition.default}, or name a base of your own in stack.base",
+            )
+        return
+
+
+def _locks(definition: stacks.Definition, context: Context, read: Subject) -> Iterator[Row]:
+    """Yield the lock, if the stack wants one and the context has one of its kinds."""
+    if definition.lock == "none":
+        return
+    line = read.file.stages[read.file.target].line
+    copied = {
+        str(PurePosixPath(word))
+        for _, step in read.steps()
+        if step.name in _COPIES and _of_context(step)
+        for word in step.args[:-1]
+    }
+    for kind in definition.locks:
+        names = sorted(
+            n for n in {*context.names, *copied} if fnmatchcase(PurePosixPath(n).name, kind.file)
+        )
+        names = [n for n in names if n in copied] or names
+        if not names:
+            continue
+        note = f"installed exactly as locked; if it is not a full lock: {kind.mend}"
+        yield Row(line, "lock", "improved", note, (Setting(("app", "lock"), names[0]),))
+        return
+    if definition.lock == "required":
+        mends = "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
+        yield Row(line, "lock", "person", f"there is none beside the Dockerfile; make one: {mends}")
+
+
+def _with_workdirs(shipped: tuple[Stage, ...]) -> Iterator[tuple[Step, str]]:
+    """Yield the steps of the image itself with the working directory in which each stands."""
+    here = PurePosixPath("/")
+    for stage in shipped:
+        for step in stage.steps:
+            if step.name == "WORKDIR" and step.args:
+                here /= step.args[0]
+            yield step, str(here)
+
+
+def _of_context(step: Step) -> bool:
+    return (
+        step.source is None
+        and step.instruction.flag("from") is None
+        and not step.instruction.heredocs
+    )
+
+
+def _sources(
+    read: Subject, definition: stacks.Definition | None, places: Places, context: Context
+) -> Iterator[Row]:
+    """Yield a row for each COPY and ADD: the sources of the application, or what they are not."""
+    installs = {
+        f
+        for kind in (definition.locks if definition else ())
+        for f in (*kind.beside, *kind.optional)
+    }
+    shipped = {stage.index for stage in read.file.shipped()}
+    builds = definition is not None and any(not s.installs for s in definition.stages)
+    for stage, step in read.steps():
+        if step.name not in _COPIES:
+            continue
+        said = step.instruction.text
+        if step.instruction.heredocs:
+            yield Row(
+                step.line,
+                said,
+                "person",
+                "a file written in the Dockerfile: keep it beside the spec",
+            )
+        elif not _of_context(step):
+            yield _copied(read, step, said)
+        elif step.name == "ADD" and any(
+            "://" in word or word.startswith("git@") for word in step.args[:-1]
+        ):
+            yield Row(
+                step.line, said, "person", "a download that no lock pins: keep it beside the spec"
+            )
+        elif stage.index not in shipped and not builds:
+            yield Row(step.line, said, "dropped", "the stack copies what installing needs")
+        else:
+            yield _source(step, installs, places, context)
+
+
+def _copied(read: Subject, step: Step, said: str) -> Row:
+    source = step.instruction.flag("from") or ""
+    if step.source is not None:
+        title = read.file.stages[step.source].title
+        note = f"the stack's own stages make it, instead of {title}; see imgforge stack show"
+        return Row(step.line, said, "improved", note)
+    return Row(step.line, said, "person", f"{source} is another image: no stack copies from it")
+
+
+def _source(step: Step, installs: Collection[str], places: Places, context: Context) -> Row:
+    """Return the row of what is copied from the context; ``installs`` are patterns of locks."""
+    said = step.instruction.text
+    names = [str(PurePosixPath(word.lstrip("/") or ".")) for word in step.args[:-1]]
+    if any(c in n for n in names for c in "*?[$"):
+        return Row(step.line, said, "person", "a pattern: list the files or folders in app.source")
+    needed = [
+        n for n in names if not any(fnmatchcase(PurePosixPath(n).name, kind) for kind in installs)
+    ]
+    if not needed:
+        return Row(step.line, said, "improved", "the stack takes it along with the lock")
+    values = [Setting(("app", "source"), needed)]
+    if "." in needed:
+        values.append(Setting(("app", "exclude"), _exclude(context)))
+    moved = sorted(p.new for p in places.moved if p.source in needed and p.old != p.new)
+    if any(n != "." and "/" not in n and n not in context.names for n in needed):
+        note = "it does not exist beside the Dockerfile"
+        return Row(step.line, said, "person", note, tuple(values))
+    note = f"to {', '.join(moved)}, root's and read-only" if moved else "root's and read-only"
+    return Row(step.line, said, "improved", note, tuple(values))
+
+
+def _exclude(context: Context) -> list[str]:
+    """Return what a ``.dockerignore`` leaves out and what no image needs, as a spec's patterns."""
+    lines = [line.strip("/") for line in context.ignore or () if not line.startswith("!")]
+    known = {*DEFAULT_EXCLUDE, *(p.removeprefix("**/") for p in DEFAULT_EXCLUDE)}
+    kept = [line for line in lines if line and line not in known and not line.startswith("#")]
+    names = [n for n in sorted(context.names) if any(fnmatchcase(n, p) for p in _NOT_SOURCES)]
+    return list(dict.fromkeys([*kept, *names, "imgforge.toml", "imgforge.lock"]))
+
+
+def _carried(read: Subject, stack: str, places: Places, given: dict[str, str]) -> Iterator[Row]:
+    """Yield the rows of everything else, of the image itself and of its build stages."""
+    shipped = {stage.index for stage in read.file.shipped()}
+    written = {p.rstrip("/") for s in read.shipped("VOLUME") for p in s.args}
+    for run in read.runs:
+        if run.built:
+            yield from runs.rows(run, stack, places, written)
+    for stage, step in read.steps():
+        if step.name in {"ARG", "SHELL"}:
+            note = "nothing of a spec varies by build"
+            yield Row(step.line, step.instruction.text, "dropped", note)
+        elif stage.index in shipped:
+            yield from settings.rows(step, given, places)
+    for stage in read.file.stages:
+        for step in stage.steps:
+            if step.instruction.trigger is not None:
+                note = "what images built on this one do: imgforge's images are not built on"
+                yield Row(step.line, step.instruction.text, "person", note)
+
+
+def _process(read: Subject, stack: str, places: Places, root: Path) -> Iterator[Row]:
+    """Yield what is started: ENTRYPOINT and CMD together, and HEALTHCHECK."""
+    last = {s.name: s for stage in read.file.shipped() for s in stage.steps}
+    # A CMD before the ENTRYPOINT of a later stage is forgotten by it (Dockerfile reference, CMD).
+    entry, command, health = (last.get(n) for n in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
+    first = entry or command
+    if first is None:
+        yield Row(
+            read.final.line,
+            "ENTRYPOINT",
+            "person",
+            "the base's own is started: name it in app.entrypoint",
+        )
+    else:
+        yield from _started(first, command if entry else None, stack, places, root)
+    if health is None or health.args[:1] == ("NONE",):
+        return
+    said = process.words(health)
+    now = process.health(said.words, stack, places, root) if not said.doubt else said
+    if now.doubt:
+        yield Row(health.line, health.instruction.text, "person", now.doubt)
+        return
+    values = [Setting(("health", "command"), list(now.words))]
+    for flag, key in (
+        ("interval", "interval"),
+        ("timeout", "timeout"),
+        ("start-period", "start-period"),
+    ):
+        if value := health.instruction.flag(flag):
+            values.append(Setting(("health", key), value))
+    if (retries := health.instruction.flag("retries")) and retries.isdecimal() and int(retries):
+        values.append(Setting(("health", "retries"), int(retries)))
+    same = now.words == said.words and not now.notes and not said.notes
+    note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"
+    yield Row(
+        health.line, health.instruction.text, "kept" if same else "improved", note, tuple(values)
+    )
+
+
+def _started(
+    first: Step, command: Step | None, stack: str, places: Places, root: Path
+) -> Iterator[Row]:
+    said = process.words(first)
+    now = process.started(said.words, stack, places, root) if not said.doubt else said
+    if command is not None and not said.doubt and process.only_init(said.words):
+        more = process.words(command)
+        said = process.Started((*said.words, *more.words), more.doubt, more.notes)
+        now = process.started(said.words, stack, places, root) if not said.doubt else said
+        command = None
+    text = first.instruction.text
+    if now.doubt:
+        yield Row(first.line, text, "person", now.doubt)
+    elif stack == "static" and now.words[0].endswith("nginx"):
+        yield Row(first.line, text, "kept", "the stack's own entry point")
+        return
+    else:
+        same = now.words == said.words and first.instruction.json
+        note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"
+        values = (Setting(("app", "entrypoint"), list(now.words)),)
+        yield Row(first.line, text, "kept" if same else "improved", note, values)
+    if command is None:
+        return
+    more = process.words(command)
+    text = command.instruction.text
+    if more.doubt or now.doubt:
+        yield Row(command.line, text, "person", more.doubt or "see ENTRYPOINT")
+        return
+    arguments = Setting(("app", "command"), [places.argument(word) for word in more.words])
+    yield Row(command.line, text, "kept", "default arguments", (arguments,))

@@ -1,0 +1,203 @@
+"""Two versions of a stack: what changes for the specs that use it, in words and as Dockerfiles."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imgforge import project, spec
+from imgforge.errors import ImgforgeError
+from imgforge.files import SPEC, locate
+from imgforge.stack import LoadedStack
+from imgforge.workshop import described, papers, rendered
+
+_TABLES = {
+    "versions": "version",
+    "parameters": "parameter",
+    "locks": "lock file",
+    "stages": "stage",
+}
+"""What holds things with names → what one of them is called."""
+
+_PLAIN = ("summary", "default", "lock", "requires", "runtime", "variants")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference in words; ``breaks`` is whether a spec that was valid may be so no more."""
+
+    text: str
+    breaks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """All that is different. ``dockerfiles`` maps a spec to the unified diff (empty: the same).
+
+    ``broken`` maps a spec to why one of the versions cannot render it.
+    """
+
+    old: str
+    new: str
+    changelog: tuple[str, ...]
+    changes: tuple[Change, ...]
+    dockerfiles: dict[str, str]
+    broken: dict[str, str]
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing changes for anybody."""
+        return not (self.changes or any(self.dockerfiles.values()) or self.broken)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``--format json`` shows it."""
+        return {
+            "old": self.old,
+            "new": self.new,
+            "changelog": list(self.changelog),
+            "changes": [{"text": c.text, "breaks": c.breaks} for c in self.changes],
+            "dockerfiles": self.dockerfiles,
+            "broken": self.broken,
+        }
+
+
+def compare(
+    old: LoadedStack, new: LoadedStack, specs: Sequence[Path], papers_of: Path | None
+) -> Difference:
+    """Compare two versions; ``specs`` are the folders of specs whose Dockerfiles are shown.
+
+    ``papers_of`` is the folder that has the new one's changelog. InvalidInputError if a spec
+    cannot be read at all.
+    """
+    before, after = old.definition, new.definition
+    dockerfiles, broken = {}, {}
+    for folder in specs:
+        try:
+            dockerfiles[str(folder)] = of_dockerfiles(folder, old, new)
+        except ImgforgeError as error:
+            broken[str(folder)] = "; ".join((error.message, *error.details))
+    log = papers.between(papers_of, before.version, after.version) if papers_of else []
+    return Difference(
+        f"{before.name}@{before.version} {old.digest}",
+        f"{after.name}@{after.version} {new.digest}",
+        tuple(log),
+        tuple(_changes(old, new)),
+        dockerfiles,
+        broken,
+    )
+
+
+def of_dockerfiles(folder: Path, old: LoadedStack, new: LoadedStack) -> str:
+    """Return the unified diff of a spec's Dockerfiles; raises what rendering them raises."""
+    before, after = (
+        rendered.dockerfile(project.load(folder, stack=stack)).splitlines(keepends=True)
+        for stack in (old, new)
+    )
+    names = [f"{s.definition.name}@{s.definition.version}" for s in (old, new)]
+    return "".join(difflib.unified_diff(before, after, names[0], names[1], n=2))
+
+
+def _changes(old: LoadedStack, new: LoadedStack) -> Iterator[Change]:
+    before, after = described.describe(old), described.describe(new)
+    if before["name"] != after["name"]:
+        yield Change(f"name: {before['name']} → {after['name']}", breaks=True)
+    found: list[Change] = []
+    for table, what in _TABLES.items():
+        found += _table(_keyed(before[table]), _keyed(after[table]), what)
+    for key in _PLAIN:
+        found += _values(key, before[key], after[key], breaks=_stricter(key, before, after))
+    changed = [n for n in old.templates.keys() | new.templates.keys()
+               if old.templates.get(n) != new.templates.get(n)]  # fmt: skip
+    found += [Change(f"template {name}: {_fate(name, old, new)}") for name in sorted(changed)]
+    yield from found
+    if found and before["version"] == after["version"]:
+        yield Change(f"the version is {after['version']} as before, though something changed")
+    elif any(c.breaks for c in found) and not _allowed(before["version"], after["version"]):
+        yield Change(
+            f"{before['version']} → {after['version']} says that nothing breaks, and something does"
+        )
+
+
+def _fate(name: str, old: LoadedStack, new: LoadedStack) -> str:
+    if name not in old.templates:
+        return "added"
+    return "changed" if name in new.templates else "removed"
+
+
+def _allowed(old: str, new: str) -> bool:
+    """Whether semantic versioning lets something break between two versions."""
+    before, after = papers.version(old), papers.version(new)
+    return after[0] > before[0] or (before[0] == after[0] == 0 and after[1] > before[1])
+
+
+def _keyed(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return value
+    return {str(item.get("name") or item.get("file")): item for item in value}
+
+
+def _table(old: dict[str, Any], new: dict[str, Any], what: str) -> Iterator[Change]:
+    for name in (n for n in old if n not in new):
+        yield Change(f"{what} {name}: removed", breaks=what != "stage")
+    for name in (n for n in new if n not in old):
+        detail = f", default {json.dumps(new[name]['default'])}" if what == "parameter" else ""
+        yield Change(f"{what} {name}: added{detail}")
+    for name in (n for n in old if n in new):
+        for key in dict.fromkeys([*old[name], *new[name]]):
+            before, after = old[name].get(key), new[name].get(key)
+            breaks = (what == "parameter" and key in {"type", "choices", "pattern"}) or (
+                key == "blocks" and bool(set(before or ()) - set(after or ()))
+            )
+            if key == "choices" and after:
+                breaks = not before or bool(set(before) - set(after))
+            yield from _values(
+                f"{what} {name}: {key}", before, after, breaks=breaks and after != []
+            )
+
+
+def _stricter(key: str, before: dict[str, Any], after: dict[str, Any]) -> bool:
+    if key == "lock":
+        return bool(after["lock"] != "optional")
+    return key == "requires" and bool(set(after["requires"]) - set(before["requires"]))
+
+
+def _values(place: str, old: Any, new: Any, *, breaks: bool) -> Iterator[Change]:  # noqa: ANN401 - JSON
+    """Yield the differences of two values, one for each member of a table."""
+    if old == new:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            yield from _values(f"{place}.{key}", old.get(key), new.get(key), breaks=breaks)
+        return
+    shown = [("none" if v is None else json.dumps(v, ensure_ascii=False)) for v in (old, new)]
+    yield Change(f"{place}: {shown[0]} → {shown[1]}", breaks)
+
+
+def tests_of(given: Sequence[Path]) -> list[Path]:
+    """Return the folders of specs that were named; InvalidInputError if one is no spec."""
+    found = []
+    for path in given:
+        located = locate(path)
+        spec.load(located)
+        found.append(located if located.name != SPEC else located.parent)
+    return found
+
+
+def lines(found: Difference) -> Iterator[str]:
+    """Yield the report for people."""
+    yield f"- {found.old}"
+    yield f"+ {found.new}"
+    if found.changelog:
+        yield from ("", "changelog:", *(f"  {line}" for line in found.changelog))
+    yield from ("", "changes:" if found.changes else "changes: none")
+    for change in found.changes:
+        yield f"  {'BREAKS  ' if change.breaks else ''}{change.text}"
+    for name, text in found.dockerfiles.items():
+        yield from ("", f"Dockerfile of {name}: {'changes' if text else 'the same'}")
+        yield from text.splitlines()
+    for name, reason in found.broken.items():
+        yield from ("", f"Dockerfile of {name}: cannot be compared: {reason}")

@@ -1,0 +1,52 @@
+"""Dockerfiles of projects whose bases nobody locked: each stands there under a made-up digest.
+
+The digest is made of the base's name, so that another base shows as another line.
+"""
+
+from __future__ import annotations
+
+from imgforge.choice import Choice
+from imgforge.compiler import compile_plan
+from imgforge.lock import Inputs, Lock, LockedBase
+from imgforge.oci.types import sha256
+from imgforge.plan import BuildPlan
+from imgforge.project import Project
+from imgforge.render import render
+from imgforge.spec import Spec
+from imgforge.stack import LoadedStack
+
+EPOCH = 1_700_000_000
+
+
+def made_lock(spec: Spec, stack: LoadedStack, choice: Choice) -> Lock:
+    """Return a lock that fits, and pins nothing that exists."""
+    inputs = Inputs(
+        stack.definition.name,
+        choice.version,
+        choice.runtime,
+        choice.builder or "",
+        spec.platforms,
+        tuple(spec.stack.packages),
+        tuple(spec.stack.build_packages),
+    )
+    builder = _base(choice.builder) if choice.builder else None
+    return Lock(inputs, _base(choice.runtime), builder)
+
+
+def _base(name: str) -> LockedBase:
+    bare, _, digest = name.partition("@")
+    reference = bare if "/" in bare else f"imgforge/{bare}"
+    return LockedBase(
+        bare, "packages", reference, digest or sha256(name.encode()), EPOCH, "", (), ()
+    )
+
+
+def plan(project: Project) -> BuildPlan:
+    """Compile ``project`` with a made-up lock; raises what the compiler raises."""
+    lock = made_lock(project.spec, project.stack, project.choice)
+    return compile_plan(*(project.spec, project.stack, project.choice, lock), blocks=project.blocks)
+
+
+def dockerfile(project: Project) -> str:
+    """Return the Dockerfile of ``project`` with a made-up lock."""
+    return render(plan(project))

@@ -1,0 +1,260 @@
+"""A Dockerfile becomes the nearest spec, and every line is accounted for."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgforge import importing
+from imgforge.errors import InvalidInputError
+from imgforge.importing import written
+from imgforge.importing.row import Row
+from imgforge.importing.translation import Translation
+
+FLASK = """\
+FROM python:3.13-slim AS build
+RUN apt-get update && apt-get install -y build-essential libpq-dev
+COPY requirements.txt .
+RUN pip install --prefix=/install -r requirements.txt
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Notes" com.example.team=web
+ENV PYTHONUNBUFFERED=1 APP_HOME=/srv/notes API_TOKEN=abc LEVEL=info
+RUN apt-get update && apt-get install -y libpq5 curl && rm -rf /var/lib/apt/lists/*
+RUN useradd -m app && mkdir -p /data && chown app /data
+WORKDIR /srv
+COPY --from=build /install /usr/local
+COPY notes notes
+USER app
+EXPOSE 8080
+VOLUME /data
+STOPSIGNAL 2
+HEALTHCHECK --interval=10s --retries=2 CMD curl -f http://localhost:8080/healthz || exit 1
+CMD ["python", "-m", "notes"]
+"""
+
+
+def translated(root: Path, dockerfile: str, *files: str) -> Translation:
+    (root / "Dockerfile").write_text(dockerfile)
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text("")
+    return importing.read(root / "Dockerfile", root, name="demo")
+
+
+def spec_of(found: Translation) -> dict[str, Any]:
+    return tomllib.loads(written.text(found))
+
+
+def row(found: Translation, start: str) -> Row:
+    return next(r for r in found.rows if r.said.startswith(start))
+
+
+def test_a_usual_python_file(tmp_path: Path) -> None:
+    found = translated(tmp_path, FLASK, "requirements.txt", "notes/app.py")
+    spec = spec_of(found)
+    assert spec["image"] == {
+        "name": "demo",
+        "title": "Notes",
+        "labels": {"com.example.team": "web"},
+    }
+    assert spec["stack"] == {"name": "python", "version": "3.13", "packages": ["libpq5"]}
+    assert spec["app"] == {
+        "source": ["notes"],
+        "lock": "requirements.txt",
+        "entrypoint": ["/usr/bin/python3", "-m", "notes"],
+        "ports": [8080],
+        "stop-signal": "SIGINT",
+    }
+    assert spec["env"] == {"APP_HOME": "/app/notes", "LEVEL": "info"}
+    assert spec["run"] == {"writable": ["/data"]}
+    assert spec["health"]["command"][:2] == ["/usr/bin/python3", "-c"]
+    assert (spec["health"]["interval"], spec["health"]["retries"]) == ("10s", 2)
+    assert [r.said for r in found.open] == ["ENV API_TOKEN"]
+    assert importing.problems(written.text(found)) == []
+
+
+def test_every_instruction_has_a_row(tmp_path: Path) -> None:
+    found = translated(tmp_path, FLASK, "requirements.txt", "notes/app.py")
+    lines = {r.line for r in found.rows}
+    assert lines == set(range(1, FLASK.count("\n") + 1))
+
+
+def test_files_that_went_elsewhere_take_the_arguments_with_them(tmp_path: Path) -> None:
+    found = translated(
+        tmp_path,
+        "FROM python:3.13\nWORKDIR /code\nCOPY src/ ./\nCOPY conf/app.ini /etc/app.ini\n"
+        'ENTRYPOINT ["python", "main.py", "--config", "/etc/app.ini"]\n',
+        *("src/main.py", "conf/app.ini", "requirements.txt"),
+    )
+    spec = spec_of(found)
+    assert spec["app"]["source"] == ["src", "conf/app.ini"]
+    assert spec["app"]["entrypoint"] == [
+        *("/usr/bin/python3", "/app/src/main.py", "--config", "/app/conf/app.ini"),
+    ]
+
+
+def test_the_whole_context_is_taken_without_what_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / ".dockerignore").write_text("docs\n!docs/keep\n*.log\n.git\n")
+    found = translated(
+        tmp_path,
+        'FROM python:3.13\nWORKDIR /usr/src/app\nCOPY . .\nCMD ["python", "app.py"]\n',
+        *("app.py", "requirements.txt", "docker-compose.yml"),
+    )
+    app = spec_of(found)["app"]
+    assert app["source"] == ["."]
+    assert app["exclude"] == [
+        *("docs", "*.log", ".dockerignore", "Dockerfile", "docker-compose.yml"),
+        *("imgforge.toml", "imgforge.lock"),
+    ]
+    assert app["entrypoint"] == ["/usr/bin/python3", "app.py"]
+
+
+@pytest.mark.parametrize(
+    ("line", "entrypoint"),
+    [
+        ("CMD python -m web", ["/usr/bin/python3", "-m", "web"]),
+        ("CMD exec python3 -m web --port 80", ["/usr/bin/python3", "-m", "web", "--port", "80"]),
+        ('CMD ["sh", "-c", "python -m web"]', ["/usr/bin/python3", "-m", "web"]),
+        ('CMD ["gunicorn", "web:app"]', ["/usr/bin/python3", "-m", "gunicorn", "web:app"]),
+        ('ENTRYPOINT ["tini", "-g", "--"]\nCMD ["python", "-m", "web"]',
+         ["/usr/bin/python3", "-m", "web"]),
+        ('ENTRYPOINT ["/app/tool"]', ["/app/tool"]),
+    ],
+)  # fmt: skip
+def test_programs_are_absolute_and_need_no_shell(
+    tmp_path: Path, line: str, entrypoint: list[str]
+) -> None:
+    found = translated(
+        tmp_path,
+        f"FROM python:3.13\nWORKDIR /app\nCOPY tool .\n{line}\n",
+        "tool",
+        "requirements.txt",
+    )
+    assert spec_of(found)["app"]["entrypoint"] == entrypoint
+    assert not found.open
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("CMD python -m web --port $PORT", "expanded"),
+        ("CMD a && b", "several commands"),
+        ("CMD python -m web > /log", "redirections"),
+        ('ENTRYPOINT ["./docker-entrypoint.sh"]', "shell script"),
+        ('ENTRYPOINT ["rails", "server"]', "PATH"),
+        ('ENTRYPOINT ["/usr/local/bin/tool"]', "nothing that the Dockerfile copies"),
+        ("CMD npm start", "no such script"),
+    ],
+)
+def test_what_cannot_be_started_without_a_shell_is_for_a_person(
+    tmp_path: Path, line: str, why: str
+) -> None:
+    found = translated(tmp_path, f"FROM python:3.13\n{line}\n", "requirements.txt")
+    assert "entrypoint" not in spec_of(found)["app"]
+    assert any(why in r.note for r in found.open), found.open
+    assert importing.problems(written.text(found))
+
+
+def test_npm_start_is_what_node_runs(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text(json.dumps({"scripts": {"start": "node server.js"}}))
+    found = translated(tmp_path, "FROM node:22\nCOPY . /app\nCMD npm start\n", "server.js")
+    assert spec_of(found)["app"]["entrypoint"] == ["/nodejs/bin/node", "server.js"]
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict", "note"),
+    [
+        ("RUN curl -O https://example.com/x", "person", "download"),
+        ("RUN pip install flask", "person", "flask must be listed"),
+        ("RUN pip install --upgrade pip", "improved", "stack python"),
+        ("RUN apk add libpq", "person", "apk names packages"),
+        ("RUN chmod -R 777 /srv", "improved", "root's"),
+        ("RUN ./configure && make", "person", "runs nothing"),
+        ("RUN npm ci", "person", "stack node"),
+        ("ADD https://example.com/x.tar.gz /", "person", "download"),
+        ("ONBUILD RUN true", "person", "not built on"),
+        ("EXPOSE 80", "person", "1024"),
+        ("EXPOSE 8000-8010", "person", "not one port"),
+        ("USER 1000:1000", "kept", "as it was"),
+        ("USER root", "improved", "never as root"),
+        ("ENV LD_PRELOAD=/x.so", "person", "loaded"),
+        ("ENV PATH=/opt/bin:$PATH", "dropped", "stacks and bases"),
+        ("VOLUME /etc/app", "person", "system"),
+        ("COPY absent /app/", "person", "does not exist"),
+        ("COPY *.py /app/", "person", "pattern"),
+        ("COPY --from=nginx:1 /etc/nginx /etc/nginx", "person", "another image"),
+        ("MAINTAINER someone", "improved", "label"),
+        ("ARG X=1", "dropped", "varies"),
+        ("LABEL org.opencontainers.image.created=now", "improved", "imgforge writes it"),
+    ],
+)
+def test_single_lines(tmp_path: Path, line: str, verdict: str, note: str) -> None:
+    found = translated(
+        tmp_path, f'FROM python:3.13\n{line}\nCMD ["python", "-m", "x"]\n', "requirements.txt"
+    )
+    said = [r for r in found.rows if r.line == 2]
+    assert [(r.verdict, note in r.note) for r in said] == [(verdict, True)] * len(said)
+    assert said
+
+
+@pytest.mark.parametrize(
+    ("image", "stack", "version"),
+    [
+        ("python:3.13.1-slim-bookworm", "python", "3.13"),
+        ("docker.io/library/python:3.13", "python", "3.13"),
+        ("gcr.io/distroless/python3-debian12:nonroot", "python", ""),
+        ("scratch", "binary", ""),
+        ("registry.example.com/team/mystery:1", "binary", ""),
+    ],
+)
+def test_the_base_chooses_the_stack(tmp_path: Path, image: str, stack: str, version: str) -> None:
+    found = translated(tmp_path, f'FROM {image}\nCOPY x /x\nENTRYPOINT ["/x"]\n', "x")
+    made = spec_of(found)["stack"]
+    assert (made["name"], made.get("version", "")) == (stack, version)
+    assert ("mystery" in image) == any(r.said.startswith("FROM") for r in found.open)
+
+
+def test_a_version_that_is_not_offered_is_for_a_person(tmp_path: Path) -> None:
+    found = translated(tmp_path, 'FROM python:2.7\nCMD ["python", "-m", "x"]\n', "requirements.txt")
+    assert any("2.7 is not offered" in r.note for r in found.open)
+
+
+def test_a_builder_chooses_the_stack_of_an_image_on_nothing(tmp_path: Path) -> None:
+    found = translated(
+        tmp_path,
+        "FROM golang:1.24 AS b\nCOPY . /src\nRUN go build -o /x .\nFROM scratch\n"
+        'COPY --from=b /x /x\nENTRYPOINT ["/x"]\n',
+        *("go.mod", "go.sum", "main.go"),
+    )
+    assert found.spec["stack"]["name"] == "go"
+
+
+def test_a_comment_cannot_be_left(tmp_path: Path) -> None:
+    found = translated(
+        tmp_path, "FROM python:3.13\nRUN echo a; frob 'x\\\ny\x07' \n", "requirements.txt"
+    )
+    assert found.open
+    assert tomllib.loads(written.text(found))["stack"]["name"] == "python"
+    assert "\x07" not in written.text(found)
+
+
+def test_a_broken_file_is_one_error_with_lines(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        translated(tmp_path, "FROM python\nCOPPY a b\nEXPOSE\n")
+    assert any("Dockerfile:2" in line for line in caught.value.details)
+
+
+def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
+    importing.write("a = 1\n", tmp_path, force=False)
+    with pytest.raises(InvalidInputError, match="exists"):
+        importing.write("a = 2\n", tmp_path, force=False)
+    assert (tmp_path / "imgforge.toml").read_text() == "a = 1\n"
+    importing.write("a = 2\n", tmp_path, force=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["imgforge.toml"]
+    assert (tmp_path / "imgforge.toml").read_text() == "a = 2\n"
