@@ -279,6 +279,26 @@ def test_crates_come_from_a_private_registry_and_are_listed(
     assert_tells_nothing(rust_project, WORD)
 
 
+def test_a_mirror_stands_in_for_crates_io(
+    rust_project: Path, rust_env: dict[str, str], rust_registry: GuardedIndex, tmp_path: Path
+) -> None:
+    folder = tmp_path / "rust"
+    shutil.copytree(rust_project, folder, ignore=shutil.ignore_patterns(".imgforge"))
+    config = folder / ".cargo" / "config.toml"
+    source = f"sparse+{rust_registry.url}/index/"
+    replaced = '[source.crates-io]\nreplace-with = "acme"\n'
+    config.write_text(f'{config.read_text()}{replaced}[source.acme]\nregistry = "{source}"\n')
+    for name, old, new in (
+        ("Cargo.toml", ', registry = "acme"', ""),
+        ("Cargo.lock", source, "registry+https://github.com/rust-lang/crates.io-index"),
+    ):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+    build(folder, rust_env, *SECRET)
+    assert ran(named("rust", rust_registry)) == "good day, world\n"
+
+
 def test_rust_sources_that_grew_older_are_compiled_all_the_same(
     rust_project: Path, rust_env: dict[str, str], rust_registry: GuardedIndex
 ) -> None:
