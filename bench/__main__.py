@@ -5,7 +5,7 @@
 
 Whole processes, the two sides in turn (A B A B …), medians, and the ratio pair by pair: the
 machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd image store;
-``catalogue``, ``checks`` and ``signing`` (modules of those names) need none.
+``catalogue``, ``checks``, ``planning`` and ``signing`` (modules of those names) need none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bases, catalogue, checks, sboms, signing
+from bench import bases, catalogue, checks, planning, sboms, signing, stacks
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -202,10 +202,12 @@ def compression(_: Workplace) -> bool:
 ALONE = {
     "catalogue": catalogue.run,
     "checks": checks.run,
+    "planning": planning.run,
     "sboms": sboms.run,
     "signing": signing.run,
+    "stacks": stacks.run,
 }
-"""What needs neither an engine nor the example."""
+"""What does not need the example and its bases; of these ``stacks`` needs the engine."""
 
 BENCHES = {
     "render": render,

@@ -308,7 +308,7 @@ def _kept(spec: Spec, stack: LoadedStack, builder: LockedBase) -> str:
     Another builder, stack or application has another one: objects that were compiled against
     other libraries are never found there.
     """
-    owner = "\0".join((spec.image.name, stack.digest, builder.digest))
+    owner = f"{spec.image.name} {stack.digest} {builder.digest}"
     return f"/var/cache/imgforge/{sha256(owner.encode()).removeprefix('sha256:')[:16]}"
 
 

@@ -264,31 +264,40 @@ def read(path: Path) -> Lock:
 
 def parse(text: str, place: str = "imgforge.lock") -> Lock:
     """Check and read the text of a lock; ``place`` names it in errors (InvalidInputError)."""
+    found = _parsed(text)
+    if isinstance(found, Lock):
+        return found
+    message, problems, hint = found
+    raise InvalidInputError(f"{place}{message}", details=problems, hint=hint)
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(text: str) -> Lock | tuple[str, tuple[str, ...], str]:
+    """Return the lock, or what is wrong: how the message goes on after its name, details, hint.
+
+    Kept, since reading one takes longer than planning, and of many projects that are looked at in
+    one go some share theirs.
+    """
     try:
         value = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"{place} is not TOML: {error}", hint=_HINT) from error
+        return f" is not TOML: {error}", (), _HINT
     version = value.pop("version", None)
     if type(version) is not int or version != VERSION:
-        raise InvalidInputError(
-            f"{place}: version is {version!r}, this imgforge reads {VERSION}",
-            hint=f"{_HINT} --upgrade",
-        )
+        what = f": version is {version!r}, this imgforge reads {VERSION}"
+        return what, (), f"{_HINT} --upgrade"
     inputs = value.get("inputs")
     digest = inputs.pop("digest", None) if isinstance(inputs, dict) else None
     problems: list[str] = []
     lock = _record(Lock, value, "", problems)
+    if lock is not None:
+        for role, base in (("runtime", lock.runtime), ("builder", lock.builder)):
+            problems += [f"{role}.{name}: has no place there" for name in _misplaced(base)]
+        problems += [f"stack.{name}: does not go with its source" for name in _unfit(lock.stack)]
     if lock is None or problems:
-        raise InvalidInputError(f"{place} is not a lock", details=problems, hint=_HINT)
-    for role, base in (("runtime", lock.runtime), ("builder", lock.builder)):
-        problems += [f"{role}.{name}: has no place there" for name in _misplaced(base)]
-    problems += [f"stack.{name}: does not go with its source" for name in _unfit(lock.stack)]
-    if problems:
-        raise InvalidInputError(f"{place} is not a lock", details=problems, hint=_HINT)
+        return " is not a lock", tuple(problems), _HINT
     if digest != lock.inputs.digest:
-        raise InvalidInputError(
-            f"{place}: inputs.digest does not fit the inputs", hint="the file was edited; " + _HINT
-        )
+        return ": inputs.digest does not fit the inputs", (), "the file was edited; " + _HINT
     return lock
 
 
