@@ -168,23 +168,49 @@ def config() -> str:
     for table, value in schema["properties"].items():
         name = re.search(r"#/\$defs/(\w+)", json.dumps(value))
         if name is None:
-            rows = _keys("", {table: value}, definitions, variables) + rows
+            rows = _keys((), {table: value}, definitions, variables) + rows
             continue
-        about = definitions[name[1]]
-        rows += f"\n## [{table}]\n\n{about['description']}\n"
-        rows += _keys(table, about["properties"], definitions, variables)
+        rows += _settings_table((table,), definitions[name[1]], definitions, variables)
     return out + rows
 
 
+def _settings_table(
+    place: tuple[str, ...],
+    about: dict[str, Any],
+    definitions: dict[str, Any],
+    variables: dict[tuple[str, ...], str],
+) -> str:
+    """Return a table's section; tables within it that are alike share one."""
+    alike: dict[str, list[str]] = {}
+    plain = {}
+    for key, value in about["properties"].items():
+        name = re.search(r'"\$ref": "#/\$defs/(\w+)"', json.dumps(value))
+        if name and not variables.keys() & {(*place, key)}:
+            alike.setdefault(name[1], []).append(key)
+        else:
+            plain[key] = value
+    out = f"\n## [{'.'.join(place)}]\n\n{about['description']}\n"
+    out += _keys(place, plain, definitions, variables)
+    for model, keys in alike.items():
+        within = definitions[model]
+        out += f"\n## [{'.'.join(place)}.…]: {', '.join(keys)}\n\n{within['description']}\n"
+        name = {
+            (*place, "…", key): f"{variables[*place, keys[0], key]}" for key in within["properties"]
+        }
+        name = {k: v.replace(keys[0].upper(), "…") for k, v in name.items()}
+        out += _keys((*place, "…"), within["properties"], definitions, name)
+    return out
+
+
 def _keys(
-    table: str,
+    table: tuple[str, ...],
     properties: dict[str, Any],
     definitions: dict[str, Any],
     variables: dict[tuple[str, ...], str],
 ) -> str:
     out = "\n| key | type | default | meaning | environment |\n| --- | --- | --- | --- | --- |\n"
     for key, value in properties.items():
-        place = (table, key) if table else (key,)
+        place = (*table, key)
         cells = (
             f"`{key}`",
             _type(value, definitions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -186,10 +187,13 @@ def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem
             f"no version {wanted.version!r}",
             f"one of {', '.join(definition.versions)}",
         )
-    if definition.lock == "required" and spec.app.lock is None:
+    unlocked = _unlocked(definition, spec)
+    if definition.lock == "required" and spec.app.lock is None and not unlocked:
         yield tomlfile.Problem(("app", "lock"), "is required", _locks(definition))
-    if definition.lock == "none" and spec.app.lock is not None:
-        yield tomlfile.Problem(("app", "lock"), f"stack {definition.name} has no use for a lock")
+    if (definition.lock == "none" or unlocked) and spec.app.lock is not None:
+        why = f" with {unlocked}" if unlocked else ""
+        message = f"stack {definition.name} has no use for a lock{why}"
+        yield tomlfile.Problem(("app", "lock"), message)
     elif spec.app.lock is not None and lock_kind(definition, spec.app.lock) is None:
         yield tomlfile.Problem(
             ("app", "lock"),
@@ -198,6 +202,16 @@ def _other_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Problem
         )
     if wanted.builder and not definition.stages:
         yield tomlfile.Problem(("stack", "builder"), f"stack {definition.name} builds nothing")
+
+
+def _unlocked(definition: Definition, spec: Spec) -> str:
+    """Say which parameter values make a lock needless; empty if none do."""
+    values = {key: declared.default for key, declared in definition.parameters.items()}
+    values |= spec.stack.parameters
+    facts = {**values, "manager": "", "version": spec.stack.version or definition.default}
+    if not definition.unlocked or not holds(definition.unlocked, facts):
+        return ""
+    return ", ".join(f"{name} = {json.dumps(facts[name])}" for name in definition.unlocked)
 
 
 def _locks(definition: Definition) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from imgforge import indexes, prologue, template
 from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
+from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
@@ -72,7 +73,11 @@ def compile_plan(
         stack_digest=stack.digest,
         epoch=runtime_base.epoch if epoch is None else epoch,
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
-        inputs=tuple(dict.fromkeys((*spec.app.source, *choice.manifests, *choice.inputs))),
+        inputs=tuple(
+            dict.fromkeys(
+                (*spec.app.source, *choice.manifests, *map(heeded, choice.heeded), *choice.inputs)
+            )
+        ),
         stages=tuple(stages),
         runtime=RuntimeStage(
             base=_base(runtime_base),
@@ -181,7 +186,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         declared,
         stack,
         {
-            "heeded_globs": [_glob(path) for path in choice.heeded],
+            "heeded_globs": [heeded(path) for path in choice.heeded],
             "inputs": {
                 _beside(spec.app.lock, path): path for path in inputs(declared, choice.parameters)
             },
@@ -290,11 +295,6 @@ def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:
 def _beside(lock: str | None, path: str) -> str:
     """Return ``path``, named from the lock's folder, as named from the spec's."""
     return str(PurePosixPath(lock or ".").parent / path)
-
-
-def _glob(path: str) -> str:
-    """Return a pattern that finds just ``path``, or nothing: a COPY of it then leaves it out."""
-    return f"{path[:-1]}[{path[-1]}]"
 
 
 def _labels(spec: Spec, stack: LoadedStack, choice: Choice, base: LockedBase) -> dict[str, str]:

@@ -20,6 +20,7 @@ from imgforge.errors import InvalidInputError
 
 MAX_FILES = 500_000
 _READ = 1 << 20
+_HEEDED = re.compile(r"(.*)\[(.)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,29 @@ def walk(root: Path, source: str, exclude: Sequence[str]) -> Iterator[ContextFil
     yield from found
 
 
+def heeded(path: str) -> str:
+    """Return the input that stands for ``path`` if it exists and for nothing if it does not.
+
+    It is a pattern that finds just this path (``.npmr[c]``), which no path of a spec can look like.
+    """
+    return f"{path[:-1]}[{path[-1]}]"
+
+
+def existing(root: Path, inputs: Sequence[str]) -> list[str]:
+    """Return the paths that ``inputs`` stand for: all, but of the heeded those that exist."""
+    found = []
+    for source in inputs:
+        match = _HEEDED.fullmatch(source)
+        path = match[1] + match[2] if match else source
+        if not match or (root / path).exists() or (root / path).is_symlink():
+            found.append(path)
+    return found
+
+
 def fingerprint(root: Path, inputs: Sequence[str], exclude: Sequence[str]) -> str:
     """Digest of every path, kind and content that the inputs hold; modes and times don't count."""
     total = hashlib.sha256()
-    for source in inputs:
+    for source in existing(root, inputs):
         for item in walk(root, source, exclude):
             total.update(f"{item.kind}\0{item.path}\0{item.link}\0".encode())
             if item.kind == "file":

@@ -137,7 +137,8 @@ class BuildPlan:
     epoch: int
     exclude: tuple[str, ...]
     inputs: tuple[str, ...]
-    """Paths of the context that the build reads."""
+    """Paths of the context that the build reads; those of :func:`imgforge.context.heeded` if they
+    exist."""
     stages: tuple[Stage, ...]
     runtime: RuntimeStage
     changes: tuple[str, ...] = ()

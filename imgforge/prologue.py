@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from imgforge.indexes import AUTHORITY, INDEXES
+from imgforge import keystore
+from imgforge.indexes import AUTHORITY, INDEXES, KEYSTORE
+from imgforge.indexes import MOUNTED as _MOUNTED
 
-_MOUNTED = "/run/secrets"
+_JAVA = (
+    f"-Djavax.net.ssl.trustStore={_MOUNTED}/{KEYSTORE} -Djavax.net.ssl.trustStoreType=JKS "
+    f"-Djavax.net.ssl.trustStorePassword={keystore.PASSWORD}"
+)
 
 
 def lines(names: tuple[str, ...], secrets: Collection[str]) -> list[str]:
@@ -21,19 +26,19 @@ def lines(names: tuple[str, ...], secrets: Collection[str]) -> list[str]:
         f"if [ -s {_MOUNTED}/{index.secret} ]; then "
         f"set -a; . {_MOUNTED}/{index.secret}; set +a; fi;"
         for index in indexes
-        if index.variables
+        if index.secret in index.secrets
     ]
     variables = dict.fromkeys(name for index in indexes for name in index.authority)
     settings = " ".join(f"{name}={_MOUNTED}/{AUTHORITY}" for name in variables)
-    prepare = " ".join(index.prepare for index in indexes if index.prepare)
-    if settings or prepare:
-        commands = " ".join(filter(None, [f"export {settings};" if settings else "", prepare]))
-        found.append(f"if [ -s {_MOUNTED}/{AUTHORITY} ]; then {commands} fi;")
-    found += [
-        f"if [ -s {_MOUNTED}/{file.secret} ]; then {file.prepare} fi;"
-        for index in indexes
-        for file in index.files
-    ]
+    if settings:
+        found.append(f"if [ -s {_MOUNTED}/{AUTHORITY} ]; then export {settings}; fi;")
+    if any(index.java for index in indexes):
+        # Every Java heeds this variable, also those that a build tool starts.
+        found.append(
+            f"if [ -s {_MOUNTED}/{KEYSTORE} ]; then export JAVA_TOOL_OPTIONS='{_JAVA}'; fi;"
+        )
+    files = dict.fromkeys(file for index in indexes for file in index.files)
+    found += [f"if [ -s {_MOUNTED}/{file.secret} ]; then {file.prepare} fi;" for file in files]
     if "netrc" in secrets:
         found.append(f"export NETRC={_MOUNTED}/netrc;")
     return found

@@ -15,14 +15,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from imgforge import tomlfile
+from imgforge import index_settings, tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
 from imgforge.files import configs
+from imgforge.index_settings import Index, Indexes
+from imgforge.indexes import INDEXES
+
+_T = TypeVar("_T", bound=Table)
 
 
 def _url(value: str) -> str:
@@ -160,6 +164,11 @@ class Network(Table):
         description="HTTP proxy for archives and registries; NO_PROXY names what is reached "
         "without it.",
     )
+    ca: File | None = Field(
+        default=None,
+        description="Authorities (PEM) that are trusted besides the system's, by imgforge and in "
+        "every step that installs.",
+    )
 
 
 class Organisation(Table):
@@ -250,6 +259,7 @@ class Settings(Table):
     npm: Npm = Npm()
     registry: Registry = Registry()
     network: Network = Network()
+    indexes: Indexes = Indexes()
     policy: Organisation | None = None
     malware: Malware = Malware()
     sigstore: Sigstore = Sigstore()
@@ -333,6 +343,8 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
     found: dict[str, tuple[tuple[str, ...], Callable[[str], object]]] = {
         "IMGFORGE_BASES": (("bases",), _folders),
         "IMGFORGE_PROXY": (("network", "proxy"), str),
+        "IMGFORGE_CA": (("network", "ca"), str),
+        "IMGFORGE_INDEXES_USER_FILES": (("indexes", "user-files"), _yes),
         "IMGFORGE_REGISTRY_MIRRORS": (("registry", "mirrors"), _mirrors),
         "IMGFORGE_INSECURE_REGISTRIES": (("registry", "insecure"), _words),
         "IMGFORGE_REGISTRY_TLS": (("registry", "tls"), _tls),
@@ -351,6 +363,9 @@ def _named() -> dict[str, tuple[tuple[str, ...], Callable[[str], object]]]:
             key = field.replace("_", "-")
             name = f"IMGFORGE_{table}_{field}".upper()
             found["IMGFORGE_DB" if name == _DATABASE else name] = ((table, key), read)
+    for manager in INDEXES:
+        for key in Index.model_fields:
+            found[f"IMGFORGE_INDEX_{manager}_{key}".upper()] = (("indexes", manager, key), str)
     return found
 
 
@@ -393,6 +408,8 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             given = {key: names for key, names in lists.items() if key in value.model_fields_set}
             anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
             value = value.model_copy(update=anchored)
+        elif isinstance(value, Indexes | Network):
+            value = _reached(folder, value)
         elif isinstance(value, Sigstore) and value.trust_config is not None:
             rooted = _rooted(folder, value.trust_config)
             value = value.model_copy(update={"trust_config": rooted})
@@ -420,6 +437,12 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update=changes)
 
 
+def _reached(folder: Path, value: Indexes | Network) -> Indexes | Network:
+    if isinstance(value, Indexes):
+        return index_settings.anchored(value, folder)
+    return value.model_copy(update={"ca": _rooted(folder, value.ca)} if value.ca else {})
+
+
 def _rooted(folder: Path, name: str) -> str:
     try:
         return str(folder / Path(name).expanduser())
@@ -427,13 +450,11 @@ def _rooted(folder: Path, name: str) -> str:
         raise InvalidInputError(f"{name}: there is no such home directory") from error
 
 
-def _over(below: Settings, above: Settings) -> Settings:
-    """Return ``below`` with every key that ``above`` was given."""
+def _over(below: _T, above: _T) -> _T:
+    """Return ``below`` with every key that ``above`` was given, also in tables within."""
     changes: dict[str, object] = {}
     for name in above.model_fields_set:
-        value = getattr(above, name)
-        if isinstance(value, Table):
-            given = {key: getattr(value, key) for key in value.model_fields_set}
-            value = getattr(below, name).model_copy(update=given)
-        changes[name] = value
+        value, old = getattr(above, name), getattr(below, name)
+        both = isinstance(value, Table) and isinstance(old, Table)
+        changes[name] = _over(old, value) if both else value
     return below.model_copy(update=changes)

@@ -198,6 +198,9 @@ class Definition(Table):
     default: str
     lock: Literal["required", "optional", "none"]
     locks: list[LockDeclaration] = []
+    unlocked: When = Field(
+        default={}, description="Parameter values under which nothing is installed from a lock."
+    )
     requires: list[SourcePath] = Field(
         default=[], description="Files beside the spec without which nothing can be built."
     )
@@ -324,6 +327,7 @@ def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
 
 
 def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], When]]:
+    yield ("unlocked",), definition.unlocked
     for i, stage in enumerate(definition.stages):
         yield ("stages", i, "when"), stage.when
         if stage.native:

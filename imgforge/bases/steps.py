@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import platform
 import re
-import struct
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from imgforge import cache, process
+from imgforge import cache, keystore, process
 from imgforge.bases import ldcache
 from imgforge.bases.definitions import (
     CaBundle,
@@ -27,15 +25,12 @@ from imgforge.bases.definitions import (
 )
 from imgforge.bases.tree import TRIPLETS, Merged, Tree, over
 from imgforge.errors import BuildFailedError, RegistryError
-from imgforge.oci.layer import MTIME, Entry
+from imgforge.oci.layer import Entry
 from imgforge.oci.types import sha256
 
 MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-_JKS_MAGIC, _JKS_VERSION, _JKS_TRUSTED = 0xFEEDFEED, 2, 2
-_JKS_PASSWORD = "changeit"  # noqa: S105 - every Java knows it; it guards nothing
 _PROGRAM = Path(__file__).with_name("bytecode_program.py").read_text("utf-8")
-_JKS_SALT = b"Mighty Aphrodite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +100,14 @@ def _bundle(step: CaBundle, packages: Tree) -> bytes:
 
 
 def _keystore(step: JavaKeystore, merged: Merged) -> bytes:
-    """Write a Java key store of trusted certificates, as sun.security.provider.JavaKeyStore does.
-
-    Names and times are functions of the certificates, so the bytes are too.
-    """
+    """Write the bundle's certificates as a Java key store."""
     entry = merged.get(step.bundle)
-    text = entry.data if entry and entry.data else b""
-    bodies = re.findall(rb"%s(.*?)%s" % (_PEM_BEGIN, _PEM_END), text, re.DOTALL)
-    if len(bodies) < step.minimum:
+    found = keystore.certificates(entry.data if entry and entry.data else b"")
+    if len(found) < step.minimum:
         raise RegistryError(
-            f"{len(bodies)} certificates in {step.bundle}, {step.minimum} expected at least"
+            f"{len(found)} certificates in {step.bundle}, {step.minimum} expected at least"
         )
-    out = struct.pack(">III", _JKS_MAGIC, _JKS_VERSION, len(bodies))
-    for body in bodies:
-        certificate = base64.b64decode(body)
-        alias = hashlib.sha256(certificate).hexdigest().encode()
-        out += struct.pack(">I", _JKS_TRUSTED)
-        out += struct.pack(">H", len(alias)) + alias
-        out += struct.pack(">q", MTIME * 1000)
-        out += struct.pack(">H", 5) + b"X.509"
-        out += struct.pack(">I", len(certificate)) + certificate
-    seal = hashlib.sha1(usedforsecurity=False)  # the format knows no other
-    seal.update(_JKS_PASSWORD.encode("utf-16-be") + _JKS_SALT + out)
-    return out + seal.digest()
+    return keystore.write(found)
 
 
 def _php_modules(step: PhpModules, merged: Merged) -> Iterator[Entry]:

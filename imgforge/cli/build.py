@@ -24,7 +24,7 @@ EXAMPLES = """\
   imgforge build services/web --engine native --format json
   imgforge build --platform linux/amd64         one of the spec's platforms: quicker, stays here
 """
-ENGINES = ("auto", "buildkit", "native")
+ENGINES = ("auto", "buildkit", "native", "buildah")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,13 +9,17 @@ from imgforge.engines.protocol import Engine
 from imgforge.errors import ToolMissingError
 from imgforge.plan import BuildPlan
 
-ENGINES = {"buildkit": "imgforge.engines.buildkit", "native": "imgforge.engines.native"}
+ENGINES = {
+    "buildkit": "imgforge.engines.buildkit",
+    "native": "imgforge.engines.native",
+    "buildah": "imgforge.engines.buildah",
+}
 """Name → module; a module is imported when its engine is asked."""
 
 INSTALL = (
     "install Docker Engine 25 or later with the containerd image store and buildx, and where it "
-    "runs qemu-user-static (binfmt) for other platforms' commands; or change the spec so that "
-    "nothing must be run (imgforge plan says what)"
+    "runs qemu-user-static (binfmt) for other platforms' commands; or buildah and runc (uidmap, "
+    "if you are not root); or change the spec so that nothing must be run (imgforge plan says what)"
 )
 
 

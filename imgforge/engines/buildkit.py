@@ -18,12 +18,12 @@ import re
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
 from imgforge import cache, context, machine, process
-from imgforge.engines import assembly, docker
+from imgforge.engines import assembly, commands, docker
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Layer, rewrite_layer
@@ -48,10 +48,7 @@ LINE = 100
 SAID = 20
 """Lines of a failed step's own output that the error shows."""
 
-_RUN = re.compile(r"^\s*RUN\b", re.MULTILINE)
 _SAID = re.compile(r"#\d+ \d+\.\d+ (.*)")
-_EVERY_LOCK = "linux/amd64"
-"""The platform for which every lock has a builder."""
 
 PREFIXES = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 
@@ -79,36 +76,13 @@ def _cannot_run(plan: BuildPlan, own: str, binary: Path) -> str:
     can emulate changes while it runs (it looks again every 20 seconds), and a build that emulates
     takes far longer than the question.
     """
-    needed = _run_on(plan, own)
-    if needed.keys() <= {own}:
+    if commands.needed(plan, own).keys() <= {own}:
         return ""
     try:
         able = platforms(binary)
     except BuildFailedError as error:
         return f"the builder does not say what it can run: {' '.join(error.details[-1:])}"
-    lacking = {p: steps for p, steps in needed.items() if p not in able}
-    if not lacking:
-        return ""
-    steps = dict.fromkeys(step for names in lacking.values() for step in names)
-    return (
-        f"the builder cannot run commands of {', '.join(lacking)}, itself or emulated, which step "
-        f"{', '.join(map(repr, steps))} needs"
-    )
-
-
-def _run_on(plan: BuildPlan, own: str) -> dict[str, list[str]]:
-    """Return the platforms (without variant) whose commands are run: platform → steps."""
-    targets = [_plain(p) for p in plan.platforms]
-    needed: dict[str, list[str]] = {}
-    for stage in plan.stages:
-        if not _RUN.search(stage.instructions):
-            continue
-        where = targets
-        if stage.crosses:  # on the builder's own platform, where the lock has an image for it
-            where = [_EVERY_LOCK] if own and own not in {*targets, _EVERY_LOCK} else []
-        for platform in where:
-            needed.setdefault(platform, []).append(stage.name)
-    return needed
+    return commands.lacking(plan, own, able, "the builder")
 
 
 def platforms(binary: Path) -> set[str]:
@@ -117,11 +91,12 @@ def platforms(binary: Path) -> set[str]:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
     shown = process.run([binary, "inspect", *start], env=env, timeout=120).stdout.decode()
     lines = re.findall(r"^Platforms:\s*(.*)$", shown, re.MULTILINE)
-    return {_plain(word.strip(" *")) for line in lines for word in line.split(",") if word.strip()}
-
-
-def _plain(platform: str) -> str:
-    return "/".join(platform.split("/")[:2])
+    return {
+        commands.plain(word.strip(" *"))
+        for line in lines
+        for word in line.split(",")
+        if word.strip()
+    }
 
 
 def buildx() -> Path | None:
@@ -150,7 +125,9 @@ def build(request: BuildRequest) -> Built:
             context.ignore_file(plan.inputs, plan.exclude), encoding="utf-8"
         )
         names = tuple(dict.fromkeys(name for stage in plan.stages for name in stage.indexes))
-        secrets = {**machine.secrets(names, work), **request.secrets}
+        given = machine.secrets(names, work)
+        hidden = machine.sensitive(names, given)
+        secrets = {**given, **request.secrets}
         argv: list[str | Path] = [binary, "build", "--progress=plain"]
         argv += ["--provenance=false", "--sbom=false", "--platform", ",".join(plan.platforms)]
         argv += ["--file", work / "Dockerfile"]
@@ -161,11 +138,14 @@ def build(request: BuildRequest) -> Built:
             source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
             argv += ["--secret", f"id={name},{source}"]
         argv += _build_platform(request)
+        proxies = machine.proxies() if any(s.network for s in plan.stages) else {}
+        for name in proxies:  # predefined arguments: in no history, no cache key; values by env
+            argv += ["--build-arg", name]
         if request.no_cache:
             argv.append("--no-cache")
         argv += ["--output", f"type=oci,tar=false,dest={output},compression=uncompressed"]
         argv.append(request.context)
-        _run(argv, request)
+        _run(argv, request, proxies, hidden)
     result = Layout.open(output)
     images = [image for top in result.index() for image in result.images(top)]
     layout = Layout.create(request.scratch / "image")
@@ -257,12 +237,17 @@ def _build_platform(request: BuildRequest) -> list[str]:
     return ["--build-arg", f"BUILDPLATFORM={offered[0]}"]
 
 
-def _run(argv: list[str | Path], request: BuildRequest) -> None:
+def _run(
+    argv: list[str | Path],
+    request: BuildRequest,
+    proxies: Mapping[str, str],
+    hidden: Sequence[str],
+) -> None:
     env = {name: os.environ[name] for name in CLIENT_ENV if name in os.environ}
     given = [secret.variable for secret in request.secrets.values() if secret.variable]
     env |= {name: os.environ[name] for name in given}
-    env |= {"SOURCE_DATE_EPOCH": str(request.plan.epoch)}
-    values = [secret.value().strip() for secret in request.secrets.values()]
+    env |= {**proxies, "SOURCE_DATE_EPOCH": str(request.plan.epoch)}
+    values = [*hidden, *(secret.value().strip() for secret in request.secrets.values())]
     try:
         process.run(argv, env=env, secrets=values, on_line=_narrate(request))
     except BuildFailedError as error:

@@ -11,7 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-from imgforge import cache, indexes, process
+from imgforge import cache, machine, process
 from imgforge.engines.protocol import BuildRequest
 from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.oci.types import Platform
@@ -57,10 +57,9 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
 
     parameters = fill.parameters
     target = f"{MACHINES[platform.architecture]}-{parameters['manylinux']}"
+    variables = machine.given("pip").variables
     env = {
-        name: os.environ[name] for name in indexes.INDEXES["pip"].variables if os.environ.get(name)
-    }
-    env |= {
+        **variables,
         "UV_CACHE_DIR": str(cache.directory("uv")),
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
@@ -70,10 +69,14 @@ def fill(fill: Fill, platform: Platform, request: BuildRequest, folder: Path) ->
     argv += ["--python-version", parameters["python"], "--python-platform", target]
     argv += ["--require-hashes", "--only-binary", ":all:"]
     argv += ["--requirements", request.context / parameters["lock"]]
+    if "NETRC" in os.environ:
+        env["NETRC"] = os.environ["NETRC"]
     if request.offline:
         argv.append("--offline")
+    hidden = machine.passwords(variables.values())
     try:
-        process.run(argv, env=env, cwd=folder)
+        with machine.trusted() as certificates:
+            process.run(argv, env={**env, **certificates}, cwd=folder, secrets=hidden)
     except BuildFailedError as error:
         hint = (
             "a missing hash or pin: uv pip compile --generate-hashes; a package without a "

@@ -27,21 +27,41 @@ _HANDSHAKE, _ALERT = b"\x16", b"\x15"  # record types, RFC 8446, section 5.1
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return a verifying context: ``SSL_CERT_FILE``, else the system's authorities."""
-    return _context(os.environ.get("SSL_CERT_FILE") or None)
+    """Return a verifying context: ``SSL_CERT_FILE``, else the system's authorities.
+
+    Those that ``ca`` in ``[network]`` of the settings names count, too. RegistryError if the one
+    or the other cannot be used.
+    """
+    return _context(os.environ.get("SSL_CERT_FILE") or None, _more())
 
 
 def fresh_context() -> ssl.SSLContext:
     """Return a context as :func:`tls_context` does, that may be added to."""
-    return _made(os.environ.get("SSL_CERT_FILE") or None)
+    return _made(os.environ.get("SSL_CERT_FILE") or None, _more())
+
+
+def _more() -> str | None:
+    from imgforge import settings
+
+    return settings.load().network.ca
 
 
 @functools.cache
-def _context(named: str | None) -> ssl.SSLContext:
-    return _made(named)
+def _context(named: str | None, more: str | None) -> ssl.SSLContext:
+    return _made(named, more)
 
 
-def _made(named: str | None) -> ssl.SSLContext:
+def _made(named: str | None, more: str | None) -> ssl.SSLContext:
+    context = _system(named)
+    if more is not None:
+        try:
+            context.load_verify_locations(cafile=more)
+        except OSError as error:
+            raise RegistryError(f"network.ca {more} cannot be used: {error}") from error
+    return context
+
+
+def _system(named: str | None) -> ssl.SSLContext:
     import ssl
 
     if named is not None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imgforge import context
 from imgforge.errors import InvalidInputError
 from imgforge.files import LOCK
 from imgforge.oci.types import sha256
@@ -39,7 +40,8 @@ def begin(  # noqa: PLR0917 - all that goes into it
     that cannot be read.
     """
     origin = _origin(spec.resolve(), plan)
-    single = [n for n in plan.inputs if (source.root / n).is_file()]
+    read = context.existing(source.root, plan.inputs)
+    single = [n for n in read if (source.root / n).is_file()]
     files = [(name, _digest(source.root / name)) for name in single]
     bounds = [(path.name, _digest(path)) for path in policies]
 

@@ -97,7 +97,7 @@ def planned(told: Told, source: Compiled) -> BuildPlan:
     if encoder != ENCODER:
         said = encoder or "nothing of it"
         differing.append(f"encoder: {ENCODER} here, the provenance says {said[:100]!a}")
-    if told.detail("engine") not in {"native", "buildkit"}:
+    if told.detail("engine") not in {"native", "buildkit", "buildah"}:
         differing.append(f"engine: {told.detail('engine')[:100]!a} is none of this imgforge's")
     if differing:
         version = told.versions.get("imgforge", "")

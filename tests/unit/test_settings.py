@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,10 +126,16 @@ def test_every_key_has_a_variable_but_the_policys_have_none() -> None:
     for table, about in settings.Settings.model_fields.items():
         if table == "policy":
             continue
-        model = about.annotation
-        keys = getattr(model, "model_fields", None)
-        places = [(table, k.replace("_", "-")) for k in keys] if keys else [(table,)]
-        assert not set(places) - set(named)
+        assert not set(places((table,), about.annotation)) - set(named)
+
+
+def places(place: tuple[str, ...], model: Any) -> Iterator[tuple[str, ...]]:  # noqa: ANN401
+    """Yield the places of a table's keys, also of tables within."""
+    fields = getattr(model, "model_fields", None)
+    if fields is None:
+        yield place
+    for key, about in (fields or {}).items():
+        yield from places((*place, key.replace("_", "-")), about.annotation)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ _NAME: Final = re.compile(r"(?:(@[\w.!~*'()-]+)/)?([\w!~*'()-][\w.!~*'()-]*)", r
 _SCRAP: Final = frozenset(
     {
         *("test", "tests", "__tests__", "spec", "testdata", "fixture", "fixtures"),
-        *("__fixtures__", "example", "examples", "demo", "template", "templates", "benchmark"),
+        *("__fixtures__", "example", "examples", "demo", "template", "templates"),
+        *("bench", "benchmark", "benchmarks"),
     }
 )
 """Folders of packages whose contents are not run."""

@@ -177,9 +177,9 @@ def test_another_image_is_told_file_by_file(
 ) -> None:
     build()
     # An engine that is not what it was: it makes another file of the same input.
-    from imgforge.engines import native
+    from imgforge.engines import copies
 
-    real = native._context_entries
+    real = copies.context_entries
 
     def other(*arguments: Any) -> Any:  # noqa: ANN401
         for entry in real(*arguments):
@@ -188,7 +188,7 @@ def test_another_image_is_told_file_by_file(
                 entry = dataclasses.replace(entry, source=project / "swapped")  # noqa: PLW2901
             yield entry
 
-    monkeypatch.setattr(native, "_context_entries", other)
+    monkeypatch.setattr(copies, "context_entries", other)
     capsys.readouterr()
     assert main(["rebuild", "--format", "json"]) == 10
     found = json.loads(capsys.readouterr().out)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from imgforge import engines, process
-from imgforge.engines import buildkit, docker
+from imgforge.engines import buildkit, containers, docker
 from imgforge.errors import ToolMissingError
 from imgforge.plan import BuildPlan
 
@@ -15,6 +15,7 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     docker.probe.cache_clear()
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     monkeypatch.delenv("BUILDX_BUILDER", raising=False)
+    monkeypatch.setattr(containers, "trouble", lambda: "buildah is not installed")
 
 
 def with_pip(spec: str) -> str:
@@ -33,15 +34,29 @@ def test_without_any_engine_that_can_it_is_exit_3_with_all_reasons(
     with pytest.raises(ToolMissingError) as caught:
         engines.choose("auto", make_plan(with_pip(spec_text)))
     assert caught.value.exit_code == 3
-    assert [detail.partition(":")[0] for detail in caught.value.details] == ["buildkit", "native"]
+    assert [detail.partition(":")[0] for detail in caught.value.details] == [
+        "buildkit",
+        "native",
+        "buildah",
+    ]
     assert "install Docker Engine" in (caught.value.hint or "")
+
+
+def test_buildah_comes_where_commands_must_be_run_and_no_daemon_is_there(
+    make_plan: Callable[..., BuildPlan], spec_text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "trouble", lambda: "")
+    name, _, reason = engines.choose("auto", make_plan(with_pip(spec_text)))
+    assert name == "buildah"
+    assert [part.partition(":")[0] for part in reason.split("; ")] == ["buildkit", "native"]
+    assert engines.choose("auto", make_plan())[0] == "native"
 
 
 def test_the_survey_tells_of_every_engine(
     make_plan: Callable[..., BuildPlan], spec_text: str
 ) -> None:
     found = engines.survey(make_plan(with_pip(spec_text)))
-    assert set(found) == {"buildkit", "native"}
+    assert set(found) == {"buildkit", "native", "buildah"}
     assert 'installer = "pip"' in found["native"]
     assert engines.survey(make_plan())["native"] == ""
 

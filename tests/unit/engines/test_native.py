@@ -10,7 +10,7 @@ import pytest
 from imgforge import lock as locks
 from imgforge import project as projects
 from imgforge.compiler import compile_plan
-from imgforge.engines import native
+from imgforge.engines import copies, native
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
 from imgforge.oci.layer import Entry, write_layer
@@ -168,12 +168,12 @@ def test_a_plan_with_commands_is_refused_with_the_reason(
 
 
 def test_links_of_the_base_that_loop_are_an_error() -> None:
-    tree = native._Tree({}, {"a": "b", "b": "a"})
+    tree = copies.Tree({}, {"a": "b", "b": "a"})
     with pytest.raises(BuildFailedError, match="loop"):
         tree.resolve("a/x")
 
 
 def test_links_of_the_base_cannot_leave_it() -> None:
-    tree = native._Tree({}, {"a": "../../../etc", "c": "/x/../../y"})
+    tree = copies.Tree({}, {"a": "../../../etc", "c": "/x/../../y"})
     assert tree.resolve("a/passwd") == "etc/passwd"
     assert tree.resolve("c") == "y"

@@ -140,6 +140,7 @@ def test_suppliers(said: dict[str, Any], supplier: str) -> None:
         # Needed by nobody who runs it.
         ("node_modules/a/test/x/package.json", {"name": "x", "version": "1"}, None),
         ("node_modules/a/__fixtures__/package.json", {"name": "x", "version": "1"}, None),
+        ("node_modules/a/benchmarks/package.json", {"name": "x", "version": "1"}, None),
         ("node_modules/.cache/x/package.json", {"name": "x", "version": "1"}, None),
         # Whole packages that others carry.
         (
