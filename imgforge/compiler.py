@@ -29,7 +29,7 @@ from imgforge.plan import (
 )
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration
+from imgforge.stack import LoadedStack, StageDeclaration, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -227,8 +227,15 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         crosses or declared.crosses,
         declared.network,
         tuple(declared.indexes),
-        (spec.app.lock or "") if declared.installs else "",
+        (spec.app.lock or "") if _installs(declared, choice) else "",
     )
+
+
+def _installs(declared: StageDeclaration, choice: Choice) -> bool:
+    if not isinstance(declared.installs, dict):
+        return declared.installs
+    facts = {**choice.parameters, "manager": choice.manager, "version": choice.version}
+    return holds(declared.installs, facts)
 
 
 def _ways(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgforge import asked, cache, context, delivery, freshness, making
+from imgforge import asked, cache, context, delivery, freshness, making, manifests
 from imgforge.asked import Options
 from imgforge.console import Console, Meter
 from imgforge.errors import EvidenceError, GateError
@@ -89,6 +89,7 @@ def _build(  # noqa: PLR0917 - what a build is made of
     plan = asked.chosen(source.plan, options)
     policy = policies.asked_for(policy.about(plan.name), plan.runtime.tools)
     asked.check_secrets(plan, options.secrets)
+    manifests.check(spec_path, source.root, plan.inputs)
     # The fingerprint and key come before the engine reads anything: what changes meanwhile is
     # built the next time.
     content = content or context.fingerprint(source.root, plan.inputs, plan.exclude)

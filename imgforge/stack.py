@@ -86,7 +86,9 @@ class LockDeclaration(Table):
         default=[], description="Files in the lock's folder that installing needs too."
     )
     optional: list[SourcePath] = Field(
-        default=[], description="Files there that installing heeds if they exist."
+        default=[],
+        description="Files there that installing heeds if they exist; of a folder, what it holds. "
+        "None may lie in a folder that need not be there.",
     )
 
 
@@ -148,8 +150,9 @@ class StageDeclaration(Table):
         description="Whether (or when) it compiles against system libraries: the builder then "
         "gets the build-time counterparts of [stack] packages.",
     )
-    installs: bool = Field(
-        default=False, description="Whether its output holds the packages that the lock lists."
+    installs: bool | When = Field(
+        default=False,
+        description="Whether (or when) its output holds the packages that the lock lists.",
     )
     native: Native | None = None
 
@@ -332,8 +335,9 @@ def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...],
         yield ("stages", i, "when"), stage.when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
-        if isinstance(stage.compiles, dict):
-            yield ("stages", i, "compiles"), stage.compiles
+        for name, when in (("compiles", stage.compiles), ("installs", stage.installs)):
+            if isinstance(when, dict):
+                yield ("stages", i, name), when
     for i, variant in enumerate(definition.variants):
         yield ("variants", i, "when"), variant.when
 

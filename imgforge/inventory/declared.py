@@ -54,7 +54,7 @@ class Declared:
     ``installs`` are the locks that the build installs from, ``beside`` others that lie in the
     project's folder or at the top of one that is copied. ``places`` are the folders of the image
     that the spec fills (no leading ``/``), ``own`` those of them that are copied from beside the
-    spec.
+    spec, or that a stage without network made of what lies there.
 
     ``builder`` is the base in which it was built, by name, and what that was made of; ``tools``
     what else made the image (name to version).
@@ -108,7 +108,7 @@ def of_project(
         installs=installs,
         beside=tuple(_beside(plan, root, ecosystems, named)),
         places=tuple(copy.destination.strip("/") for copy in copies),
-        own=tuple(c.destination.strip("/") for c in copies if c.origin == "context"),
+        own=tuple(c.destination.strip("/") for c in copies if c.origin in _own(plan)),
         builder=own.entries(built, platform) if built is not None else None,
         tools=dict(tools or {}),
     )
@@ -135,6 +135,10 @@ def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
         for copy in plan.runtime.copies if stage.lock else ():
             if copy.origin == stage.name:
                 yield Install(copy.destination.strip("/"), locks.load(root, stage.lock))
+
+
+def _own(plan: BuildPlan) -> set[str]:
+    return {"context", *(stage.name for stage in plan.stages if not stage.network)}
 
 
 def _python(plan: BuildPlan, base: LockedBase) -> str:

@@ -100,6 +100,7 @@ def load(root: Path, name: str) -> Locked:
     seen: dict[str, None] = {}
     entries: list[Entry] = []
     own: list[str] = []
+    scoped = True
     pending = [name]
     while pending:
         path = pending.pop(0)
@@ -111,9 +112,10 @@ def load(root: Path, name: str) -> Locked:
         locked = read(path, _text(root, path))
         entries += locked.entries
         own += locked.own
+        scoped = scoped and locked.scoped
         folder = posixpath.dirname(path)
         pending += [posixpath.normpath(posixpath.join(folder, i)) for i in locked.includes]
-    found = Locked(name, tuple(entries), own=tuple(own))
+    found = Locked(name, tuple(entries), own=tuple(own), scoped=scoped)
     return _with_sums(root, found) if posixpath.basename(name) == "go.mod" else found
 
 

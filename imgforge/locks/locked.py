@@ -52,9 +52,11 @@ class Locked(NamedTuple):
 
     ``includes`` are further files that it names, relative to its own folder. ``own``
     are the titles of the project's own packages, which the lock is about and does not lock.
+    ``scoped`` is whether it says which entries are for development only.
     """
 
     path: str
     entries: tuple[Entry, ...]
     includes: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
+    scoped: bool = True

@@ -51,8 +51,8 @@ class _Block:
 def read(path: str, text: str) -> Locked:
     """Read either format."""
     if _BERRY.search(text):
-        return Locked(path, tuple(_berry(path, text)))
-    return Locked(path, tuple(_classic(path, text)))
+        return Locked(path, tuple(_berry(path, text)), scoped=False)
+    return Locked(path, tuple(_classic(path, text)), scoped=False)
 
 
 def _classic(path: str, text: str) -> Iterator[Entry]:

@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make(folder: Path) -> None:
-    """Write ``ca.pem``, and ``server.pem`` with ``server.key`` for localhost and 127.0.0.1."""
+def make(folder: Path, *addresses: str) -> None:
+    """Write ``ca.pem``, and ``server.pem`` with ``server.key`` for localhost and 127.0.0.1.
+
+    The certificate is for the IP ``addresses`` too.
+    """
     key, server = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     now = dt.datetime.now(dt.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "imgforge's tests")])
@@ -48,7 +51,8 @@ def make(folder: Path) -> None:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    places = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    known = [ipaddress.ip_address(each) for each in ("127.0.0.1", *addresses)]
+    places = [x509.DNSName("localhost"), *map(x509.IPAddress, known)]
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     certificate = (
         builder(host, server.public_key())

@@ -28,7 +28,8 @@ RULE: Final = Rule(
 def check(compared: Compared) -> Iterator[Finding]:
     """Look for every entry of the base's lock, and of the locks that the build installs from.
 
-    A package of another version is not missing: IF192 says so.
+    A package of another version is not missing: IF192 says so. A lock that does not say what is
+    for development only (Yarn's) cannot tell what should be there.
     """
     declared = compared.declared
     there = {named(c.package) for c, _ in compared.pairs if c.part != "app"}
@@ -37,7 +38,7 @@ def check(compared: Compared) -> Iterator[Finding]:
             continue
         message = f"{_said(entry)}, of which base {declared.base_name} was made, is missing"
         yield RULE.finding(message, key=f"base:{entry.ecosystem}:{entry.title}")
-    for install in declared.installs:
+    for install in (i for i in declared.installs if i.locked.scoped):
         installed = {named(c.package) for c, m in compared.pairs if m.locked is install.locked}
         for entry in install.locked.entries:
             if entry.scope in {"dev", "build", "optional"} or not applies(entry, declared.target):

@@ -44,7 +44,9 @@ def test_yarn_says_nothing_of_scopes(folder: str) -> None:
     wanted = {key: ("required", needs) for key, (_, needs) in NODE.items()}
     if folder == "yarn-berry":
         del wanted["fsevents@2.3.3"]  # its project has no optional dependency
-    assert shown(read(folder)[1]) == wanted
+    name, entries = read(folder)
+    assert shown(entries) == wanted
+    assert not locks.load(DATA / folder, name).scoped
 
 
 @pytest.mark.parametrize("folder", ["npm-2", "npm-3", "pnpm-6", "pnpm-9", "bun"])

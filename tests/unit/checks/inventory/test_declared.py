@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import madeimage as made
@@ -56,11 +57,16 @@ def declared(*layers: str, base: Locked = LISTED) -> Declared:
 
 
 def judge(
-    tmp_path: Path, *layers: Sequence[made.Member], base: Locked = LISTED, count: int = 1
+    tmp_path: Path,
+    *layers: Sequence[made.Member],
+    base: Locked = LISTED,
+    lock: Locked = REQUIREMENTS,
+    count: int = 1,
 ) -> dict[tuple[str, str], Finding]:
     tmp_path.mkdir(exist_ok=True)
     facts = made.facts(tmp_path, *layers)
     told = declared(*(layer.diff_id for layer in facts.layers[:count]), base=base)
+    told = replace(told, installs=(Install("opt/deps", lock),))
     found = inventory.of(facts, told)
     findings = checks.run(facts, Policy(), bound(found, told))
     return {(finding.check, finding.key): finding for finding in findings}
@@ -112,6 +118,11 @@ def test_a_lock_of_which_nothing_is_installed(tmp_path: Path) -> None:
     found = judge(tmp_path, BASE, APP)
     assert list(found) == [("IF190", "pypi:a")]
     assert found["IF190", "pypi:a"].message == "pypi package a 1.0.0 of requirements.txt is missing"
+
+
+def test_a_lock_that_does_not_tell_what_is_for_development(tmp_path: Path) -> None:
+    lock = REQUIREMENTS._replace(scoped=False)
+    assert judge(tmp_path, BASE, APP, lock=lock) == {}
 
 
 def test_a_base_with_a_package_that_its_lock_has_not(tmp_path: Path) -> None:
