@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+from typing import TYPE_CHECKING, Final
 
 from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
 
-_GRADLE = ("build.gradle", "build.gradle.kts")
-_BESIDE = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
+if TYPE_CHECKING:
+    from imgforge.fields import Parameter
+
+_END: Final = 1 << 20
+"""Bytes of a jar's end that are looked at."""
+
+_GRADLE: Final[tuple[str, ...]] = ("build.gradle", "build.gradle.kts")
+_BESIDE: Final[tuple[str, ...]] = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
 
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
@@ -29,11 +37,20 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
             doubts.append(f"both pom.xml and {gradle[0]}: Maven was taken")
     else:
         named, source = jars[0], jars
+    parameters: dict[str, Parameter] = {"build": "maven" if maven else "jar"}
+    if not maven and not gradle:
+        layered = _layered(tree, joined(folder.path, named))
+        parameters = {"build": "layers" if layered else "jar", "jar": named}
+    elif not maven:
+        parameters = {}
+        doubts.append("Gradle is not run by the stack: name the jar that it makes, in app.source")
     text = tree.text(joined(folder.path, named)) if not named.endswith(".jar") else ""
     wanted = _version(text)
-    if "spring-boot" in text:
-        doubts.append("Spring Boot: see the stack's parameters for layered jars")
-    locks = [n for n in ("gradle.lockfile",) if n in folder.files]
+    modules = re.findall(r"<module>\s*([\w./-]+)\s*</module>", text)
+    if modules:
+        parameters["modules"] = modules
+        doubts.append("several Maven modules: name the application's in stack.parameters.module")
+    locks = [n for n in ("maven.sha256",) if n in folder.files]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
     version = re.search(r"<version>\s*([\w.-]+)\s*</version>", _own(text))
@@ -50,6 +67,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         source=tuple(source),
         ports=tuple(ports),
         writable=tuple(data),
+        parameters=parameters,
         doubts=tuple(doubts),
         starts_itself=True,
     )
@@ -72,6 +90,17 @@ def _version(text: str) -> str:
     )
     found = (re.search(pattern, text) for pattern in patterns)
     return next((f">={m[1]}" for m in found if m), "")
+
+
+def _layered(tree: Tree, path: str) -> bool:
+    """Say whether a jar is of Spring Boot's kind, by the list of its files at its end."""
+    try:
+        with (tree.root / path).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _END))
+            return b"BOOT-INF/" in file.read(_END)
+    except OSError:
+        return False
 
 
 def _java(tree: Tree, path: str) -> bool:

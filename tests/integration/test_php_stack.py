@@ -94,9 +94,9 @@ def test_fpm_answers_behind_nginx_in_one_pod(example: Path, tmp_path: Path) -> N
     key.chmod(0o444)
     mounts = ("--mount", "type=volume,destination=/data", "--publish", "127.0.0.1::8080")
     secret = f"type=bind,source={key},destination=/run/secrets/moderation-key,readonly"
-    with running(*mounts, "--mount", secret, "acme/guestbook:latest") as fpm:
+    with running(*mounts, "--mount", secret, "acme/guestbook:1.0.0") as fpm:
         until_well(fpm)
-        with running("--network", f"container:{fpm}", "acme/guestbook-front:latest") as front:
+        with running("--network", f"container:{fpm}", "acme/guestbook-front:1.0.0") as front:
             assert ask(fpm, "GET", "/healthz")[:2] == (200, '{"status":"ok","entries":0}')
             form = {"Content-Type": "application/x-www-form-urlencoded"}
             text = "name=Ann&text=%3Cb%3E+see+https://example.org/x"
@@ -118,10 +118,10 @@ def test_fpm_answers_behind_nginx_in_one_pod(example: Path, tmp_path: Path) -> N
 
 def test_the_number_of_workers_is_given_when_it_runs(example: Path) -> None:
     assert example.is_dir()
-    with running("--env", "FPM_WORKERS=3", "acme/guestbook:latest") as fpm:
+    with running("--env", "FPM_WORKERS=3", "acme/guestbook:1.0.0") as fpm:
         until_well(fpm)
         assert docker("top", fpm, "-eo", "args").stdout.count("pool www") == 3
-    with running("--env", "FPM_WORKERS=many", "acme/guestbook:latest") as fpm:
+    with running("--env", "FPM_WORKERS=many", "acme/guestbook:1.0.0") as fpm:
         assert docker("wait", fpm).stdout.strip() not in {"0", ""}
 
 
