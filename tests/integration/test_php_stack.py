@@ -120,7 +120,7 @@ def test_the_number_of_workers_is_given_when_it_runs(example: Path) -> None:
     assert example.is_dir()
     with running("--env", "FPM_WORKERS=3", "acme/guestbook:1.0.0") as fpm:
         until_well(fpm)
-        assert docker("top", fpm, "-eo", "args").stdout.count("pool www") == 3
+        assert docker("top", fpm, "-eo", "pid,args").stdout.count("pool www") == 3
     with running("--env", "FPM_WORKERS=many", "acme/guestbook:1.0.0") as fpm:
         assert docker("wait", fpm).stdout.strip() not in {"0", ""}
 
