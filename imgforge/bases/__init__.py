@@ -126,7 +126,8 @@ def look(
     """Return what a base made of packages would hold today; nothing is made, digests are empty.
 
     ``against`` are libraries that are compiled against: they go on top as ``packages`` do, with
-    their headers (:mod:`imgforge.bases.counterparts`). Raises what :func:`resolve` does, as far as the archives and the policy give cause for it.
+    their headers (:mod:`imgforge.bases.counterparts`). Raises what :func:`resolve` does, as far as
+    the archives and the policy give cause for it.
     """
     from imgforge.bases import archive, layers, sources, trust
     from imgforge.bases.definitions import chain

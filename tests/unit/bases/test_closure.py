@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 from madeindex import archive, stanza
 
+from imgforge.bases import index
 from imgforge.bases.closure import close
 from imgforge.bases.index import Index, Relation
 from imgforge.errors import InvalidInputError, RegistryError
