@@ -80,12 +80,7 @@ def compile_plan(
         exclude=tuple(dict.fromkeys((*DEFAULT_EXCLUDE, *definition.exclude, *spec.app.exclude))),
         inputs=tuple(
             dict.fromkeys(
-                (
-                    *spec.app.source,
-                    *choice.manifests,
-                    *map(heeded, choice.heeded),
-                    *choice.inputs,
-                )
+                (*spec.app.source, *choice.manifests, *map(heeded, choice.heeded), *choice.inputs)
             )
         ),
         stages=tuple(stages),

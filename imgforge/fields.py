@@ -114,7 +114,7 @@ def _absolute(value: str) -> str:
 
 
 def _entrypoint(value: list[str]) -> list[str]:
-    if not value[0].startswith("/"):
+    if value and not value[0].startswith("/"):
         raise problem(
             f"entry point {value[0]!r} is not an absolute path",
             "there is no shell to look it up: write /usr/bin/python3 or /app/server",

@@ -24,11 +24,16 @@ def site(tree: Tree, folder: Folder) -> Candidate | None:
         )
         kept = [n for n in sorted(inside.folders) if not n.startswith(".") and n != "node_modules"]
         source = (place,) if place else (*kept, *files)
-        doubt = "every file of app.source is served to everyone: check the list"
+        doubt = (
+            f"every file of {place} is served to everyone"
+            if place
+            else "the stack serves a folder: move the pages into public/ and name it in app.source"
+        )
         return Candidate(
             *("static", folder.path, 1, (seen,)),
             source=source,
             doubts=(doubt,),
+            parameters={"root": place} if place and place != "public" else {},
             starts_itself=True,
         )
     return None

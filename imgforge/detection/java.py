@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
-from imgforge.fields import Parameter
 
-_GRADLE = ("build.gradle", "build.gradle.kts")
-_BESIDE = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
+if TYPE_CHECKING:
+    from imgforge.fields import Parameter
+
+_GRADLE: Final[tuple[str, ...]] = ("build.gradle", "build.gradle.kts")
+_BESIDE: Final[tuple[str, ...]] = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
 
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
@@ -31,20 +34,19 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
             doubts.append(f"both pom.xml and {gradle[0]}: Maven was taken")
     else:
         named, source = jars[0], jars
-    text = tree.text(joined(folder.path, named)) if not named.endswith(".jar") else ""
-    wanted = _version(text)
-    if "spring-boot" in text:
-        doubts.append("Spring Boot: see the stack's parameters for layered jars")
-    parameters: dict[str, Parameter] = {}
-    if maven:
-        parameters = {"build": "maven"}
-    elif not gradle:
+    parameters: dict[str, Parameter] = {"build": "maven" if maven else "jar"}
+    if not maven and not gradle:
         layered = _layered(tree.root / folder.path / named)
         parameters = {"build": "layers" if layered else "jar", "jar": named}
-    if gradle and not maven:
-        doubts.append(
-            "Gradle's source is not built: let Gradle make the jar, and name it as source"
-        )
+    elif not maven:
+        parameters = {}
+        doubts.append("Gradle is not run by the stack: name the jar that it makes, in app.source")
+    text = tree.text(joined(folder.path, named)) if not named.endswith(".jar") else ""
+    wanted = _version(text)
+    modules = re.findall(r"<module>\s*([\w./-]+)\s*</module>", text)
+    if modules:
+        parameters["modules"] = modules
+        doubts.append("several Maven modules: name the application's in stack.parameters.module")
     locks = [n for n in ("maven.sha256",) if n in folder.files]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
@@ -68,19 +70,6 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     )
 
 
-def _layered(jar: Path) -> bool:
-    """Whether a jar is of Spring Boot's kind; one that cannot be read is none."""
-    import zipfile
-
-    if jar.is_symlink() or not jar.is_file():
-        return False
-    try:
-        with zipfile.ZipFile(jar) as archive:
-            return "BOOT-INF/layers.idx" in archive.namelist()
-    except (OSError, zipfile.BadZipFile, NotImplementedError):
-        return False
-
-
 def _own(pom: str) -> str:
     """Return what of a pom speaks of the project itself."""
     cut = re.sub(r"(?s)<parent>.*?</parent>|<!--.*?-->", "", pom)
@@ -98,6 +87,19 @@ def _version(text: str) -> str:
     )
     found = (re.search(pattern, text) for pattern in patterns)
     return next((f">={m[1]}" for m in found if m), "")
+
+
+def _layered(jar: Path) -> bool:
+    """Whether a jar is of Spring Boot's kind; one that cannot be read is none."""
+    import zipfile
+
+    if jar.is_symlink() or not jar.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(jar) as archive:
+            return "BOOT-INF/layers.idx" in archive.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
+        return False
 
 
 def _java(tree: Tree, path: str) -> bool:

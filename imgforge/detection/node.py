@@ -36,6 +36,8 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         code = [n for n in sorted(folder.files) if n.endswith((".ts", ".json", *_CODE))]
         code = [n for n in code if n not in locks]
         source = list(dict.fromkeys(("package.json", *hints.folders(folder), *code)))
+    if parameters == {"build": "standalone", "output": "build"}:
+        argv = (INTERPRETER, "/app/index.js")
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     wanted, wanted_by = _version(tree, folder, package)
     members = package.get("workspaces")
@@ -65,6 +67,11 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
 def _text(table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _table(table: dict[str, Any], key: str) -> dict[str, Any]:
+    value = table.get(key)
+    return value if isinstance(value, dict) else {}
 
 
 def _version(tree: Tree, folder: Folder, package: dict[str, Any]) -> tuple[str, str]:
@@ -131,10 +138,15 @@ def _built(
     """Return the stack's parameters of a project whose sources are not what runs."""
     scripts = package.get("scripts")
     build = _text(scripts, "build") if isinstance(scripts, dict) else ""
-    needs = package.get("dependencies")
-    if isinstance(needs, dict) and "next" in needs:
+    needs = {n for key in ("dependencies", "devDependencies") for n in _table(package, key)}
+    if "next" in needs:
         doubts.append('Next.js: its configuration must say output: "standalone"')
         return {"build": "standalone"}
+    if "@sveltejs/adapter-node" in needs:
+        doubts.append(
+            "SvelteKit: build is where its adapter puts what runs, if it says nothing else"
+        )
+        return {"build": "standalone", "output": "build"}
     made = argv[1].removeprefix("/app/").partition("/")[0] if len(argv) > 1 else ""
     if build and made in {"dist", "build", "out", "lib"}:
         doubts.append(f"the script build makes {made}/: it runs without network")

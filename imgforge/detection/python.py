@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
@@ -39,7 +39,11 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     project = project if isinstance(project, dict) else {}
     needs = _needs(tree, folder, project)
     source, package, env = _source(tree, folder)
-    argv, more, doubts = _start(tree, folder, project, needs, package)
+    doubts: list[str] = []
+    script = "" if package or "Procfile" in folder.files else _script(table, doubts)
+    argv, more = ((), []) if script else _start(tree, folder, needs, package, doubts)
+    if script:
+        more = [Evidence(joined(folder.path, "pyproject.toml"), f"the script {script}")]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     serves = any(name in argv for name in _SERVERS)
     wanted, wanted_by = _version(tree, folder, project)
@@ -62,7 +66,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     return Candidate(
         "python",
         folder.path,
-        1 + bool(locks) + 2 * bool(argv),
+        1 + bool(locks) + 2 * bool(argv or script),
         (*seen, *more, *defaults),
         wanted=wanted,
         wanted_by=wanted_by,
@@ -76,6 +80,8 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         packages=tuple(packages),
         env=env,
         writable=tuple(data),
+        parameters={"script": script} if script else {},
+        starts_itself=bool(script),
         doubts=tuple(doubts),
     )
 
@@ -129,34 +135,32 @@ def _runnable(tree: Tree, folder: Folder) -> str:
 
 
 def _start(
-    tree: Tree, folder: Folder, project: dict[str, object], needs: frozenset[str], package: str
-) -> tuple[tuple[str, ...], list[Evidence], list[str]]:
-    """Return the entrypoint, what made for it, and doubts; the surest source first."""
+    tree: Tree, folder: Folder, needs: frozenset[str], package: str, doubts: list[str]
+) -> tuple[tuple[str, ...], list[Evidence]]:
+    """Return the entrypoint and what made for it, the surest source first."""
     argv, doubt, seen = hints.procfile(tree, folder.path)
-    doubts = [doubt] if doubt else []
+    doubts += [doubt] if doubt else []
     if argv and (argv := _interpreted(argv)) and seen:
-        return argv, [seen], doubts
+        return argv, [seen]
     if package:
         main = f"{package}/__main__.py"
-        return (INTERPRETER, "-m", package), [Evidence(main, f"python3 -m {package}")], doubts
-    known = _script(project, doubts) or _served(tree, folder, needs) or _guess(tree, folder, doubts)
-    return (*known, doubts) if known else ((), [], doubts)
+        return (INTERPRETER, "-m", package), [Evidence(main, f"python3 -m {package}")]
+    known = _served(tree, folder, needs) or _guess(tree, folder, doubts)
+    return known or ((), [])
 
 
-def _script(
-    project: dict[str, object], doubts: list[str]
-) -> tuple[tuple[str, ...], list[Evidence]] | None:
-    """Return how the only console script of pyproject.toml starts."""
-    scripts = project.get("scripts")
-    scripts = scripts if isinstance(scripts, dict) else {}
+def _script(table: dict[str, Any], doubts: list[str]) -> str:
+    """Return the only console script that pyproject.toml declares, as it does; '' for none."""
+    scripts: dict[str, Any] = {}
+    for keys in (("project", "scripts"), ("tool", "poetry", "scripts")):
+        found: Any = table
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        scripts |= found if isinstance(found, dict) else {}
     if len(scripts) > 1:
         doubts.append(f"several scripts could be the entrypoint: {', '.join(sorted(scripts))}")
     name, target = next(iter(scripts.items()), ("", ""))
-    module, _, function = str(target).partition(":")
-    if len(scripts) != 1 or not re.fullmatch(r"[\w.]+:\w+", f"{module}:{function}"):
-        return None
-    code = f"import sys; from {module} import {function}; sys.exit({function}())"
-    return (INTERPRETER, "-c", code), [Evidence("pyproject.toml", f"script {name} = {target}")]
+    return f"{name} = {target}" if len(scripts) == 1 and isinstance(target, str) else ""
 
 
 def _guess(

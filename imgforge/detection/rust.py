@@ -37,7 +37,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         doubts.append("no program was found")
     if "source" not in tree.text(joined(folder.path, "Cargo.lock")):
         parameters["vendored"] = True
-    source = ["Cargo.toml", *hints.folders(folder)]
+    source = ["Cargo.toml", *(["Cargo.lock"] if locked else []), *hints.folders(folder)]
     source += sorted(n for n in folder.files if n.endswith(".rs"))
     source += [n for n in ("rust-toolchain.toml", "rust-toolchain") if n in folder.files]
     ports, data, defaults = hints.defaults(tree, folder.path, source)

@@ -169,3 +169,12 @@ def test_the_schema_accepts_what_the_parser_accepts_and_is_itself_valid() -> Non
     jsonschema.validate(tomllib.loads(GOOD), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**tomllib.loads(GOOD), "extra": 1}, schema)
+
+
+def test_empty_entrypoint_is_told_as_any_other_mistake() -> None:
+    text = (
+        b'[image]\nname = "x"\n[stack]\nname = "binary"\n[app]\nsource = ["x"]\nentrypoint = []\n'
+    )
+    with pytest.raises(InvalidInputError) as caught:
+        spec.parse(text)
+    assert "app.entrypoint" in caught.value.details[0]

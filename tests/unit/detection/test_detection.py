@@ -76,11 +76,18 @@ def test_how_python_starts(tmp_path: Path, files: Mapping[str, str], entrypoint:
     assert candidate.entrypoint == ("/usr/bin/python3", *entrypoint.split())
 
 
-def test_console_script_is_called_without_its_file(tmp_path: Path) -> None:
-    project = '[project]\nname = "x"\n[project.scripts]\nx = "x.cli:main"\n'
+@pytest.mark.parametrize("table", ["project.scripts", "tool.poetry.scripts"])
+def test_console_script_is_named_as_the_project_does(tmp_path: Path, table: str) -> None:
+    project = f'[project]\nname = "x"\n[{table}]\nx = "x.cli:main"\n'
     candidate = found(tmp_path, {"pyproject.toml": project, "requirements.txt": GUNICORN})
-    code = "import sys; from x.cli import main; sys.exit(main())"
-    assert candidate.entrypoint == ("/usr/bin/python3", "-c", code)
+    assert candidate.parameters == {"script": "x = x.cli:main"}
+
+
+def test_several_console_scripts_are_listed(tmp_path: Path) -> None:
+    project = '[project.scripts]\na = "x:a"\nb = "x:b"\n'
+    candidate = found(tmp_path, {"pyproject.toml": project, "requirements.txt": GUNICORN})
+    assert candidate.parameters == {}
+    assert any("a, b" in doubt for doubt in candidate.doubts)
 
 
 def test_procfile_that_needs_a_shell_is_a_doubt(tmp_path: Path) -> None:
@@ -170,6 +177,19 @@ def test_java_project_is_named_by_its_own_artifact(tmp_path: Path) -> None:
     assert (candidate.stack, candidate.name, candidate.version) == ("java", "shop", "2.1")
     assert candidate.wanted == ">=21"
     assert candidate.source == ("pom.xml", "src")
+
+
+@pytest.mark.parametrize(("inside", "build"), [(b"com/x", "jar"), (b"BOOT-INF/lib/", "layers")])
+def test_ready_jar(tmp_path: Path, inside: bytes, build: str) -> None:
+    (tmp_path / "shop.jar").write_bytes(b"PK" + inside)
+    candidate = found(tmp_path, {"README.md": ""})
+    assert candidate.parameters == {"build": build, "jar": "shop.jar"}
+    assert candidate.source == ("shop.jar",)
+
+
+def test_gradle_is_a_doubt(tmp_path: Path) -> None:
+    candidate = found(tmp_path, {"build.gradle.kts": "", "src/main/java/A.java": ""})
+    assert any("Gradle is not run" in doubt for doubt in candidate.doubts)
 
 
 def test_ruby_service_on_puma_from_its_lock(tmp_path: Path) -> None:
