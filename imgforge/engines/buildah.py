@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from imgforge import indexes, machine, process
+from imgforge import indexes, machine, prepared, process
 from imgforge.engines import assembly, commands, containers, stagefile
 from imgforge.engines.containers import Storage
 from imgforge.engines.copies import Part, image, owner
