@@ -46,6 +46,9 @@ MACHINES = {62: "linux/amd64", 183: "linux/arm64"}
 """Machine in an ELF header (elf.h) → platform."""
 
 _NAMES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
+LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+"""Limits of a step, which are those of this process."""
+
 _PIECE = 1 << 20
 
 
@@ -149,7 +152,8 @@ def _stage(
     argv.append(f"--http-proxy={str(stage.network).lower()}")
     argv += ["--signature-policy", storage.policy, *work.isolation, "--platform", where]
     argv += ["--iidfile", noted, "--file", file]
-    argv += ["--ulimit", f"nofile={':'.join(map(str, _files()))}"]
+    for name, limit in LIMITS.items():
+        argv += ["--ulimit", f"{name}={_limit(limit)}"]
     if where != str(platform):
         argv += ["--build-arg", f"TARGETPLATFORM={platform}"]
         argv += ["--build-arg", f"TARGETOS={platform.os}"]
@@ -167,10 +171,10 @@ def _stage(
     return base, noted.read_text(encoding="utf-8").strip().removeprefix("sha256:")
 
 
-def _files() -> tuple[int, int]:
-    """Return how many files a step may open: as many as we, which newer buildahs raise in vain."""
-    soft, hard = (n if n >= 0 else 1 << 20 for n in resource.getrlimit(resource.RLIMIT_NOFILE))
-    return soft, hard
+def _limit(number: int) -> str:
+    """Return a limit as it is for us: newer buildahs raise it, which not every machine allows."""
+    most = 1 << 15
+    return ":".join(str(n if n >= 0 else most) for n in resource.getrlimit(number))
 
 
 def _builder(layout: Path, stage: Stage, platform: Platform) -> tuple[str, str]:
