@@ -15,6 +15,13 @@ from bench.images import KEPT
 
 NAME = "imgforge-bench/debian:trixie-slim"
 _SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
+_APT = """\
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };
+"""
+"""Docker's image has apt keep nothing that it can fetch again."""
+
 _LEFT_OUT = ("man", "info", "doc", "locale", "lintian")
 
 
@@ -29,6 +36,11 @@ def ensure() -> str:
         print("making debian:trixie-slim ...", file=sys.stderr)
         new = tar.with_suffix(".new.tar")
         options = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _LEFT_OUT]
+        # Put there at the end: apt runs outside while the image is made, and would clean up there.
+        kept = KEPT / "docker-clean"
+        kept.write_text(_APT, encoding="utf-8")
+        options.append(f'--customize-hook=cp "{kept}" "$1/etc/apt/apt.conf.d/docker-clean"')
+        options.append('--customize-hook=rm -f "$1"/var/cache/apt/*.bin')
         argv = ["mmdebstrap", "--quiet", "--variant=minbase", *options]
         argv += ["--dpkgopt=path-include=/usr/share/doc/*/copyright", "trixie", str(new), _mirror()]
         subprocess.run(argv, check=True)
