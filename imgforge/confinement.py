@@ -55,7 +55,10 @@ def confine(
     last = text.count("\n")
     if not found and (instructions[-1].name != "FROM" or instructions[-1].line != last):
         found.append((last - 1, "its last line goes on into what follows the stage"))
+    lines = text.split("\n")
     for instruction in instructions[1:-1] if not found else ():
+        if _torn(instruction, lines[instruction.line - 1 : instruction.end]):
+            found.append((instruction.line, "a flag stands on one line, with a space after it"))
         found += [
             (instruction.line, message)
             for message in _problems(instruction, stages, secrets, network)
@@ -106,6 +109,13 @@ def _written_flags(instruction: Instruction) -> list[str]:
     return [word for word in head[1:] if word != "--"]
 
 
+def _torn(instruction: Instruction, lines: list[str]) -> bool:
+    """Whether flags are not whole words of the lines as well, where engines of ours find them."""
+    written = " ".join(line for line in lines if not line.lstrip().startswith("#"))
+    words, flags = [w for w in written.split() if w != "\\"], _written_flags(instruction)
+    return words[1 : 1 + len(flags)] != flags
+
+
 def _run_problems(
     instruction: Instruction,
     stages: Collection[str],
@@ -146,6 +156,8 @@ def _mount_problems(
     if mount.source_stage and mount.source.strip("/"):
         # buildah of old follows a link there, which a step may have made, on the machine itself.
         yield f"a mount of {mount.source} from a stage: only the whole of it can be mounted"
+    if mount.kind == "cache" and mount.source.strip("/"):
+        yield f"a mount of {mount.source} from a cache: only the whole of it can be mounted"
     if mount.kind == "bind" and mount.writable:
         yield "a bind mount that can be written: buildah would change what is bound"
     if mount.kind == "secret":

@@ -110,6 +110,9 @@ def test_what_stages_are_made_of_is_allowed(body: str) -> None:
         "RUN --network=none --mount=type=bind,source=a,target=/x,readwrite=true true",
         "RUN --network=none --mount=type=bind,source=a,target=/x,ro=false true",
         "RUN --network=none --mount=type=secret,id=netrc,target=/a/../../x true",
+        "RUN --network=none --mount=type=cache,source=link,target=/x true",
+        "RUN --network=none --mount=type=cache,target=/x\\\n,id=a true",
+        "RUN --network=none \\\n# --mount=a\n --mount=type=cache,\\\ntarget=/x true",
         # Secrets, sockets, privileges.
         "RUN --network=none --mount=type=secret,id=other true",
         "RUN --network=none --mount=type=secret,id=$X true",
