@@ -42,9 +42,7 @@ def comparison(lines: Sequence[Line]) -> str:
     width = max((len(line.before) for line in lines), default=0)
     width = max(min(width, _WIDTH), len("Dockerfile"))
     head = f"{'':<18}  {'Dockerfile':<{width}}  imgforge"
-    body = [
-        harmless(f"{line.name:<18}  {line.before:<{width}}  {line.after}") for line in lines
-    ]
+    body = [harmless(f"{line.name:<18}  {line.before:<{width}}  {line.after}") for line in lines]
     return "\n".join([head, *body]) + "\n"
 
 
