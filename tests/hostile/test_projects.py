@@ -12,6 +12,7 @@ import pytest
 
 from imgforge import detection, importing, tomlfile
 from imgforge.cli.main import main
+from imgforge.context import compile_patterns
 from imgforge.detection import draft
 from imgforge.errors import InvalidInputError
 
@@ -89,3 +90,12 @@ def test_an_ignore_file_that_is_a_link_is_not_read(tmp_path: Path) -> None:
     (project / ".dockerignore").symlink_to("../secret")
     with pytest.raises(InvalidInputError, match="dockerignore"):
         importing.read(project / "Dockerfile", project)
+
+
+def test_no_pattern_takes_long() -> None:
+    start = time.process_time()
+    found = compile_patterns(["*a" * 12 + "*b", "**/" + "?*a" * 12 + "b/*"])
+    assert not found.fullmatch("a" * 200)
+    assert not found.fullmatch("c/" + "a" * 200)
+    assert found.fullmatch("a" * 200 + "b")
+    assert time.process_time() - start < 2
