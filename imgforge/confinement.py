@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from imgforge.dockerfile.instructions import mounts, problems
+from imgforge.dockerfile.instructions import Mount, mounts, problems
 from imgforge.dockerfile.lines import Instruction, ProblemError, read
 from imgforge.errors import InvalidInputError
 
@@ -25,10 +25,12 @@ _FLAGS: Final = {
     "ARG": frozenset[str](),
 }
 _MOUNTS: Final = frozenset({"bind", "cache", "secret", "tmpfs"})
+_TARGETS: Final = frozenset({"target", "dst", "destination"})
 _ODD: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
 """Unicode categories of what is not seen, or ends a line for one reader and not for another."""
 _FLAG: Final = re.compile(r"--[a-z]+(?:=[^\s\\'\"`]*)?")
 """A flag as every engine reads it: nothing in it is quoted or escaped."""
+_VALUE: Final = re.compile(r"[\w.@+/-]+", re.ASCII)
 _BEFORE: Final = "FROM scratch AS above\n"
 _AFTER: Final = "FROM scratch AS below\n"
 
@@ -53,7 +55,10 @@ def confine(
     last = text.count("\n")
     if not found and (instructions[-1].name != "FROM" or instructions[-1].line != last):
         found.append((last - 1, "its last line goes on into what follows the stage"))
+    lines = text.split("\n")
     for instruction in instructions[1:-1] if not found else ():
+        if _torn(instruction, lines[instruction.line - 1 : instruction.end]):
+            found.append((instruction.line, "a flag stands on one line, with a space after it"))
         found += [
             (instruction.line, message)
             for message in _problems(instruction, stages, secrets, network)
@@ -104,6 +109,13 @@ def _written_flags(instruction: Instruction) -> list[str]:
     return [word for word in head[1:] if word != "--"]
 
 
+def _torn(instruction: Instruction, lines: list[str]) -> bool:
+    """Whether flags are not whole words of the lines as well, where engines of ours find them."""
+    written = " ".join(line for line in lines if not line.lstrip().startswith("#"))
+    words, flags = [w for w in written.split() if w != "\\"], _written_flags(instruction)
+    return words[1 : 1 + len(flags)] != flags
+
+
 def _run_problems(
     instruction: Instruction,
     stages: Collection[str],
@@ -115,14 +127,42 @@ def _run_problems(
         yield "it runs with network, which the stage does not declare (network = true)"
     if network and wanted not in {None, "default"}:
         yield f"--network={wanted} in a stage that declares network: use a stage of its own"
-    for mount in mounts(instruction):
-        if mount.kind not in _MOUNTS:
-            yield f"a mount of type {mount.kind} is not what every engine understands"
-        if mount.source_stage and mount.source_stage not in stages:
-            yield f"a mount from {mount.source_stage}, which is no stage before this one"
-        if mount.kind == "secret":
-            identity = mount.id or mount.target.rpartition("/")[2]
-            if identity not in secrets:
-                yield f"secret {identity!r} is not declared for this stage"
-            if mount.env:
-                yield "a secret as a variable is not what every engine understands"
+    for written, mount in zip(instruction.values("mount"), mounts(instruction), strict=True):
+        yield from _value_problems(written)
+        yield from _mount_problems(mount, stages, secrets)
+
+
+def _value_problems(mount: str) -> Iterator[str]:
+    """Yield what of a mount is not plain: engines join these paths to places of the machine."""
+    seen: set[str] = set()
+    for part in mount.split(","):
+        name, equals, value = part.partition("=")
+        if name in seen:
+            yield f"a mount says {name} twice"
+        seen.add(name)
+        if equals and (not _VALUE.fullmatch(value) or ".." in value.split("/")):
+            yield f"a mount's {part} is not plain: letters, digits and . _ @ + - /, without '..'"
+        if name in _TARGETS and not value.startswith("/"):
+            yield f"a mount's {part} is not absolute"
+
+
+def _mount_problems(
+    mount: Mount, stages: Collection[str], secrets: Collection[str]
+) -> Iterator[str]:
+    if mount.kind not in _MOUNTS:
+        yield f"a mount of type {mount.kind} is not what every engine understands"
+    if mount.source_stage and mount.source_stage not in stages:
+        yield f"a mount from {mount.source_stage}, which is no stage before this one"
+    if mount.source_stage and mount.source.strip("/"):
+        # buildah of old follows a link there, which a step may have made, on the machine itself.
+        yield f"a mount of {mount.source} from a stage: only the whole of it can be mounted"
+    if mount.kind == "cache" and mount.source.strip("/"):
+        yield f"a mount of {mount.source} from a cache: only the whole of it can be mounted"
+    if mount.kind == "bind" and mount.writable:
+        yield "a bind mount that can be written: buildah would change what is bound"
+    if mount.kind == "secret":
+        identity = mount.id or mount.target.rpartition("/")[2]
+        if identity not in secrets:
+            yield f"secret {identity!r} is not declared for this stage"
+        if mount.env:
+            yield "a secret as a variable is not what every engine understands"

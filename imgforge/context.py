@@ -20,6 +20,8 @@ from imgforge.errors import InvalidInputError
 
 MAX_FILES = 500_000
 _READ = 1 << 20
+_BETWEEN = re.compile(r"[^*/]+(?=\*(?!\*))")
+"""What stands between two stars of one name."""
 _HEEDED = re.compile(r"(.*)\[(.)\]")
 
 
@@ -116,7 +118,12 @@ def _translate(pattern: str) -> str:
         elif pattern.startswith("**", i):
             out, i = out + ".*", i + 2
         elif pattern[i] == "*":
-            out, i = out + "[^/]*", i + 1
+            # Before another star of the same name, the first fit is as good as any: no way back.
+            if between := _BETWEEN.match(pattern, i + 1):
+                fixed = "".join("[^/]" if c == "?" else re.escape(c) for c in between[0])
+                out, i = f"{out}(?>[^/]*?{fixed})", between.end()
+            else:
+                out, i = out + "[^/]*", i + 1
         elif pattern[i] == "?":
             out, i = out + "[^/]", i + 1
         else:

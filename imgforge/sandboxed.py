@@ -73,7 +73,7 @@ def _confine() -> None:
         (resource.RLIMIT_AS, MEMORY),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 3),
+        (resource.RLIMIT_NOFILE, 0),  # not even in the place of one that was closed
     ):
         resource.setrlimit(limit, (value, value))
 

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from imgforge.cli import options
-from imgforge.console import Console
+from imgforge.console import Console, harmless
 from imgforge.errors import GateError
 
 EXAMPLES = """\
@@ -50,5 +50,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if given.format == "json":
         print(json.dumps(result.to_json(), indent=2))
     else:
-        print("\n".join(difference.lines(result)))
+        print("\n".join(map(harmless, difference.lines(result))))
     return 0 if result.same or not given.exit_code else GateError.exit_code

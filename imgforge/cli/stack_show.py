@@ -6,7 +6,7 @@ import argparse
 import json
 
 from imgforge.cli import options
-from imgforge.console import Console
+from imgforge.console import Console, harmless
 
 EXAMPLES = """\
   imgforge stack show python                    versions, parameters, stages, blocks, bases
@@ -33,5 +33,5 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if given.format == "json":
         print(json.dumps(value, indent=2))
     else:
-        print("\n".join(described.lines(value)))
+        print("\n".join(map(harmless, described.lines(value))))
     return 0

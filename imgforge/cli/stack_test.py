@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from imgforge.cli import options
-from imgforge.console import Console
+from imgforge.console import Console, harmless
 from imgforge.errors import GateError
 
 EXAMPLES = """\
@@ -65,7 +65,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if given.format == "json":
         print(json.dumps([outcome.to_json() for outcome in outcomes], indent=2))
     else:
-        print("\n".join(testing.lines(outcomes)))
+        print("\n".join(map(harmless, testing.lines(outcomes))))
     failed = [f"{o.test} {o.engine}".strip() for o in outcomes if o.failures]
     if failed:
         raise GateError(f"{given.folder}: {', '.join(failed)} failed")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgforge.cli import options
-from imgforge.console import Console
+from imgforge.console import Console, harmless
 from imgforge.errors import GateError
 
 if TYPE_CHECKING:
@@ -103,4 +103,5 @@ def _print(uses: list[Use], now: dt.datetime, changes: dict[str, str]) -> None:
         )
     print(table.render(("spec", "stack", "catalog", "runtime", "bases", "behind"), rows), end="")
     for name, text in changes.items():
-        print(f"\n{name}: {text or 'the same'}".rstrip())
+        lines = f"\n{name}: {text or 'the same'}".rstrip().split("\n")
+        print("\n".join(map(harmless, lines)))

@@ -96,6 +96,12 @@ def _vendored(tree: Tree, folder: Folder, manifest: str) -> bool:
     """Say whether nothing has to be fetched: all modules lie here, or none is required."""
     if "vendor" in folder.folders and (tree.root / folder.path / "vendor/modules.txt").is_file():
         return True
-    required = set(re.findall(r"(?m)^(?:require\s+|\t)([\w.-]+\.[\w./-]+)\s+v", manifest))
-    replaced = set(re.findall(r"([\w.-]+\.[\w./-]+)(?:\s+v\S+)?\s+=>\s+\.", manifest))
+    named = re.findall(r"(?m)^(?:require[ \t]+|\t)(\S+)[ \t]+v", manifest)
+    required = {module for module in named if "." in module}
+    replaced = set()
+    for line in manifest.splitlines():
+        old, arrow, new = line.partition("=>")
+        words = old.split()
+        if arrow and words and new.strip().startswith("."):
+            replaced.add(words[1] if words[0] == "replace" and len(words) > 1 else words[0])
     return required <= replaced

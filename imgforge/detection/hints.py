@@ -51,7 +51,7 @@ def words(command: str) -> tuple[str, ...]:
 def procfile(tree: Tree, folder: str) -> tuple[tuple[str, ...], str, Evidence | None]:
     """Return the words of the Procfile's web (else only) process, a doubt, and the evidence."""
     path = joined(folder, "Procfile")
-    found = dict(re.findall(r"(?m)^([\w-]+):[ \t]*(\S.*?)\s*$", tree.text(path)))
+    found = {n: c.strip() for n, c in re.findall(r"(?m)^([\w-]+):[ \t]*(\S.*)$", tree.text(path))}
     name = "web" if "web" in found else next(iter(found), "") if len(found) == 1 else ""
     if not name:
         return (), "", None
@@ -66,14 +66,16 @@ def dockerfile(tree: Tree, folder: str) -> tuple[tuple[str, ...], list[int], Evi
     path = joined(folder, "Dockerfile")
     text = tree.text(path)
     parts: dict[str, tuple[str, ...]] = {}
-    for name, value in re.findall(r"(?mi)^\s*(ENTRYPOINT|CMD)\s+(\[.*\])\s*$", text):
+    for name, value in re.findall(r"(?mi)^[ \t]*(ENTRYPOINT|CMD)[ \t]+(\[.*\])[ \t\r]*$", text):
         try:
             argv = json.loads(value)
         except ValueError:
             continue
         if isinstance(argv, list) and all(isinstance(word, str) for word in argv):
             parts[name.upper()] = tuple(argv)
-    ports = [int(p) for p in re.findall(r"(?mi)^\s*EXPOSE\s+(\d{1,5})(?:/tcp)?\s*$", text)]
+    ports = [
+        int(p) for p in re.findall(r"(?mi)^[ \t]*EXPOSE[ \t]+(\d{1,5})(?:/tcp)?[ \t\r]*$", text)
+    ]
     argv = parts.get("ENTRYPOINT", ()) + parts.get("CMD", ())
     said = f"starts {' '.join(argv)}" if argv else "EXPOSE" if ports else ""
     return argv, [p for p in ports if 0 < p < 1 << 16], Evidence(path, said) if said else None

@@ -72,8 +72,17 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
 
 def _own(pom: str) -> str:
     """Return what of a pom speaks of the project itself."""
-    cut = re.sub(r"(?s)<parent>.*?</parent>|<!--.*?-->", "", pom)
+    cut = _without(_without(pom, "<!--", "-->"), "<parent>", "</parent>")
     return re.split(r"<(?:dependencies|dependencyManagement|build|profiles|modules)>", cut)[0]
+
+
+def _without(text: str, start: str, end: str) -> str:
+    """Return ``text`` without what stands between each ``start`` and the ``end`` after it."""
+    kept, at = [], 0
+    while (begin := text.find(start, at)) >= 0 and (stop := text.find(end, begin)) >= 0:
+        kept.append(text[at:begin])
+        at = stop + len(end)
+    return "".join([*kept, text[at:]])
 
 
 def _version(text: str) -> str:

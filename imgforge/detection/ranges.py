@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 _PART: Final = re.compile(r"(~>|~=|===?|!=|>=|<=|\^|~|>|<|=)?\s*v?(\d+(?:\.\d+)*)(?:\.[x*])?")
+_LONGEST: Final = 500
+"""Characters of a range that count."""
 _WORDS: Final = re.compile(r"(?i)\b(?:ruby|node|php|python|go|rust|java|openjdk|temurin)-?")
 
 
@@ -26,7 +28,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _allows(wanted: str, version: str) -> bool:
-    text = _WORDS.sub("", wanted)
+    text = _WORDS.sub("", wanted[:_LONGEST])
     choices = [_PART.findall(part) for part in text.replace("||", "|").split("|")]
     known = [choice for choice in choices if choice]
     return not known or any(

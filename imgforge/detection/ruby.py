@@ -85,7 +85,7 @@ def _gems(
     cache = tree.root / folder.path / "vendor" / "cache"
     if cache.is_dir() and not cache.is_symlink() and any(cache.glob("*.gem")):
         parameters["vendored"] = True
-    local = re.findall(r"""(?m)^\s*gem\b.*\bpath:\s*["']([\w./-]+)["']""", gemfile)
+    local = re.findall(r"""(?m)^[ \t]*gem\b.*\bpath:\s*["']([\w./-]+)["']""", gemfile)
     local = list(dict.fromkeys(p.removeprefix("./") for p in local if ".." not in p.split("/")))
     if local:
         parameters["local-gems"] = local
@@ -99,7 +99,7 @@ def _unlocked(tree: Tree, folder: Folder, locked: frozenset[str], source: list[s
     files = [joined(p.path, n) for p in tree.below(folder.path) for n in sorted(p.files)]
     files = [path for path in files if path.startswith(tops) and path.endswith((".rb", ".ru"))]
     texts = [tree.text(path) for path in files[:200]]
-    wanted = [re.compile(rf"""(?m)^\s*require ["']{gem}[/"']""") for gem in _PACKAGED]
+    wanted = [re.compile(rf"""(?m)^[ \t]*require ["']{gem}[/"']""") for gem in _PACKAGED]
     pairs = zip(_PACKAGED, wanted, strict=True)
     return [g for g, w in pairs if g not in locked and any(w.search(text) for text in texts)]
 

@@ -10,11 +10,11 @@ import functools
 import json
 import os
 import stat
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
 
 MAX_ENTRIES: Final = 100_000
@@ -95,8 +95,8 @@ class Tree:
     def toml(self, path: str) -> dict[str, Any]:
         """Return a TOML file's table; empty if there is none, or none that can be read."""
         try:
-            return tomllib.loads(self.text(path))
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            return tomlfile.loads(self.text(path))
+        except ValueError as error:
             self.unreadable.append(f"{path}: {str(error)[:100]}")
             return {}
 

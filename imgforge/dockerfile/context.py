@@ -51,6 +51,8 @@ def look(folder: Path, dockerfile: Path | None = None) -> Context:
         file = own if own is not None and own.is_file() else folder / ".dockerignore"
         if not file.is_file():
             return Context(names)
+        if not file.resolve().is_relative_to(folder.resolve()) and file.is_symlink():
+            raise InvalidInputError(f"{file} is a symbolic link that leaves the build context")
         if file.stat().st_size > LARGEST:
             raise InvalidInputError(f"{file} has over {LARGEST} bytes")
         text = file.read_text(encoding="utf-8", errors="surrogateescape")

@@ -167,7 +167,8 @@ def _stage(
         if secret is not None:
             source = f"src={secret.file}" if secret.file else f"env={secret.variable}"
             argv += ["--secret", f"id={name},{source}"]
-    _run(work, stage.name, [*argv, work.context], network=stage.network)
+    with containers.held(storage, stagefile.locked(stage)):
+        _run(work, stage.name, [*argv, work.context], network=stage.network)
     return base, noted.read_text(encoding="utf-8").strip().removeprefix("sha256:")
 
 

@@ -172,6 +172,18 @@ def opened() -> Iterator[Storage]:
             _tidy(storage)
 
 
+@contextlib.contextmanager
+def held(storage: Storage, names: Sequence[str]) -> Iterator[None]:
+    """Hold locks of these names, which are sorted, for as long as the block lasts."""
+    folder = storage.folder / "locks"
+    folder.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        for name in names:
+            file = stack.enter_context((folder / name).open("a"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @functools.cache
 def _driver(program: str) -> str:
     """Return the first driver with which a container can be made here; ToolMissingError if none."""

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from imgforge import context
-from imgforge.dockerfile.instructions import mounts
+from imgforge.dockerfile.instructions import Mount, mounts
 from imgforge.dockerfile.lines import Instruction, read
 from imgforge.engines.protocol import BuildRequest
 from imgforge.plan import Stage
 
+_MOUNT = re.compile(r"(?<=\s)--mount=(\S+)")
 _NETWORK = re.compile(r"(?<=\s)--network=\S+\s*")
 
 
@@ -57,7 +58,7 @@ def dockerfile(stage: Stage, base: str, made: Mapping[str, str], context: Path) 
 
     buildah takes no note of what a RUN is shown by a bind mount: what is bound is written before
     it as a label, so that a step is done again when that changed. Whether a step has network is
-    said for the whole call.
+    said for the whole call. Caches have flat names, and are not locked by it (:func:`locked`).
     """
     lines = [f"FROM {identity} AS {name}" for name, identity in made.items()]
     lines += [f"FROM {base} AS {stage.name}", "ARG TARGETARCH"]
@@ -67,12 +68,46 @@ def dockerfile(stage: Stage, base: str, made: Mapping[str, str], context: Path) 
     for each in instructions[1:]:
         own = "\n".join(raw[each.line - 1 : each.end])
         if each.name == "RUN":
+            own = _caches(each, raw[each.line - 1 : each.end])
             bound = _bound(each, made, context)
             lines += [f'LABEL dev.imgforge.bound="{bound}"'] if bound else []
             if each.flag("network") is not None:
                 own = _NETWORK.sub("", own, count=1)
         lines.append(own)
     return "\n".join(lines) + "\n"
+
+
+def locked(stage: Stage) -> list[str]:
+    """Return the caches of a stage that one build at a time may use, sorted.
+
+    buildah's own lock is a file in the cache, in whose place a step can leave a link to any file of
+    the machine. So whoever calls buildah holds these.
+    """
+    _, instructions, _ = read(("FROM scratch\n" + stage.instructions).encode())
+    runs = [each for each in instructions if each.name == "RUN"]
+    pairs = [pair for run in runs for pair in zip(run.values("mount"), mounts(run), strict=True)]
+    wanted = {_cache(m) for text, m in pairs if "sharing=locked" in text.split(",")}
+    return sorted(wanted)
+
+
+def _cache(mount: Mount) -> str:
+    """Return the name of a cache: no cache lies in another, where a step may have left a link."""
+    return hashlib.sha256((mount.id or mount.target).encode()).hexdigest()[:32]
+
+
+def _caches(run: Instruction, lines: list[str]) -> str:
+    """Return a RUN, with names of ours for its caches; its flags are words of its lines."""
+    found = iter(mounts(run))
+
+    def named(match: re.Match[str]) -> str:
+        mount = next(found)
+        if mount.kind != "cache":
+            return match[0]
+        parts = [p for p in match[1].split(",") if p.partition("=")[0] not in {"id", "sharing"}]
+        return "--mount=" + ",".join([*parts, f"id={_cache(mount)}"])
+
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    return _MOUNT.sub(named, text, count=count) if (count := len(run.values("mount"))) else text
 
 
 def _bound(run: Instruction, made: Mapping[str, str], context: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from imgforge.console import harmless
 from imgforge.importing.translation import Translation
 
 _WIDTH: Final = 100
@@ -22,7 +23,7 @@ def text(found: Translation) -> str:
     lines = [f"# Made from {found.name} by imgforge import."]
     if found.open:
         lines.append("# These lines need a person who knows what they are for:")
-        lines += [f"#   {row.line}: {_short(row.said)}: {row.note}" for row in found.open]
+        lines += [f"#   {row.line}: {_short(row.said)}: {harmless(row.note)}" for row in found.open]
     for name in [*_ORDER, *(key for key in found.spec if key not in _ORDER)]:
         table: dict[str, Any] = found.spec.get(name, {})
         if not table:

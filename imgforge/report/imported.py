@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from imgforge.console import harmless
 from imgforge.importing.row import Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def table(found: Translation, *, colour: bool) -> str:
         verdict = f"{row.verdict:<8}"
         if colour:
             verdict = f"\x1b[{_COLOURS[row.verdict]}m{verdict}\x1b[0m"
-        lines.append(f"{row.line:>4}  {verdict}  {said:<{_WIDTH}}  {row.note}")
+        lines.append(f"{row.line:>4}  {verdict}  {said:<{_WIDTH}}  {harmless(row.note)}")
     counts = Counter(row.verdict for row in found.rows)
     total = ", ".join(f"{counts[name]} {name}" for name in _COLOURS if counts[name])
     return "\n".join([*lines, f"{total}" if lines else "nothing to say"]) + "\n"
@@ -41,7 +42,7 @@ def comparison(lines: Sequence[Line]) -> str:
     width = max((len(line.before) for line in lines), default=0)
     width = max(min(width, _WIDTH), len("Dockerfile"))
     head = f"{'':<18}  {'Dockerfile':<{width}}  imgforge"
-    body = [f"{line.name:<18}  {line.before:<{width}}  {line.after}" for line in lines]
+    body = [harmless(f"{line.name:<18}  {line.before:<{width}}  {line.after}") for line in lines]
     return "\n".join([head, *body]) + "\n"
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import tomllib
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from imgforge import project
+from imgforge import project, tomlfile
 from imgforge import spec as specs
 from imgforge.catalogs import opening, releases
 from imgforge.catalogs.choosing import Wanted
@@ -245,8 +245,10 @@ def _lock(path: Path) -> Mapping[str, Any]:
     InvalidInputError if they are not what ``imgforge lock`` writes.
     """
     try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(_MAX_LOCK)
+        # What is no file, such as a pipe, is not waited for.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, encoding="utf-8") as file:
+            text = file.read(_MAX_LOCK) if stat.S_ISREG(os.fstat(handle).st_mode) else ""
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -257,8 +259,8 @@ def _lock(path: Path) -> Mapping[str, Any]:
         text[start:end] for (start, name), end in zip(heads, ends, strict=False) if name in _TABLES
     ]
     try:
-        found = tomllib.loads("".join(kept))
-    except tomllib.TOMLDecodeError as error:
+        found = tomlfile.loads("".join(kept))
+    except ValueError as error:
         raise InvalidInputError(f"{path} is not a lock: {error}") from error
     if "runtime" not in found:
         raise InvalidInputError(f"{path} is not a lock", hint="make it again with: imgforge lock")

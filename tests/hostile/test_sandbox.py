@@ -170,7 +170,7 @@ def test_the_child_has_no_environment_and_can_open_nothing(
         row[:26].strip(): row[26:].split()[0]
         for row in (place / "limits").read_text().splitlines()[1:]
     }
-    assert limits["Max open files"] == "3"
+    assert limits["Max open files"] == "0"
     assert limits["Max file size"] == "0"
     assert limits["Max address space"] == str(512 << 20)
     assert not list(tmp_path.iterdir())

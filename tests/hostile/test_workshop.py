@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,14 @@ def test_a_tree_of_repositories_that_means_harm(tmp_path: Path) -> None:
     (tmp_path / "d/imgforge.toml").write_text("[" * 100000, encoding="utf-8")
     (tmp_path / "e\x1b[2J").mkdir()
     (tmp_path / "e\x1b[2J/imgforge.toml").write_text("", encoding="utf-8")
+    for name, lock in (("f", b""), ("g", b"[" * 100000), ("h", b"[runtime]\na = " + b"9" * 5000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "imgforge.toml").write_text('[stack]\nname = "python"\n')
+        (tmp_path / name / "imgforge.lock").write_bytes(lock)
+    (tmp_path / "f/imgforge.lock").unlink()
+    os.mkfifo(tmp_path / "f/imgforge.lock")
     uses = census.take([tmp_path], census.How(lambda _: None, offline=True))
-    assert len(uses) == 3
+    assert len(uses) == 6
     assert all(use.problem for use in uses)
 
 
@@ -89,3 +96,20 @@ def test_names_cannot_move_the_terminals_cursor(
     (tmp_path / "e\x1b[2J/imgforge.toml").write_text("", encoding="utf-8")
     assert main(["stack", "who", str(tmp_path)]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["show", "diff", "who"])
+def test_a_stacks_words_cannot_either(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = made(tmp_path / "old")
+    new = made(tmp_path / "new")
+    text = (new / "stack.toml").read_text(encoding="utf-8")
+    evil = re.sub(r'(?m)^(\s*doc|mend) = ".*"$', r'\1 = "\\u001b[2Jevil"', text)
+    assert evil != text
+    (new / "stack.toml").write_text(evil, encoding="utf-8")
+    arguments = {"show": [new], "diff": [old, new], "who": [tmp_path]}[verb]
+    main(["stack", verb, *map(str, arguments)])
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert verb == "who" or "evil" in said.out

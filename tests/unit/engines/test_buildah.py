@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import re
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -41,6 +42,20 @@ def test_images_are_named_by_identity_and_the_network_flag_goes(tmp_path: Path) 
     assert "echo --network=none" in text
     assert text.count("--network=none") == 2
     assert "LABEL" not in text
+
+
+def test_no_cache_lies_in_another_and_buildah_locks_none(tmp_path: Path) -> None:
+    flags = ("target=/q", "target=/q/link", "id=q/link,target=/c,sharing=locked")
+    body = "".join(
+        f"RUN \\\n# --mount=type=cache,target=/x\n --mount=type=cache,{flag} echo --mount=a,id=b\n"
+        for flag in flags
+    )
+    text = stagefile.dockerfile(stage(body), BASE, {}, tmp_path)
+    names = re.findall(r"type=cache,target=/[a-z/]+,id=([0-9a-f]{32}) echo --mount=a,id=b", text)
+    assert len(set(names)) == 3
+    assert "sharing" not in text
+    assert "#" not in text
+    assert stagefile.locked(stage(body)) == [names[2]]
 
 
 def test_a_step_is_done_again_when_what_is_bound_changes(tmp_path: Path) -> None:
