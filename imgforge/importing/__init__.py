@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,26 +60,6 @@ def problems(text: str) -> list[str]:
     except InvalidInputError as error:
         return ["; ".join(line.split("\n")) for line in error.details] or [error.message]
     return []
-
-
-def write(text: str, folder: Path, *, force: bool) -> None:
-    """Write the spec into ``folder``; InvalidInputError if there is one and not ``force``."""
-    path = folder / SPEC
-    temporary = folder / f".{SPEC}-{os.getpid()}"
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        if force:
-            temporary.rename(path)
-        else:
-            path.hardlink_to(temporary)
-    except FileExistsError as error:
-        raise InvalidInputError(
-            f"{path} exists", hint="--force replaces it, --stdout only shows the new one"
-        ) from error
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def platform() -> Platform:
