@@ -22,6 +22,7 @@ from imgforge.fields import (
     BaseName,
     Duration,
     EnvName,
+    Expression,
     ImagePath,
     Parameter,
     Pattern,
@@ -51,14 +52,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 def _template(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.j2", value):
         raise problem(f"{value!r} is not a template of this folder", "a plain name ending in .j2")
-    return value
-
-
-def _expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise problem(f"{value!r} is not a regular expression: {error}") from error
     return value
 
 
@@ -98,7 +91,7 @@ class ParameterDeclaration(Table):
     type: Literal["string", "boolean", "integer", "strings"]
     default: Parameter
     choices: list[str] = []
-    pattern: Annotated[str, AfterValidator(_expression)] | None = Field(
+    pattern: Expression | None = Field(
         default=None, description="What a string, or each of several, must match as a whole."
     )
     doc: str
@@ -224,7 +217,8 @@ class Definition(Table):
         default={}, description="Parameter values under which nothing is installed from a lock."
     )
     requires: list[SourcePath] = Field(
-        default=[], description="Files beside the spec without which nothing can be built."
+        default=[],
+        description="Files in the lock's folder (the spec's, without a lock) that must be there.",
     )
     exclude: list[Pattern] = Field(default=[], description="Left out of every context.")
     versions: dict[str, Version]
