@@ -103,8 +103,8 @@ class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
     kind: Literal["bytecode", "files", "wheels"] = Field(
-        description="The sources' bytecode is compiled, its [files] are written, or the lock's wheels are "
-        "installed."
+        description="The sources' bytecode is compiled, its [files] are written, or the wheels "
+        "of the lock are installed."
     )
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 

@@ -41,8 +41,8 @@ def _told(made: list[Variant]) -> Iterator[str]:
         changed = [word for word in other.label.split(", ") if word not in chosen]
         if len(changed) == 1:
             yield f"== {changed[0]}\n"
-            lines = (_dockerfile(v).splitlines(keepends=True) for v in (first, other))
-            found = list(difflib.unified_diff(*lines, n=0))[2:]
+            before, now = (_dockerfile(v).splitlines(keepends=True) for v in (first, other))
+            found = list(difflib.unified_diff(before, now, n=0))[2:]
             yield from (line for line in found if not line.startswith("@@"))
 
 
