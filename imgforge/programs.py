@@ -11,7 +11,7 @@ RUBY: Final = "/usr/bin/ruby"
 PHP: Final = "/usr/bin/php"
 NGINX: Final = "/usr/sbin/nginx"
 
-BY_NAME: Final = {
+PROGRAMS: Final = {
     "python": PYTHON,
     "python3": PYTHON,
     "node": NODE,

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from imgforge import programs
 from imgforge.checks import commands
 from imgforge.dockerfile import Step
 from imgforge.importing.places import Places
+from imgforge.programs import PROGRAMS
 
 _MODULES: Final = frozenset(
     {
@@ -113,11 +113,11 @@ def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], st
         return (), f"{name} is a shell script, and the image has no shell"
     if "/" in word and places.has(word):
         return (places.of(word),), ""
-    if name in programs.BY_NAME:
-        return (programs.BY_NAME[name],), ""
+    if name in PROGRAMS:
+        return (PROGRAMS[name],), ""
     if stack == "python" and name in _MODULES:
         note = f"{name} is started as a module: scripts name another machine's interpreter"
-        return (programs.PYTHON, "-m", name), note
+        return (PROGRAMS["python"], "-m", name), note
     if word.startswith("/"):
         return (), f"{word} is nothing that the Dockerfile copies from the context"
     return (), f"{word} is looked up in PATH: say where it is in the image"
@@ -135,7 +135,7 @@ def _script(rest: list[str], places: Places, root: Path, notes: tuple[str, ...])
         return Started((), f"{rest[0]} {script} runs {text!r}: write what node is to run")
     tail = [places.argument(word) for word in said.words[1:]]
     note = f"{rest[0]} does not stand between: it swallows signals"
-    return Started((programs.NODE, *tail), notes=(*notes, note))
+    return Started((PROGRAMS["node"], *tail), notes=(*notes, note))
 
 
 def health(said: Sequence[str], stack: str, places: Places, root: Path) -> Started:
@@ -150,7 +150,7 @@ def health(said: Sequence[str], stack: str, places: Places, root: Path) -> Start
         why = f"{name} is not in the image: let the program check itself, or the platform ask it"
         return Started((), why)
     flag, code = _ASKING[stack]
-    words_ = (programs.BY_NAME[stack], flag, code.replace("ADDRESS", json.dumps(address)))
+    words_ = (PROGRAMS[stack], flag, code.replace("ADDRESS", json.dumps(address)))
     return Started(words_, notes=(f"{stack} asks instead of {name}",))
 
 

@@ -169,7 +169,7 @@ def _sources(
     installs = {
         f
         for kind in (definition.locks if definition else ())
-        for f in (kind.file, *kind.beside, *kind.optional)
+        for f in (*kind.beside, *kind.optional)
     }
     shipped = {stage.index for stage in read.file.shipped()}
     builds = definition is not None and any(not s.installs for s in definition.stages)

@@ -11,7 +11,7 @@ from imgforge import assets, programs
 BASES = sorted(assets.folder("bases").glob("*.toml"))
 
 
-@pytest.mark.parametrize("program", sorted(set(programs.BY_NAME.values())))
+@pytest.mark.parametrize("program", sorted(set(programs.PROGRAMS.values())))
 def test_a_base_starts_the_program_from_there(program: str) -> None:
     tables = (tomllib.loads(path.read_text(encoding="utf-8")) for path in BASES)
     assert program in {

@@ -180,9 +180,7 @@ def test_java_project_is_named_by_its_own_artifact(tmp_path: Path) -> None:
     assert candidate.source == ("pom.xml", "src")
 
 
-@pytest.mark.parametrize(
-    ("inside", "build"), [("com/X.class", "jar"), ("BOOT-INF/layers.idx", "layers")]
-)
+@pytest.mark.parametrize(("inside", "build"), [("com/x", "jar"), ("BOOT-INF/layers.idx", "layers")])
 def test_ready_jar(tmp_path: Path, inside: str, build: str) -> None:
     with zipfile.ZipFile(tmp_path / "shop.jar", "w") as jar:
         jar.writestr(inside, "")
