@@ -365,15 +365,20 @@ def bases() -> str:
 
 
 def _members(value: dict[str, Any], tables: dict[str, Any]) -> str:
-    out = "\n| key | type | default |\n| --- | --- | --- |\n"
+    members: dict[str, Any] = value.get("properties", {})
+    told = any("description" in member for member in members.values())
+    out = "\n| key | type | default |" + (" meaning |" if told else "")
+    out += "\n| --- | --- | --- |" + (" --- |" if told else "") + "\n"
     required = value.get("required", ())
-    for key, member in value.get("properties", {}).items():
+    for key, member in members.items():
         links = re.findall(r"#/\$defs/(\w+)", json.dumps(member))
         kind = " or ".join(f"[{n}](#{n.lower()})" for n in dict.fromkeys(links))
         if not kind:
             kind = f"`{member['const']}`" if "const" in member else _type(member, tables)
         default = "required" if key in required else f"`{json.dumps(member.get('default'))}`"
-        out += f"| `{key}` | {kind} | {'' if links else default} |\n"
+        out += f"| `{key}` | {kind} | {'' if links else default} |"
+        about = " ".join(member.get("description", "").split()).replace("|", "\\|")
+        out += f" {about} |\n" if told else "\n"
     return out
 
 

@@ -31,7 +31,7 @@ from imgforge.plan import (
 from imgforge.prepared import CONTEXT
 from imgforge.spec import BuildStep, Spec
 from imgforge.spec import Health as HealthCheck
-from imgforge.stack import LoadedStack, StageDeclaration, applies, holds
+from imgforge.stack import RESERVED, LoadedStack, StageDeclaration, applies, holds
 
 _STEP = """\
 {% from "steps.j2" import run with context %}
@@ -313,10 +313,11 @@ def _ways(
     """Say why a stage needs RUN, else how it is filled without; and whether its commands cross."""
     if declared.native is None:
         return f"step {declared.name!r} runs commands in the builder", None, False
-    needs_run = ""
+    facts, needs_run = choice.facts, ""
     for name, value in declared.native.when.items():
-        if choice.parameters.get(name) != value:
-            needs_run = f"parameter {name} = {json.dumps(choice.parameters.get(name))} needs RUN"
+        if not holds({name: value}, facts):
+            kind = "" if name in RESERVED else "parameter "
+            needs_run = f"{kind}{name} = {json.dumps(facts[name])} needs RUN"
     crosses = not needs_run
     if secrets:
         needs_run = f"step {declared.name!r} reads build secrets"

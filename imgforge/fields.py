@@ -102,6 +102,14 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise problem(f"{value!r} is not a regular expression: {error}") from error
+    return value
+
+
 def _absolute(value: str) -> str:
     path = PurePosixPath(value)
     if not path.is_absolute() or ".." in path.parts or str(path) != value or value == "/":
@@ -221,6 +229,7 @@ Repository = Annotated[str, AfterValidator(_repository)]
 Tag = Annotated[str, AfterValidator(_tag)]
 PlatformName = Annotated[str, AfterValidator(_platform)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Expression = Annotated[str, AfterValidator(_expression)]
 LockPath = Annotated[str, AfterValidator(_lock_path)]
 User = Annotated[str, AfterValidator(_user)]
 Port = Annotated[int | str, AfterValidator(_port)]

@@ -22,9 +22,6 @@ Kind = Literal["any", "security", "eol"]
 KINDS: tuple[Kind, ...] = ("any", "security", "eol")
 """What can be counted: everything, updates for security's sake, support that ends."""
 
-WITHIN = 90
-"""Days before its end of life from which on a base counts."""
-
 
 @dataclass(frozen=True, slots=True)
 class State:

@@ -141,6 +141,7 @@ def load(path: Path, how: How | None = None, *, stack: LoadedStack | None = None
     else:
         opened = opening.stand_in(stack, wanted)
     choice = choose(opened.stack, spec, data, spec_path.name)
+    _demand_required(opened.stack, root, spec.app.lock)
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
     return Project(root, spec_path, data, spec, opened, choice, blocks)
 
@@ -151,6 +152,16 @@ def _locked(root: Path) -> locks.LockedStack | None:
         return locks.read(root / LOCK).stack
     except InvalidInputError:
         return None  # whoever needs the lock says what is wrong with it
+
+
+def _demand_required(stack: LoadedStack, root: Path, lock: str | None) -> None:
+    """Demand the files without which the stack can build nothing."""
+    definition = stack.definition
+    named = [PurePosixPath(lock or ".").parent / file for file in definition.requires]
+    if missing := [f"{file} is not there" for file in named if not (root / file).is_file()]:
+        raise InvalidInputError(
+            f"the stack {definition.name} needs files that {root} has not", details=missing
+        )
 
 
 def _block(root: Path, file: str) -> str:

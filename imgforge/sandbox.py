@@ -16,6 +16,12 @@ from typing import Any, Final
 
 from imgforge.errors import ImgforgeError, InvalidInputError
 
+MEMORY: Final = 512 << 20
+"""Bytes of address space that the child has."""
+
+SECONDS: Final = 2
+"""Of processor time that it has for one request."""
+
 PATIENCE: Final = 120.0
 """Seconds by the clock for one request; processor time is bounded much closer by the child."""
 
@@ -100,8 +106,6 @@ def ask(kind: str, name: str, **request: Any) -> Any:  # noqa: ANN401 - JSON
         raise InvalidInputError(said["message"], details=said["details"], hint=said["hint"])
     if code >= 0 and "spent" not in answer:
         raise ImgforgeError(f"{name}: the child that renders templates ended with {code}")
-    from imgforge.sandboxed import MEMORY, SECONDS
-
     raise InvalidInputError(
         f"{name}: takes over {SECONDS} s or {MEMORY >> 20} MiB to render",
         hint="templates lay out text: loops are over short lists, and texts are short",

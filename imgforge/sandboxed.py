@@ -14,12 +14,7 @@ from typing import Any, Final
 
 from imgforge import template
 from imgforge.errors import InvalidInputError
-
-MEMORY: Final = 512 << 20
-"""Bytes of address space."""
-
-SECONDS: Final = 2
-"""Of processor time, for one request."""
+from imgforge.sandbox import MEMORY, SECONDS
 
 _WARMING: Final = "{{ 'a' | word | shell_word }}{{ missing }}"
 

@@ -22,6 +22,7 @@ from imgforge.fields import (
     BaseName,
     Duration,
     EnvName,
+    Expression,
     ImagePath,
     Parameter,
     Pattern,
@@ -51,14 +52,6 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 def _template(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.j2", value):
         raise problem(f"{value!r} is not a template of this folder", "a plain name ending in .j2")
-    return value
-
-
-def _expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise problem(f"{value!r} is not a regular expression: {error}") from error
     return value
 
 
@@ -95,26 +88,33 @@ class LockDeclaration(Table):
 class ParameterDeclaration(Table):
     """A parameter that specs may set in [stack.parameters]."""
 
-    type: Literal["string", "boolean", "integer", "strings"]
-    default: Parameter
-    choices: list[str] = []
-    pattern: Annotated[str, AfterValidator(_expression)] | None = Field(
+    type: Literal["string", "boolean", "integer", "strings"] = Field(
+        description="Of its value; strings is a list of them."
+    )
+    default: Parameter = Field(description="Its value in specs that set none.")
+    choices: list[str] = Field(default=[], description="The only values, or items, that it takes.")
+    pattern: Expression | None = Field(
         default=None, description="What a string, or each of several, must match as a whole."
     )
-    doc: str
+    doc: str = Field(description="What it does, for whoever sets it.")
 
 
 class Native(Table):
     """How the native engine fills a stage without running anything in a container."""
 
-    kind: Literal["bytecode", "files", "wheels"]
+    kind: Literal["bytecode", "files", "wheels"] = Field(
+        description="The sources' bytecode is compiled, its [files] are written, or the wheels "
+        "of the lock are installed."
+    )
     when: When = Field(default={}, description="Parameter values under which that is possible.")
 
 
 class Prepared(Table):
     """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
 
-    kind: Literal["bytecode", "requirements"]
+    kind: Literal["bytecode", "requirements"] = Field(
+        description="What compiles bytecode, or the lock's list with a hash for each file."
+    )
     when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 
@@ -122,16 +122,20 @@ class StageCopy(Table):
     """A part of a stage's output that goes into the image, as a layer of its own."""
 
     source: SourcePath = Field(description="Path below the output; '.' is all of it.")
-    destination: ImagePath
+    destination: ImagePath = Field(description="Where in the image it goes.")
 
 
 class StageDeclaration(Table):
     """One build stage: a template whose commands fill ``output``."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    template: Annotated[str, AfterValidator(_template)]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = Field(
+        description="What specs, secrets and later stages call it."
+    )
+    template: Annotated[str, AfterValidator(_template)] = Field(
+        description="The file in the stack's folder that renders to its instructions."
+    )
     when: When = Field(default={}, description="Parameter values under which the stage exists.")
-    output: ImagePath = "/out"
+    output: ImagePath = Field(default="/out", description="The folder that it fills.")
     destination: ImagePath | None = Field(
         default=None, description="Where in the image all of the output goes."
     )
@@ -170,7 +174,9 @@ class StageDeclaration(Table):
         default=False,
         description="Whether it needs a lock, where the stack as a whole can do without.",
     )
-    native: Native | None = None
+    native: Native | None = Field(
+        default=None, description="How it is made without an engine that runs commands."
+    )
     prepared: Prepared | None = Field(
         default=None, description="What it finds made: COPY --from=prepared."
     )
@@ -179,23 +185,23 @@ class StageDeclaration(Table):
 class HealthDefault(Table):
     """The health check of images whose spec has none."""
 
-    command: list[str] = Field(min_length=1)
-    interval: Duration = "30s"
-    timeout: Duration = "5s"
-    start_period: Duration = "5s"
-    retries: int = Field(default=3, ge=1, le=100)
+    command: list[str] = Field(min_length=1, description="Program and arguments; no shell.")
+    interval: Duration = Field(default="30s", description="Between two checks.")
+    timeout: Duration = Field(default="5s", description="For one check.")
+    start_period: Duration = Field(default="5s", description="In which failures do not count.")
+    retries: int = Field(default=3, ge=1, le=100, description="Failures in a row until unhealthy.")
 
 
 class Runtime(Table):
     """What the stack adds to the runtime stage, as data; texts are templates of one line."""
 
-    env: dict[EnvName, Text] = {}
+    env: dict[EnvName, Text] = Field(default={}, description="Variables; a spec's win.")
     entrypoint: list[Text] = Field(default=[], description="Of specs that name none.")
     command: list[Text] = Field(default=[], description="Of specs that name no entrypoint.")
     ports: list[Port] = Field(default=[], description="Of specs that name none.")
     stop_signal: Signal | None = Field(default=None, description="Of specs that name none.")
     writable: list[ImagePath] = Field(default=[], description="Besides those of the spec.")
-    health: HealthDefault | None = None
+    health: HealthDefault | None = Field(default=None, description="Of specs that have none.")
     source: Literal["copy", "none"] | None = Field(
         default=None,
         description="Whether the application's source itself goes to /app (the default), or only "
@@ -206,7 +212,7 @@ class Runtime(Table):
 class Variant(Runtime):
     """What is different under some parameter values; later variants win over earlier ones."""
 
-    when: When
+    when: When = Field(description="Parameter values under which all this holds.")
     runtime: BaseName | None = Field(default=None, description="Another base than the version's.")
     builder: BaseName | None = Field(default=None, description="Another base than the version's.")
 
@@ -214,24 +220,33 @@ class Variant(Runtime):
 class Definition(Table):
     """A whole ``stack.toml``."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    summary: Text
-    default: str
-    lock: Literal["required", "optional", "none"]
-    locks: list[LockDeclaration] = []
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")] = Field(
+        description="The folder's name, by which specs choose it."
+    )
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")] = Field(
+        description="Of the stack itself: MAJOR.MINOR.PATCH."
+    )
+    summary: Text = Field(description="What it is for, in a line.")
+    default: str = Field(description="The one of [versions] that specs get which name none.")
+    lock: Literal["required", "optional", "none"] = Field(
+        description="Whether specs must, may or cannot name a lock."
+    )
+    locks: list[LockDeclaration] = Field(default=[], description="The kinds that it installs from.")
     unlocked: When = Field(
         default={}, description="Parameter values under which nothing is installed from a lock."
     )
     requires: list[SourcePath] = Field(
-        default=[], description="Files beside the spec without which nothing can be built."
+        default=[],
+        description="Files in the lock's folder (the spec's, without a lock) that must be there.",
     )
     exclude: list[Pattern] = Field(default=[], description="Left out of every context.")
-    versions: dict[str, Version]
-    parameters: dict[str, ParameterDeclaration] = {}
-    stages: list[StageDeclaration] = []
-    runtime: Runtime = Runtime()
-    variants: list[Variant] = []
+    versions: dict[str, Version] = Field(description="The runtime versions that it offers.")
+    parameters: dict[str, ParameterDeclaration] = Field(
+        default={}, description="What specs may set of it."
+    )
+    stages: list[StageDeclaration] = Field(default=[], description="What is built, in order.")
+    runtime: Runtime = Field(default=Runtime(), description="What the image is besides its files.")
+    variants: list[Variant] = Field(default=[], description="What is different under conditions.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,7 @@ found is pinned in the lock (:mod:`.opening`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from imgforge.catalogs.choosing import Offered
+from typing import Final
 
 BUILTIN: Final = "imgforge"
 """What the catalog of imgforge's own stacks is called."""
-
-
-def listing() -> list[Offered]:
-    """Return what every catalog offers, imgforge's own first; see :func:`.choosing.listing`."""
-    from imgforge.catalogs import choosing
-
-    return choosing.listing()

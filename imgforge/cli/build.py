@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imgforge import engines
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
 from imgforge.errors import InvalidInputError
@@ -24,7 +25,7 @@ EXAMPLES = """\
   imgforge build services/web --engine native --format json
   imgforge build --platform linux/amd64         one of the spec's platforms: quicker, stays here
 """
-ENGINES = ("auto", "buildkit", "native", "buildah")
+ENGINES = ("auto", *engines.ENGINES)
 
 
 def parser() -> argparse.ArgumentParser:

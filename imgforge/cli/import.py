@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imgforge.cli import COMMANDS, options
 from imgforge.console import Console
 from imgforge.errors import InvalidInputError
+from imgforge.files import SPEC
 
 if TYPE_CHECKING:
     from imgforge.importing.comparison import Line
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Write the spec; say what became of each line of the Dockerfile."""
-    from imgforge import importing
+    from imgforge import importing, newspec
     from imgforge.importing import written
     from imgforge.report import imported
 
@@ -84,7 +85,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     text = written.text(found)
     problems = importing.problems(text)
     if not given.stdout:
-        importing.write(text, context, force=given.force)
+        newspec.write(context / SPEC, text, replace=given.force)
     console.text(imported.table(found, colour=console.colour))
     for problem in problems:
         console.note(f"still to do in the spec: {problem}")
@@ -98,7 +99,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     elif given.stdout:
         print(text, end="")
     else:
-        print(context / "imgforge.toml")
+        print(context / SPEC)
     return 0
 
 

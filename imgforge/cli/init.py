@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -57,15 +54,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Detect, write the spec and print its path, or what was asked for instead."""
-    from imgforge import detection
+    from imgforge import detection, newspec
     from imgforge.detection import draft as drafts
 
     target = given.path / SPEC
     writes = not given.stdout and not given.explain
-    if writes and not given.force and os.path.lexists(target):
-        raise InvalidInputError(
-            f"{target} is there already", hint="--force replaces it, --stdout prints another"
-        )
+    if writes and not given.force:
+        newspec.demand_free(target)
     with console.step(f"look at {given.path}"):
         tree, found = detection.candidates(given.path)
     chosen = _chosen(tree, found, given.stack)
@@ -75,7 +70,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     draft = replace(draft, doubts=(*draft.doubts, *_gaps(tree)))
     others = {c.stack: c.evidence for c in found if c.stack != chosen.stack}
     if writes:
-        _write(target, draft.text, replace_it=given.force)
+        newspec.write(target, draft.text, replace=given.force)
     if given.format == "json":
         value = drafts.to_json(draft, others)
         print(json.dumps({**value, "path": str(target) if writes else None}, indent=2))
@@ -137,24 +132,3 @@ def _tell(draft: Draft, folder: Path, console: Console) -> None:
         console.warn(f"unsure: {doubt}")
     named = "" if str(folder) == "." else f" {shlex.quote(str(folder))}"
     console.note(f"next: imgforge lock{named}, then imgforge build{named}")
-
-
-def _write(target: Path, text: str, *, replace_it: bool) -> None:
-    """Write the spec in one step; never over one that came meanwhile, unless that is wanted."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=".imgforge-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchmod(file.fileno(), 0o644)
-            if replace_it:
-                Path(name).replace(target)
-            else:
-                os.link(name, target)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                Path(name).unlink()
-    except FileExistsError as error:
-        raise InvalidInputError(f"{target} is there already") from error
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {target}: {error.strerror or error}") from error

@@ -9,11 +9,11 @@ from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
+from imgforge.programs import NODE
 
 if TYPE_CHECKING:
     from imgforge.fields import Parameter
 
-INTERPRETER: Final = "/nodejs/bin/node"
 _LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
 _CODE: Final = (".js", ".mjs", ".cjs")
 
@@ -37,7 +37,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         code = [n for n in code if n not in locks]
         source = list(dict.fromkeys(("package.json", *hints.folders(folder), *code)))
     if parameters == {"build": "standalone", "output": "build"}:
-        argv = (INTERPRETER, "/app/index.js")
+        argv = (NODE, "/app/index.js")
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     wanted, wanted_by = _version(tree, folder, package)
     members = package.get("workspaces")
@@ -106,11 +106,11 @@ def _start(
     main = _text(package, "main")
     if main.endswith(_CODE) and _inside(main):
         path = posixpath.normpath(main)
-        return (INTERPRETER, f"/app/{path}"), [Evidence(manifest, f"main: {main}")], doubts
+        return (NODE, f"/app/{path}"), [Evidence(manifest, f"main: {main}")], doubts
     for name in ("server.js", "index.js", "app.js"):
         if name in folder.files:
             doubts.append(f"{name} is a guess at what starts the program")
-            return (INTERPRETER, f"/app/{name}"), [Evidence(name, "a usual name")], doubts
+            return (NODE, f"/app/{name}"), [Evidence(name, "a usual name")], doubts
     return (), [], doubts
 
 
@@ -122,7 +122,7 @@ def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``argv`` with absolute paths if it is Node.js running a file; else nothing."""
     if len(argv) < 2 or argv[0].rpartition("/")[2] not in {"node", "nodejs"}:  # noqa: PLR2004
         return ()
-    out = [INTERPRETER]
+    out = [NODE]
     for i, word in enumerate(argv[1:], 1):
         if word.startswith("-"):
             out.append(word)

@@ -9,11 +9,11 @@ from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
+from imgforge.programs import PHP
 
 if TYPE_CHECKING:
     from imgforge.fields import Parameter
 
-INTERPRETER: Final = "/usr/bin/php"
 _FOLDERS: Final = (
     *("app", "bin", "bootstrap", "config", "database", "migrations", "public", "resources"),
     *("routes", "src", "templates", "translations", "web"),
@@ -143,9 +143,9 @@ def _server(
         doubts.append(doubt)
     if argv and why and argv[0] == "php":
         seen.append(why)
-        return {"server": "cli"}, (INTERPRETER, *argv[1:])
+        return {"server": "cli"}, (PHP, *argv[1:])
     commands = sorted(tree.folder(joined(folder.path, "bin")).files)
     if len(commands) == 1:
         seen.append(Evidence(joined(folder.path, f"bin/{commands[0]}"), "the only command"))
-        return {"server": "cli"}, (INTERPRETER, f"/app/bin/{commands[0]}")
+        return {"server": "cli"}, (PHP, f"/app/bin/{commands[0]}")
     return {"server": "cli"}, ()

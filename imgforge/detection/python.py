@@ -9,8 +9,8 @@ from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
+from imgforge.programs import PYTHON
 
-INTERPRETER: Final = "/usr/bin/python3"
 _MANIFESTS: Final = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile")
 _LOCKS: Final = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock")
 _NOT_RUN: Final = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py"})
@@ -144,7 +144,7 @@ def _start(
         return argv, [seen]
     if package:
         main = f"{package}/__main__.py"
-        return (INTERPRETER, "-m", package), [Evidence(main, f"python3 -m {package}")]
+        return (PYTHON, "-m", package), [Evidence(main, f"python3 -m {package}")]
     known = _served(tree, folder, needs) or _guess(tree, folder, doubts)
     return known or ((), [])
 
@@ -174,7 +174,7 @@ def _guess(
     if not name:
         return None
     doubts.append(f"{name} is a guess at what starts the program")
-    return (INTERPRETER, f"/app/{name}"), [Evidence(name, "a usual name")]
+    return (PYTHON, f"/app/{name}"), [Evidence(name, "a usual name")]
 
 
 def _served(
@@ -189,15 +189,15 @@ def _served(
             seen = [Evidence(name, f"{found[1]} = {found[2]}(…)")]
             if found[2] != "Flask" and "uvicorn" in needs:
                 return (
-                    *(INTERPRETER, "-m", "uvicorn", target),
+                    *(PYTHON, "-m", "uvicorn", target),
                     *("--host", "0.0.0.0", "--port", "8080"),  # noqa: S104 - in a container
                 ), seen
             if "gunicorn" in needs:
-                return (INTERPRETER, "-m", "gunicorn", "--bind", "0.0.0.0:8080", target), seen
+                return (PYTHON, "-m", "gunicorn", "--bind", "0.0.0.0:8080", target), seen
     if "manage.py" in folder.files and "gunicorn" in needs:
         for name in hints.folders(folder):
             if tree.has(joined(folder.path, f"{name}/wsgi.py")):
-                argv = (INTERPRETER, "-m", "gunicorn", "--bind", "0.0.0.0:8080", f"{name}.wsgi")
+                argv = (PYTHON, "-m", "gunicorn", "--bind", "0.0.0.0:8080", f"{name}.wsgi")
                 return argv, [Evidence(f"{name}/wsgi.py", "Django's entry for servers")]
     return None
 
@@ -206,7 +206,7 @@ def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``argv`` with an absolute interpreter; console scripts become modules."""
     program = argv[0].rpartition("/")[2]
     if re.fullmatch(r"python3?(\.\d+)?", program):
-        return (INTERPRETER, *argv[1:])
+        return (PYTHON, *argv[1:])
     if program in _SERVERS:
-        return (INTERPRETER, "-m", program, *argv[1:])
+        return (PYTHON, "-m", program, *argv[1:])
     return argv if argv[0].startswith("/") else ()

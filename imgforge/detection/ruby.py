@@ -9,11 +9,11 @@ from imgforge.detection import hints
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
+from imgforge.programs import RUBY
 
 if TYPE_CHECKING:
     from imgforge.fields import Parameter
 
-INTERPRETER: Final = "/usr/bin/ruby"
 _FOLDERS: Final = ("app", "bin", "config", "db", "lib", "public", "views")
 _LIBRARIES: Final = {"pg": "libpq5", "mysql2": "libmariadb3", "ruby-vips": "libvips42t64"}
 _PACKAGED: Final = ("pg", "rack", "redis", "sequel", "sinatra", "sqlite3")
@@ -115,15 +115,15 @@ def _start(
         program = "/opt/deps/bin/puma" if "puma" in locked else _DEBIAN
         seen = Evidence(joined(folder.path, "config.ru"), "a Rack application")
         if tree.has(joined(folder.path, "config/puma.rb")):
-            return (INTERPRETER, program, "-C", "/app/config/puma.rb"), [seen], doubts
-        return (INTERPRETER, program, "--port", "8080"), [seen], doubts
+            return (RUBY, program, "-C", "/app/config/puma.rb"), [seen], doubts
+        return (RUBY, program, "--port", "8080"), [seen], doubts
     argv, _, seen = hints.dockerfile(tree, folder.path)
     if argv and (argv := _interpreted(argv)) and seen:
         return argv, [seen], doubts
     for name in ("main.rb", "app.rb", "server.rb"):
         if name in folder.files:
             doubts.append(f"{name} is a guess at what starts the program")
-            return (INTERPRETER, f"/app/{name}"), [Evidence(name, "a usual name")], doubts
+            return (RUBY, f"/app/{name}"), [Evidence(name, "a usual name")], doubts
     return (), [], doubts
 
 
@@ -133,8 +133,8 @@ def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
     if not words:
         return ()
     if words[0].rpartition("/")[2] == "ruby":
-        return (INTERPRETER, *words[1:])
+        return (RUBY, *words[1:])
     if words[0].startswith(("bin/", "./bin/")):
-        return (INTERPRETER, f"/app/{words[0].removeprefix('./')}", *words[1:])
+        return (RUBY, f"/app/{words[0].removeprefix('./')}", *words[1:])
     named = re.fullmatch(r"[a-z][\w-]*", words[0]) is not None
-    return (INTERPRETER, f"/opt/deps/bin/{words[0]}", *words[1:]) if named else ()
+    return (RUBY, f"/opt/deps/bin/{words[0]}", *words[1:]) if named else ()

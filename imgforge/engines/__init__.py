@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from imgforge.engines.protocol import Engine
 from imgforge.errors import ToolMissingError
-from imgforge.plan import BuildPlan
+
+if TYPE_CHECKING:  # the command line names the engines without loading any
+    from imgforge.engines.protocol import Engine
+    from imgforge.plan import BuildPlan
 
 ENGINES = {
     "buildkit": "imgforge.engines.buildkit",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,30 +60,6 @@ def problems(text: str) -> list[str]:
     except InvalidInputError as error:
         return ["; ".join(line.split("\n")) for line in error.details] or [error.message]
     return []
-
-
-def write(text: str, folder: Path, *, force: bool) -> None:
-    """Write the spec into ``folder``; InvalidInputError if there is one and not ``force``."""
-    path = folder / SPEC
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{SPEC}-", dir=folder)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchmod(file.fileno(), 0o644)
-            if force:
-                temporary.rename(path)
-            else:
-                path.hardlink_to(temporary)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except FileExistsError as error:
-        raise InvalidInputError(
-            f"{path} exists", hint="--force replaces it, --stdout only shows the new one"
-        ) from error
-    except OSError as error:
-        raise InvalidInputError(f"cannot write {path}: {error.strerror}") from error
 
 
 def platform() -> Platform:

@@ -12,18 +12,7 @@ from typing import Final, NamedTuple
 from imgforge.checks import commands
 from imgforge.dockerfile import Step
 from imgforge.importing.places import Places
-
-PROGRAMS: Final = {
-    "python": "/usr/bin/python3",
-    "python3": "/usr/bin/python3",
-    "node": "/nodejs/bin/node",
-    "nodejs": "/nodejs/bin/node",
-    "java": "/usr/bin/java",
-    "ruby": "/usr/bin/ruby",
-    "php": "/usr/bin/php",
-    "nginx": "/usr/sbin/nginx",
-}
-"""What a program that a Dockerfile looks up in PATH is in the bases of imgforge."""
+from imgforge.programs import PROGRAMS
 
 _MODULES: Final = frozenset(
     {

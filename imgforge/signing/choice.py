@@ -54,9 +54,6 @@ class SignWith:
         return self.keyless or self.log or self.timestamp
 
 
-NOTHING = SignWith()
-
-
 def check(asked: SignWith, *, offline: bool = False) -> None:
     """Raise InvalidInputError if the choice contradicts itself, or the network is forbidden."""
     if asked.key is not None and asked.keyless:

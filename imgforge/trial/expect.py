@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,17 +9,9 @@ from pydantic import AfterValidator, Field
 
 from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
-from imgforge.fields import Argument, EnvName, SecretId, Table, problem
+from imgforge.fields import Argument, EnvName, Expression, SecretId, Table, problem
 
 FILE = "expect.toml"
-
-
-def _expression(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise problem(f"{value!r} is not a regular expression: {error}") from error
-    return value
 
 
 def _engine(value: str) -> str:
@@ -31,7 +22,6 @@ def _engine(value: str) -> str:
     return value
 
 
-Expression = Annotated[str, AfterValidator(_expression)]
 Engine = Annotated[str, AfterValidator(_engine)]
 
 

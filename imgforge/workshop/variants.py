@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imgforge.choice import choose
@@ -61,8 +61,10 @@ def every(stack: LoadedStack) -> Iterator[Variant | Failed]:
         except InvalidInputError as error:
             yield Failed(label, error)
             continue
-        if made.dockerfile not in seen:
-            seen.add(made.dockerfile)
+        # The comment that names what was chosen makes no difference.
+        same = render(replace(made.plan, changes=()))
+        if same not in seen:
+            seen.add(same)
             yield made
 
 

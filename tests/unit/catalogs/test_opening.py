@@ -12,7 +12,7 @@ from fakeregistry import FakeRegistry, serve
 from madestack import NAME
 from signedbase import signer
 
-from imgforge import catalogs, compiled, lock, pins, project, settled
+from imgforge import compiled, lock, pins, project, settled
 from imgforge.catalogs import bounds, changelog, choosing, opening
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import How, Opened
@@ -115,7 +115,7 @@ def test_the_listing_has_every_catalogs_stacks_and_asks_nobody(
     madestack.write(tmp_path / "stacks", "1.2.3")
     away = {"name": "away", "registry": "registry.example/x", "stacks": ["y"], "key": "k.pub"}
     madestack.configure(monkeypatch, tmp_path, {"name": "acme", "directory": "stacks"}, away)
-    rows = {(o.catalog, o.name): o.versions for o in catalogs.listing()}
+    rows = {(o.catalog, o.name): o.versions for o in choosing.listing()}
     assert rows["acme", NAME] == ("1.2.3",)
     assert rows["away", "y"] == ()
     assert rows["imgforge", "python"]

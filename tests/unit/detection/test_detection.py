@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -179,9 +180,10 @@ def test_java_project_is_named_by_its_own_artifact(tmp_path: Path) -> None:
     assert candidate.source == ("pom.xml", "src")
 
 
-@pytest.mark.parametrize(("inside", "build"), [(b"com/x", "jar"), (b"BOOT-INF/lib/", "layers")])
-def test_ready_jar(tmp_path: Path, inside: bytes, build: str) -> None:
-    (tmp_path / "shop.jar").write_bytes(b"PK" + inside)
+@pytest.mark.parametrize(("inside", "build"), [("com/x", "jar"), ("BOOT-INF/layers.idx", "layers")])
+def test_ready_jar(tmp_path: Path, inside: str, build: str) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.jar", "w") as jar:
+        jar.writestr(inside, "")
     candidate = found(tmp_path, {"README.md": ""})
     assert candidate.parameters == {"build": build, "jar": "shop.jar"}
     assert candidate.source == ("shop.jar",)

@@ -248,13 +248,3 @@ def test_a_broken_file_is_one_error_with_lines(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         translated(tmp_path, "FROM python\nCOPPY a b\nEXPOSE\n")
     assert any("Dockerfile:2" in line for line in caught.value.details)
-
-
-def test_nothing_is_replaced_without_force(tmp_path: Path) -> None:
-    importing.write("a = 1\n", tmp_path, force=False)
-    with pytest.raises(InvalidInputError, match="exists"):
-        importing.write("a = 2\n", tmp_path, force=False)
-    assert (tmp_path / "imgforge.toml").read_text() == "a = 1\n"
-    importing.write("a = 2\n", tmp_path, force=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["imgforge.toml"]
-    assert (tmp_path / "imgforge.toml").read_text() == "a = 2\n"
