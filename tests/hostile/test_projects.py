@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from imgforge import detection, importing, tomlfile
+from imgforge import detection, importing, newspec, tomlfile
 from imgforge.cli.main import main
 from imgforge.context import compile_patterns
 from imgforge.detection import draft
@@ -77,7 +77,7 @@ def test_a_dockerfile_adds_nothing_to_the_spec_and_no_line_to_the_table(
 def test_an_import_writes_through_no_link(tmp_path: Path) -> None:
     (tmp_path / f".imgforge.toml-{os.getpid()}").symlink_to(tmp_path / "other")
     (tmp_path / "imgforge.toml").symlink_to(tmp_path / "another")
-    importing.write("[image]\n", tmp_path, force=True)
+    newspec.write(tmp_path / "imgforge.toml", "[image]\n", replace=True)
     assert not (tmp_path / "other").exists()
     assert not (tmp_path / "another").exists()
 
