@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from imgforge.detection import hints
@@ -76,13 +77,23 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         licence=_licence(project),
         source=tuple(source),
         entrypoint=argv,
-        ports=tuple(ports) or ((8080,) if serves else ()),
+        ports=_ports(tree, folder, argv, ports) if serves else tuple(ports),
         packages=tuple(packages),
         env=env,
         writable=tuple(data),
         parameters={"script": script} if script else {},
         starts_itself=bool(script),
         doubts=tuple(doubts),
+    )
+
+
+def _ports(
+    tree: Tree, folder: Folder, argv: Sequence[str], ports: Sequence[int]
+) -> tuple[int, ...]:
+    """Return the ports of a server: its command's, its sources', its Dockerfile's, or the usual."""
+    bound = hints.bound(argv)
+    return (
+        ((bound,) if bound else ()) or tuple(ports) or hints.exposed(tree, folder.path) or (8080,)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -179,9 +180,10 @@ def test_java_project_is_named_by_its_own_artifact(tmp_path: Path) -> None:
     assert candidate.source == ("pom.xml", "src")
 
 
-@pytest.mark.parametrize(("inside", "build"), [(b"com/x", "jar"), (b"BOOT-INF/lib/", "layers")])
-def test_ready_jar(tmp_path: Path, inside: bytes, build: str) -> None:
-    (tmp_path / "shop.jar").write_bytes(b"PK" + inside)
+@pytest.mark.parametrize(("inside", "build"), [("com/x", "jar"), ("BOOT-INF/layers.idx", "layers")])
+def test_ready_jar(tmp_path: Path, inside: str, build: str) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.jar", "w") as jar:
+        jar.writestr(inside, "")
     candidate = found(tmp_path, {"README.md": ""})
     assert candidate.parameters == {"build": build, "jar": "shop.jar"}
     assert candidate.source == ("shop.jar",)
@@ -321,3 +323,43 @@ def test_links_pipes_and_large_files_are_not_read(tmp_path: Path) -> None:
     tree, candidates = detection.candidates(tmp_path)
     assert [c.stack for c in candidates] == ["python"]
     assert tree.unreadable == ["requirements.txt: over 1 MiB"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "shape"),
+    [
+        ({"dependencies": {"express": "^4"}, "devDependencies": {"typescript": "^5"}}, "compile"),
+        ({"dependencies": {"express": "^4"}, "devDependencies": {"esbuild": "^1"}}, "bundle"),
+        ({"devDependencies": {"typescript": "^5"}}, "bundle"),
+    ],
+)
+def test_what_a_compiler_makes_still_needs_its_packages(
+    tmp_path: Path, needs: dict[str, Any], shape: str
+) -> None:
+    scripts = {"build": "tsc", "start": "node dist/index.js"}
+    files = {"package.json": json.dumps({"scripts": scripts, **needs}), "src/index.ts": ""}
+    assert found(tmp_path, files).parameters == {"build": shape}
+
+
+@pytest.mark.parametrize(
+    ("files", "port"),
+    [
+        ({"requirements.txt": GUNICORN, "Procfile": "web: gunicorn --bind :5000 a:b\n"}, 5000),
+        ({"requirements.txt": GUNICORN, "Procfile": "web: gunicorn -b 0.0.0.0:5001 a:b\n"}, 5001),
+        ({"requirements.txt": GUNICORN, "app.py": "app = Flask(__name__)\n"}, 8080),
+        ({"Gemfile": "", "config.ru": "", "config/puma.rb": "port 3000\n"}, 3000),
+        ({"Gemfile": "", "config.ru": ""}, 8080),
+        ({"go.mod": "module x.y/z\n", "Dockerfile": "FROM a\nEXPOSE 9000\n"}, 9000),
+    ],
+)  # fmt: skip
+def test_a_port_is_the_one_that_the_program_listens_on(
+    tmp_path: Path, files: Mapping[str, str], port: int
+) -> None:
+    assert found(tmp_path, files).ports == (port,)
+
+
+def test_a_lock_that_must_be_made_is_a_doubt_and_no_error(tmp_path: Path) -> None:
+    pom = "<project><artifactId>demo</artifactId></project>"
+    made_ = draft.write(found(tmp_path, {"pom.xml": pom, "src/A.java": ""}), "project")
+    assert tomllib.loads(made_.text)["app"]["lock"] == "maven.sha256"
+    assert any("make maven.sha256 with" in doubt for doubt in made_.doubts)
