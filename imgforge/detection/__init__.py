@@ -70,7 +70,7 @@ def best(tree: Tree, found: Sequence[Candidate], stack: str | None) -> Candidate
             raise InvalidInputError(
                 f"nothing here speaks for the stack {stack!r}",
                 details=[f"{c.stack}: {said(c)}" for c in found],
-                hint=f"write {SPEC} by hand: imgforge schema describes it",
+                hint=f"imgforge stack show {stack} prints an {SPEC} to begin with",
             )
         return chosen
     if not found:
@@ -80,7 +80,8 @@ def best(tree: Tree, found: Sequence[Candidate], stack: str | None) -> Candidate
             details=others,
             hint="name one of these folders"
             if others
-            else f"write {SPEC} by hand: imgforge schema describes it",
+            else "a program, a jar or pages that must be made: make them first; or begin with "
+            "imgforge stack list and imgforge stack show NAME",
         )
     if len(equal := ties(found)) > 1:
         raise InvalidInputError(
