@@ -21,7 +21,7 @@ def locate(path: Path) -> Path:
     if not path.is_file():
         raise InvalidInputError(
             f"{path} does not exist",
-            hint="imgforge init writes one, imgforge import from a Dockerfile; or name a folder with one",
+            hint="imgforge init writes one, imgforge import from a Dockerfile; or name its folder",
         )
     return path
 

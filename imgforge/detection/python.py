@@ -51,7 +51,8 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     if (
         locks
         and locks[0].endswith(".txt")
-        and "--hash=" not in tree.text(joined(folder.path, locks[0]))
+        and "--hash=" not in (text := tree.text(joined(folder.path, locks[0])))
+        and re.search(r"(?m)^\s*[^\s#-]", text)
     ):
         doubts.append(
             f"{locks[0]} pins no hashes: uv pip compile --generate-hashes makes a lock that does"

@@ -363,3 +363,15 @@ def test_a_lock_that_must_be_made_is_a_doubt_and_no_error(tmp_path: Path) -> Non
     made_ = draft.write(found(tmp_path, {"pom.xml": pom, "src/A.java": ""}), "project")
     assert tomllib.loads(made_.text)["app"]["lock"] == "maven.sha256"
     assert any("make maven.sha256 with" in doubt for doubt in made_.doubts)
+
+
+def test_an_empty_lock_needs_no_hashes(tmp_path: Path) -> None:
+    files = {"requirements.txt": "# nothing\n", "web/__main__.py": ""}
+    assert not found(tmp_path, files).doubts
+
+
+def test_sources_without_a_manifest_are_told_what_they_lack(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="holds nothing") as caught:
+        found(tmp_path, {"main.py": "print(1)"})
+    assert "no requirements.txt" in caught.value.details[0]
+    assert "imgforge init" in str(caught.value.hint)
