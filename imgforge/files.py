@@ -21,7 +21,7 @@ def locate(path: Path) -> Path:
     if not path.is_file():
         raise InvalidInputError(
             f"{path} does not exist",
-            hint=f"name a folder that holds an {SPEC}; imgforge schema describes it",
+            hint="imgforge init writes one, imgforge import from a Dockerfile; or name its folder",
         )
     return path
 

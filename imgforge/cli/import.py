@@ -141,8 +141,10 @@ def _next(
     found: Translation, problems: list[str], given: argparse.Namespace, console: Console
 ) -> None:
     if found.open:
-        console.note(f"{len(found.open)} lines need a person; they stand at the top of the spec")
+        many = len(found.open)
+        lines = "1 line needs" if many == 1 else f"{many} lines need"
+        console.note(f"{lines} a person, and {'stands' if many == 1 else 'stand'} atop the spec")
     if not given.compare and not given.stdout:
-        step = "complete the spec, then: " if problems or found.open else "next: "
-        console.note(f"{step}imgforge lock && imgforge build")
+        step = "complete the spec, then " if problems or found.open else "next: "
+        console.note(f"{step}imgforge lock, then imgforge build")
     sys.stderr.flush()

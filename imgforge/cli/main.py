@@ -120,7 +120,8 @@ def overview() -> str:
     """Return the text of ``imgforge --help``."""
     width = max(map(len, COMMANDS))
     commands = "\n".join(f"  {name:<{width}}  {text}" for name, text in COMMANDS.items())
-    return f"""imgforge lock && imgforge build    pin what the spec names, then build the image
+    return f"""imgforge init                      look at a project and write its imgforge.toml
+imgforge lock && imgforge build    pin what the spec names, then build the image
 imgforge build --key imgforge.key --push registry.example.com/acme/web
 imgforge verify --key imgforge.pub registry.example.com/acme/web:1.0
 

@@ -34,6 +34,15 @@ _MANIFESTS: Final = {
 }
 """What says that a folder below the one that was asked for is a project."""
 
+_LONELY: Final = {
+    ".py": "requirements.txt",
+    ".js": "package.json",
+    ".go": "go.mod",
+    ".rs": "Cargo.toml",
+    ".rb": "Gemfile",
+}
+"""What sources at the top lack if nothing else says that they are a project."""
+
 _MOST: Final = 50
 
 
@@ -70,17 +79,25 @@ def best(tree: Tree, found: Sequence[Candidate], stack: str | None) -> Candidate
             raise InvalidInputError(
                 f"nothing here speaks for the stack {stack!r}",
                 details=[f"{c.stack}: {said(c)}" for c in found],
-                hint=f"write {SPEC} by hand: imgforge schema describes it",
+                hint=f"imgforge stack show {stack} prints an {SPEC} to begin with",
             )
         return chosen
     if not found:
         others = [f"imgforge init {tree.root / path}: {name}" for path, name in elsewhere(tree)]
+        others += [
+            f"{ending[1:]} files, but no {manifest}: make one (it may be empty of dependencies)"
+            for ending, manifest in _LONELY.items()
+            if any(name.endswith(ending) for name in tree.folder("").files)
+        ]
         raise InvalidInputError(
             f"{tree.root} holds nothing that a stack is known for",
             details=others,
             hint="name one of these folders"
+            if elsewhere(tree)
+            else "make what is missing, then: imgforge init"
             if others
-            else f"write {SPEC} by hand: imgforge schema describes it",
+            else "a program, a jar or pages that must be made: make them first; or begin with "
+            "imgforge stack list and imgforge stack show NAME",
         )
     if len(equal := ties(found)) > 1:
         raise InvalidInputError(

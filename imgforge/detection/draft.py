@@ -51,10 +51,16 @@ def write(candidate: Candidate, folder_name: str) -> Draft:
     )
     lock = _lock(candidate, definition, doubts)
     text = "\n".join(_lines(candidate, definition, version, lock, folder_name, doubts)) + "\n"
-    data = text.encode()
     try:
-        choose(stack, specs.parse(data), data, SPEC)
+        _check(stack, text)
     except InvalidInputError as error:
+        if not lock and any("app.lock: is required" in detail for detail in error.details):
+            lock = _missing(definition, doubts)
+            text = (
+                "\n".join(_lines(candidate, definition, version, lock, folder_name, doubts)) + "\n"
+            )
+            _check(stack, text)
+            return Draft(candidate.stack, text, candidate.evidence, tuple(doubts))
         if any("app.entrypoint: is required" in detail for detail in error.details):
             raise InvalidInputError(
                 "nothing says how the program is started",
@@ -63,6 +69,11 @@ def write(candidate: Candidate, folder_name: str) -> Draft:
             ) from error
         raise
     return Draft(candidate.stack, text, candidate.evidence, tuple(doubts))
+
+
+def _check(stack: stacks.LoadedStack, text: str) -> None:
+    data = text.encode()
+    choose(stack, specs.parse(data), data, SPEC)
 
 
 def _version(candidate: Candidate, definition: Definition, doubts: list[str]) -> str:
@@ -110,6 +121,11 @@ def _lock(candidate: Candidate, definition: Definition, doubts: list[str]) -> st
         doubts.append(f"the stack has no use for {', '.join(candidate.locks)}")
     if definition.lock == "optional":
         return ""
+    return _missing(definition, doubts)
+
+
+def _missing(definition: Definition, doubts: list[str]) -> str:
+    """Return the name of the lock that must be made, and say how."""
     kind = definition.locks[0]
     name = "requirements.txt" if kind.file == "*.txt" else kind.file.replace("*", "lock")
     doubts.append(f"there is no lock file yet; make {name} with: {kind.mend}")

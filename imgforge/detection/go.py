@@ -57,7 +57,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         locks=("go.sum",) if "go.sum" in folder.files else (),
         name=name,
         source=tuple(source),
-        ports=tuple(ports),
+        ports=tuple(ports) or hints.exposed(tree, folder.path),
         writable=tuple(data),
         parameters=parameters,
         doubts=tuple(doubts),

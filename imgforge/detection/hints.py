@@ -81,6 +81,20 @@ def dockerfile(tree: Tree, folder: str) -> tuple[tuple[str, ...], list[int], Evi
     return argv, [p for p in ports if 0 < p < 1 << 16], Evidence(path, said) if said else None
 
 
+def exposed(tree: Tree, folder: str) -> tuple[int, ...]:
+    """Return the ports that a Dockerfile exposes."""
+    return tuple(port for port in dockerfile(tree, folder)[1] if port >= 1024)  # noqa: PLR2004 - root's
+
+
+def bound(argv: Sequence[str]) -> int:
+    """Return the port that a command names (``--bind HOST:PORT``, ``--port PORT``), or 0."""
+    found = re.search(
+        r"(?:^| )(?:--bind|-b|--port|-p)[= ](?:[^ ]*:)?([1-9]\d{1,4})(?: |$)", " ".join(argv)
+    )
+    port = int(found[1]) if found else 0
+    return port if port < 1 << 16 else 0
+
+
 def defaults(
     tree: Tree, folder: str, sources: Sequence[str]
 ) -> tuple[list[int], list[str], list[Evidence]]:

@@ -62,7 +62,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         name=artifact[1] if artifact else "",
         version=version[1] if version else "",
         source=tuple(source),
-        ports=tuple(ports),
+        ports=tuple(ports) or hints.exposed(tree, folder.path),
         writable=tuple(data),
         parameters=parameters,
         doubts=tuple(doubts),

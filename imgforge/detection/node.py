@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
 _CODE: Final = (".js", ".mjs", ".cjs")
+_BUNDLERS: Final = frozenset({"esbuild", "webpack", "@vercel/ncc", "@rspack/core", "@rspack/cli"})
+"""What puts dependencies into its output unless told otherwise; compilers such as tsc do not."""
 
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
@@ -56,7 +58,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         licence=_text(package, "license"),
         source=tuple(source),
         entrypoint=argv,
-        ports=tuple(ports),
+        ports=tuple(ports) or hints.exposed(tree, folder.path),
         writable=tuple(data),
         parameters=parameters,
         doubts=tuple(doubts),
@@ -150,9 +152,14 @@ def _built(
     made = argv[1].removeprefix("/app/").partition("/")[0] if len(argv) > 1 else ""
     if build and made in {"dist", "build", "out", "lib"}:
         doubts.append(f"the script build makes {made}/: it runs without network")
-        return {"build": "bundle", "output": "" if made == "dist" else made}
+        bundled = not _table(package, "dependencies") or needs & _BUNDLERS
+        shape: dict[str, Parameter] = {"build": "bundle" if bundled else "compile"}
+        return shape if made == "dist" else {**shape, "output": made}
     if build:
-        doubts.append("there is a build script; what it makes was not found in the start command")
+        doubts.append(
+            "there is a build script; what it makes was not found in the start command (if it makes"
+            " pages: run it, then ship its folder with the stack static and its parameter root)"
+        )
     return {}
 
 

@@ -18,7 +18,7 @@ _FOLDERS: Final = (
     *("app", "bin", "bootstrap", "config", "database", "migrations", "public", "resources"),
     *("routes", "src", "templates", "translations", "web"),
 )
-_EXTENSIONS: Final = {
+EXTENSIONS: Final = {
     "pdo_sqlite": "sqlite3",
     "sqlite3": "sqlite3",
     "pdo_pgsql": "pgsql",
@@ -35,6 +35,7 @@ _EXTENSIONS: Final = {
     "soap": "soap",
     "apcu": "apcu",
 }
+"""Extension → the end of the name of Debian's package."""
 
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
@@ -108,7 +109,7 @@ def _version(package: dict[str, Any]) -> tuple[str, str]:
 def _extensions(package: dict[str, Any]) -> list[str]:
     """Return Debian packages of extensions, {} standing for the version."""
     names = [n.removeprefix("ext-") for n in _table(package, "require") if n.startswith("ext-")]
-    return list(dict.fromkeys(f"php{{}}-{_EXTENSIONS[n]}" for n in names if n in _EXTENSIONS))
+    return list(dict.fromkeys(f"php{{}}-{EXTENSIONS[n]}" for n in names if n in EXTENSIONS))
 
 
 def _local(package: dict[str, Any]) -> list[str]:

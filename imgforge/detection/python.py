@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from imgforge.detection import hints
@@ -50,7 +51,8 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     if (
         locks
         and locks[0].endswith(".txt")
-        and "--hash=" not in tree.text(joined(folder.path, locks[0]))
+        and "--hash=" not in (text := tree.text(joined(folder.path, locks[0])))
+        and re.search(r"(?m)^\s*[^\s#-]", text)
     ):
         doubts.append(
             f"{locks[0]} pins no hashes: uv pip compile --generate-hashes makes a lock that does"
@@ -76,13 +78,23 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         licence=_licence(project),
         source=tuple(source),
         entrypoint=argv,
-        ports=tuple(ports) or ((8080,) if serves else ()),
+        ports=_ports(tree, folder, argv, ports) if serves else tuple(ports),
         packages=tuple(packages),
         env=env,
         writable=tuple(data),
         parameters={"script": script} if script else {},
         starts_itself=bool(script),
         doubts=tuple(doubts),
+    )
+
+
+def _ports(
+    tree: Tree, folder: Folder, argv: Sequence[str], ports: Sequence[int]
+) -> tuple[int, ...]:
+    """Return the ports of a server: its command's, its sources', its Dockerfile's, or the usual."""
+    bound = hints.bound(argv)
+    return (
+        ((bound,) if bound else ()) or tuple(ports) or hints.exposed(tree, folder.path) or (8080,)
     )
 
 

@@ -59,12 +59,23 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         locks=("Gemfile.lock",) if lock else (),
         source=tuple(source),
         entrypoint=argv,
-        ports=tuple(ports) or ((8080,) if "config.ru" in files else ()),
+        ports=tuple(ports) or (_ports(tree, folder, argv) if "config.ru" in files else ()),
         packages=tuple(packages),
         writable=tuple(data),
         parameters=parameters,
         doubts=tuple(doubts),
     )
+
+
+def _ports(tree: Tree, folder: Folder, argv: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the port of puma's command or settings, else the Dockerfile's, else the usual."""
+    if bound := hints.bound(argv):
+        return (bound,)
+    text = tree.text(joined(folder.path, "config/puma.rb"))
+    named = re.search(r"(?m)^\s*port\b[^#\n]*?\b([1-9]\d{3,4})\b", text)
+    if named and int(named[1]) < 1 << 16:
+        return (int(named[1]),)
+    return hints.exposed(tree, folder.path) or (8080,)
 
 
 def _version(tree: Tree, folder: Folder, gemfile: str) -> tuple[str, str]:

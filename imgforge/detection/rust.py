@@ -54,7 +54,7 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         version=_text(package, "version"),
         licence=_text(package, "license"),
         source=tuple(source),
-        ports=tuple(ports),
+        ports=tuple(ports) or hints.exposed(tree, folder.path),
         writable=tuple(data),
         parameters=parameters,
         doubts=tuple(doubts),

@@ -58,7 +58,9 @@ def problems(text: str) -> list[str]:
         parsed = spec.parse(text.encode())
         choose(stack.load(parsed.stack.name), parsed, text.encode(), SPEC)
     except InvalidInputError as error:
-        return ["; ".join(line.split("\n")) for line in error.details] or [error.message]
+        return ["; ".join(part.strip() for part in line.split("\n")) for line in error.details] or [
+            error.message
+        ]
     return []
 
 

@@ -62,6 +62,8 @@ def origin(image: str) -> Origin | None:
     number = re.search(r"(?<![a-z])\d+(?:\.\d+)*", tag) if stack != "static" else None
     if name in {"maven", "gradle"}:  # their own version comes first
         number = re.search(r"(?<=jdk)\d+|(?<=temurin-)\d+|(?<=openjdk-)\d+", tag)
+    elif name in {"uv", "bun", "composer", "rails"}:
+        number = re.search(r"(?<=python)\d+(?:\.\d+)*", tag) if name == "uv" else None
     return Origin(stack, number[0] if number else "")
 
 

@@ -22,6 +22,11 @@ _MODULES: Final = frozenset(
 )
 """Commands of Python distributions that ``python3 -m`` starts as well."""
 
+_GEMS: Final = frozenset(
+    {"falcon", "puma", "rackup", "rake", "resque", "sidekiq", "thin", "unicorn"}
+)
+"""Commands of gems that the stack ruby installs."""
+
 _OR_FAIL: Final = re.compile(r"\s*\|\|\s*exit\s+1\s*$")
 """What health checks often end with; any other failure says the same."""
 
@@ -83,6 +88,9 @@ def started(said: Sequence[str], stack: str, places: Places, root: Path) -> Star
         return Started((), "nothing is started")
     if rest[0].rpartition("/")[2] in {"npm", "yarn", "pnpm"}:
         return _script(rest, places, root, notes)
+    if stack == "ruby" and rest[:2] == ["bundle", "exec"]:
+        rest = rest[2:] or rest
+        notes = (*notes, "no Bundler stands between: the lock is installed as it is")
     program, more = _program(rest[0], stack, places)
     if not program:
         return Started((), more)
@@ -113,12 +121,13 @@ def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], st
         return (), f"{name} is a shell script, and the image has no shell"
     if "/" in word and places.has(word):
         return (places.of(word),), ""
-    if name in PROGRAMS:
-        return (PROGRAMS[name],), ""
+    if name in PROGRAMS or (stack == "ruby" and name in _GEMS):
+        gem = name not in PROGRAMS
+        return ((PROGRAMS["ruby"], f"/opt/deps/bin/{name}") if gem else (PROGRAMS[name],)), ""
     if stack == "python" and name in _MODULES:
         note = f"{name} is started as a module: scripts name another machine's interpreter"
         return (PROGRAMS["python"], "-m", name), note
-    if word.startswith("/"):
+    if "/" in word:
         return (), f"{word} is nothing that the Dockerfile copies from the context"
     return (), f"{word} is looked up in PATH: say where it is in the image"
 

@@ -6,9 +6,12 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
+from imgforge import stack as stacks
 from imgforge.checks.commands import Command, options
 from imgforge.checks.dockerfile.subject import Run
 from imgforge.checks.installs import SIGNED, Use, use
+from imgforge.detection.php import EXTENSIONS
+from imgforge.importing import parameters
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting, Verdict
 
@@ -103,18 +106,29 @@ class Judgement(NamedTuple):
 _CLEANED: Final = re.compile(r"/(?:var/(?:lib/apt|cache)|tmp|root)\b")
 
 
-def rows(run: Run, stack: str, places: Places, written: Collection[str]) -> Iterator[Row]:
+def rows(
+    run: Run,
+    stack: str,
+    definition: stacks.Definition | None,
+    places: Places,
+    written: Collection[str],
+) -> Iterator[Row]:
     """Yield a row for each command of a RUN; ``written`` are folders that a VOLUME names."""
     for command in run.commands():
         if command.name in _SILENT or not command.words:
             continue
-        found = _judged(command, run, stack, places, written)
+        found = _judged(command, run, stack, definition, places, written)
         said = " ".join(command.words)
         yield Row(run.line(command), f"RUN {said}", found.verdict, found.note, found.settings)
 
 
-def _judged(
-    command: Command, run: Run, stack: str, places: Places, written: Collection[str]
+def _judged(  # noqa: PLR0917 - what a command is judged by
+    command: Command,
+    run: Run,
+    stack: str,
+    definition: stacks.Definition | None,
+    places: Places,
+    written: Collection[str],
 ) -> Judgement:
     found = use(command)
     if found is not None and found.manager.name in SIGNED:
@@ -126,13 +140,49 @@ def _judged(
         )
     owner = _owner(command)
     if owner:
-        own = Judgement("improved", f"the stack {stack} does it, exactly as the lock says")
-        other = Judgement("person", f"it belongs to the stack {owner}: an image has one stack")
-        return own if owner == stack else other
+        return _stacks(command, owner, stack, definition)
+    if stack == "php" and command.name.startswith("docker-php-ext-"):
+        return _extensions(command)
     if command.name in {"chown", "chgrp"}:
         return _owned(command, places)
     made = command.name == "mkdir"
     return _made(command, written) if made else _other(command, run)
+
+
+def _stacks(
+    command: Command, owner: str, stack: str, definition: stacks.Definition | None
+) -> Judgement:
+    """Return what becomes of what the tools of the language ``owner`` do."""
+    if owner == stack == "java" and command.name in {"gradle", "gradlew"}:
+        return Judgement(
+            "person",
+            "the stack runs no Gradle: make the jar first, list it in app.source and name it in "
+            "stack.parameters.jar",
+        )
+    if owner == stack and definition is not None:
+        found = parameters.of(command, stack, definition)
+        said = "; ".join(f"{s.key[-1]} = {s.value}" for s in found)
+        note = f"the stack {stack} does it, exactly as the lock says"
+        return Judgement("improved", f"{note}: {said}" if said else note, found)
+    if stack == "static":
+        return Judgement(
+            "person",
+            "make the pages before the image is built: the stack static serves the folder of them",
+        )
+    return Judgement("person", f"it belongs to the stack {owner}: an image has one stack")
+
+
+def _extensions(command: Command) -> Judgement:
+    """Return Debian's packages of PHP's extensions; {} in their names stands for the version."""
+    if command.name != "docker-php-ext-install":
+        return Judgement("dropped", "Debian's packages of extensions are ready to run")
+    names = _paths(command)
+    packages = list(dict.fromkeys(f"php{{}}-{EXTENSIONS[n]}" for n in names if n in EXTENSIONS))
+    settings = (Setting(("stack", "packages"), packages),) if packages else ()
+    if unknown := [n for n in names if n not in EXTENSIONS]:
+        note = f"part of the base, or find Debian's name for [stack] packages: {', '.join(unknown)}"
+        return Judgement("person", note, settings)
+    return Judgement("improved", "Debian's packages, pinned by the lock", settings)
 
 
 def _owner(command: Command) -> str:

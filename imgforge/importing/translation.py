@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -12,7 +12,8 @@ from imgforge import stack as stacks
 from imgforge.checks.dockerfile.subject import Subject, subject
 from imgforge.dockerfile import Dockerfile, Stage, Step
 from imgforge.dockerfile.context import Context
-from imgforge.importing import origin, process, runs, settings
+from imgforge.importing import origin, parameters, process, runs, settings
+from imgforge.importing.own import own_start, site
 from imgforge.importing.places import Places, moves
 from imgforge.importing.row import Row, Setting, assembled
 from imgforge.plan import DEFAULT_EXCLUDE
@@ -47,16 +48,62 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     workdir = workdirs[-1][1] if workdirs else "/"
     found = Places(tuple(moves(copies, root)), workdir, root)
     rows = [base]
+    seen = parameters.project(root, stack)
     if definition is not None:
+        if seen is not None:
+            rows += parameters.detected(seen, definition, base.line)
         rows += _locks(definition, context, read)
         rows += _version(definition, read, stack)
     rows += _sources(read, definition, found, context)
-    given = dict(definition.runtime.env) if definition else {}
-    rows += _carried(read, stack, found, given)
-    rows += _process(read, stack, found, root)
+    rows += _carried(read, stack, definition, found)
+    if definition is not None and stack == "static":
+        rows += site(read, found, definition)
+    chosen = _parameters(rows)
+    rows += _process(
+        read,
+        stack,
+        found,
+        root,
+        starts_itself=seen is not None and seen.starts_itself,
+        chosen=chosen,
+    )
+    if definition is not None and _parameters(rows).get("build") == "maven":
+        rows += _unlocked(definition, rows, base.line)
     tables = assembled((Row(0, "", "kept", "", (Setting(("image", "name"), name),)), *rows))
     tables["stack"] = {"name": stack, **tables.get("stack", {})}
+    if definition is not None:
+        _settle(tables, definition)
     return Translation(file.name, tables, tuple(sorted(rows, key=lambda row: row.line)))
+
+
+def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
+    stack: dict[str, Any] = assembled(tuple(rows)).get("stack", {})
+    found: dict[str, Any] = stack.get("parameters", {})
+    return found
+
+
+def _unlocked(definition: stacks.Definition, rows: Iterable[Row], line: int) -> Iterator[Row]:
+    """Yield the lock that Maven's source cannot be built without, and how it is made."""
+    if not any(s.key == ("app", "lock") for row in rows for s in row.settings):
+        kind = definition.locks[0]
+        note = f"there is none yet; make {kind.file} with: {kind.mend}"
+        yield Row(line, "lock", "person", note, (Setting(("app", "lock"), kind.file),))
+
+
+def _settle(tables: dict[str, Any], definition: stacks.Definition) -> None:
+    """Leave out sources that others hold, and add files without which the stack cannot build."""
+    stack, app = tables["stack"], tables.setdefault("app", {})
+    if packages := stack.get("packages"):
+        version = stack.get("version", definition.default)
+        stack["packages"] = [name.replace("{}", version) for name in packages]
+    source = app.get("source", [])
+    if "." in source:
+        app["source"] = ["."]
+    elif source and definition.requires:
+        needed = [*definition.requires, *([app["lock"]] if "lock" in app else [])]
+        app["source"] = [*(f for f in needed if f not in source), *source]
+    elif len(source) > 1:
+        app["source"] = [path for path in source if path != app.get("lock")]
 
 
 def _stack(read: Subject) -> tuple[Row, str]:
@@ -169,7 +216,7 @@ def _sources(
     installs = {
         f
         for kind in (definition.locks if definition else ())
-        for f in (*kind.beside, *kind.optional)
+        for f in (*kind.beside, *kind.optional, *(() if "*" in kind.file else (kind.file,)))
     }
     shipped = {stage.index for stage in read.file.shipped()}
     builds = definition is not None and any(not s.installs for s in definition.stages)
@@ -194,8 +241,18 @@ def _sources(
             )
         elif stage.index not in shipped and not builds:
             yield Row(step.line, said, "dropped", "the stack copies what installing needs")
+        elif stage.index not in shipped and definition is not None and definition.name == "static":
+            yield Row(step.line, said, "dropped", "only what was made of it is served")
+        elif definition is not None and definition.name == "static" and _nginx(step):
+            yield Row(
+                step.line, said, "person", "the stack writes nginx's settings: see its parameters"
+            )
         else:
             yield _source(step, installs, places, context)
+
+
+def _nginx(step: Step) -> bool:
+    return step.args[-1].startswith("/etc/nginx")
 
 
 def _copied(read: Subject, step: Step, said: str) -> Row:
@@ -211,6 +268,7 @@ def _source(step: Step, installs: Collection[str], places: Places, context: Cont
     """Return the row of what is copied from the context; ``installs`` are patterns of locks."""
     said = step.instruction.text
     names = [str(PurePosixPath(word.lstrip("/") or ".")) for word in step.args[:-1]]
+    names = [match for name in names for match in _matches(name, context)]
     if any(c in n for n in names for c in "*?[$"):
         return Row(step.line, said, "person", "a pattern: list the files or folders in app.source")
     needed = [
@@ -229,6 +287,13 @@ def _source(step: Step, installs: Collection[str], places: Places, context: Cont
     return Row(step.line, said, "improved", note, tuple(values))
 
 
+def _matches(name: str, context: Context) -> list[str]:
+    """Return the files at the context's top that a pattern stands for; itself if there is none."""
+    if "/" in name or "$" in name or not any(c in name for c in "*?["):
+        return [name]
+    return sorted(n for n in context.names if fnmatchcase(n, name)) or [name]
+
+
 def _exclude(context: Context) -> list[str]:
     """Return what a ``.dockerignore`` leaves out and what no image needs, as a spec's patterns."""
     lines = [line.strip("/") for line in context.ignore or () if not line.startswith("!")]
@@ -238,17 +303,23 @@ def _exclude(context: Context) -> list[str]:
     return list(dict.fromkeys([*kept, *names, "imgforge.toml", "imgforge.lock"]))
 
 
-def _carried(read: Subject, stack: str, places: Places, given: dict[str, str]) -> Iterator[Row]:
+def _carried(
+    read: Subject, stack: str, definition: stacks.Definition | None, places: Places
+) -> Iterator[Row]:
     """Yield the rows of everything else, of the image itself and of its build stages."""
+    given = dict(definition.runtime.env) if definition else {}
     shipped = {stage.index for stage in read.file.shipped()}
     written = {p.rstrip("/") for s in read.shipped("VOLUME") for p in s.args}
     for run in read.runs:
         if run.built:
-            yield from runs.rows(run, stack, places, written)
+            yield from runs.rows(run, stack, definition, places, written)
     for stage, step in read.steps():
         if step.name in {"ARG", "SHELL"}:
             note = "nothing of a spec varies by build"
             yield Row(step.line, step.instruction.text, "dropped", note)
+        elif step.name == "EXPOSE" and stack == "static":
+            note = "nginx listens on 8080, which needs no root: publish that port"
+            yield Row(step.line, step.instruction.text, "improved", note)
         elif stage.index in shipped:
             yield from settings.rows(step, given, places)
     for stage in read.file.stages:
@@ -258,13 +329,23 @@ def _carried(read: Subject, stack: str, places: Places, given: dict[str, str]) -
                 yield Row(step.line, step.instruction.text, "person", note)
 
 
-def _process(read: Subject, stack: str, places: Places, root: Path) -> Iterator[Row]:
+def _process(
+    read: Subject,
+    stack: str,
+    places: Places,
+    root: Path,
+    *,
+    starts_itself: bool,
+    chosen: dict[str, Any],
+) -> Iterator[Row]:
     """Yield what is started: ENTRYPOINT and CMD together, and HEALTHCHECK."""
     last = {s.name: s for stage in read.file.shipped() for s in stage.steps}
     # A CMD before the ENTRYPOINT of a later stage is forgotten by it (Dockerfile reference, CMD).
     entry, command, health = (last.get(n) for n in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
     first = entry or command
-    if first is None:
+    if first is None and (stack == "static" or (stack == "php" and starts_itself)):
+        yield Row(read.final.line, "ENTRYPOINT", "kept", "the stack's own entry point")
+    elif first is None:
         yield Row(
             read.final.line,
             "ENTRYPOINT",
@@ -272,7 +353,7 @@ def _process(read: Subject, stack: str, places: Places, root: Path) -> Iterator[
             "the base's own is started: name it in app.entrypoint",
         )
     else:
-        yield from _started(first, command if entry else None, stack, places, root)
+        yield from _started(first, command if entry else None, stack, places, root, chosen)
     if health is None or health.args[:1] == ("NONE",):
         return
     said = process.words(health)
@@ -297,8 +378,13 @@ def _process(read: Subject, stack: str, places: Places, root: Path) -> Iterator[
     )
 
 
-def _started(
-    first: Step, command: Step | None, stack: str, places: Places, root: Path
+def _started(  # noqa: PLR0917 - what a start depends on
+    first: Step,
+    command: Step | None,
+    stack: str,
+    places: Places,
+    root: Path,
+    chosen: dict[str, Any],
 ) -> Iterator[Row]:
     said = process.words(first)
     now = process.started(said.words, stack, places, root) if not said.doubt else said
@@ -308,11 +394,12 @@ def _started(
         now = process.started(said.words, stack, places, root) if not said.doubt else said
         command = None
     text = first.instruction.text
-    if now.doubt:
+    own = own_start(said.words, stack, places, chosen) if not said.doubt else None
+    if own is not None:
+        yield Row(first.line, text, "kept", own.note, own.settings)
+        now = said
+    elif now.doubt:
         yield Row(first.line, text, "person", now.doubt)
-    elif stack == "static" and now.words[0].endswith("nginx"):
-        yield Row(first.line, text, "kept", "the stack's own entry point")
-        return
     else:
         same = now.words == said.words and first.instruction.json
         note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"

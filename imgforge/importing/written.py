@@ -10,7 +10,7 @@ from imgforge.importing.translation import Translation
 _WIDTH: Final = 100
 _ORDER: Final = {
     "image": ("name", "title", "description", "version", "licenses", "source", "labels"),
-    "stack": ("name", "version", "packages"),
+    "stack": ("name", "version", "packages", "parameters"),
     "app": ("source", "exclude", "lock", "entrypoint", "command", "ports", "stop-signal"),
     "env": (),
     "run": ("user", "writable"),
@@ -31,13 +31,17 @@ def text(found: Translation) -> str:
         keys = [key for key in _ORDER.get(name, ()) if key in table]
         keys += [key for key in table if key not in keys]
         lines += ["", f"[{name}]"]
+        own: list[str] = []
         for key in keys:
             value = table[key]
-            if isinstance(value, dict):
+            if name == "stack" and isinstance(value, dict):
+                own = [f"[{name}.{key}]", *(_line(k, v) for k, v in value.items())]
+            elif isinstance(value, dict):
                 inner = ", ".join(_pair(k, v) for k, v in value.items())
                 lines.append(f"{_key(key)} = {{ {inner} }}")
             else:
                 lines.append(_line(key, value))
+        lines += ["", *own] if own else []
     return "\n".join(lines) + "\n"
 
 

@@ -32,7 +32,7 @@ def test_writes_the_spec_and_says_what_became_of_each_line(project: Path, capsys
     said = capsys.readouterr()
     assert said.out == f"{project / 'imgforge.toml'}\n"
     assert "person" in said.err
-    assert "1 lines need a person" in said.err
+    assert "1 line needs a person" in said.err
     text = (project / "imgforge.toml").read_text()
     assert text.startswith("# Made from Dockerfile by imgforge import.\n")
     assert 'name = "my-app"' in text

@@ -23,7 +23,7 @@ Capture = pytest.CaptureFixture[str]
 def test_help_begins_with_examples(capsys: Capture) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("imgforge lock && imgforge build")
+    assert out.startswith("imgforge init ")
     assert all(name in out for name in COMMANDS)
 
 

@@ -323,3 +323,55 @@ def test_links_pipes_and_large_files_are_not_read(tmp_path: Path) -> None:
     tree, candidates = detection.candidates(tmp_path)
     assert [c.stack for c in candidates] == ["python"]
     assert tree.unreadable == ["requirements.txt: over 1 MiB"]
+
+
+@pytest.mark.parametrize(
+    ("needs", "shape"),
+    [
+        ({"dependencies": {"express": "^4"}, "devDependencies": {"typescript": "^5"}}, "compile"),
+        ({"dependencies": {"express": "^4"}, "devDependencies": {"esbuild": "^1"}}, "bundle"),
+        ({"devDependencies": {"typescript": "^5"}}, "bundle"),
+    ],
+)
+def test_what_a_compiler_makes_still_needs_its_packages(
+    tmp_path: Path, needs: dict[str, Any], shape: str
+) -> None:
+    scripts = {"build": "tsc", "start": "node dist/index.js"}
+    files = {"package.json": json.dumps({"scripts": scripts, **needs}), "src/index.ts": ""}
+    assert found(tmp_path, files).parameters == {"build": shape}
+
+
+@pytest.mark.parametrize(
+    ("files", "port"),
+    [
+        ({"requirements.txt": GUNICORN, "Procfile": "web: gunicorn --bind :5000 a:b\n"}, 5000),
+        ({"requirements.txt": GUNICORN, "Procfile": "web: gunicorn -b 0.0.0.0:5001 a:b\n"}, 5001),
+        ({"requirements.txt": GUNICORN, "app.py": "app = Flask(__name__)\n"}, 8080),
+        ({"Gemfile": "", "config.ru": "", "config/puma.rb": "port 3000\n"}, 3000),
+        ({"Gemfile": "", "config.ru": ""}, 8080),
+        ({"go.mod": "module x.y/z\n", "Dockerfile": "FROM a\nEXPOSE 9000\n"}, 9000),
+    ],
+)  # fmt: skip
+def test_a_port_is_the_one_that_the_program_listens_on(
+    tmp_path: Path, files: Mapping[str, str], port: int
+) -> None:
+    assert found(tmp_path, files).ports == (port,)
+
+
+def test_a_lock_that_must_be_made_is_a_doubt_and_no_error(tmp_path: Path) -> None:
+    pom = "<project><artifactId>demo</artifactId></project>"
+    made_ = draft.write(found(tmp_path, {"pom.xml": pom, "src/A.java": ""}), "project")
+    assert tomllib.loads(made_.text)["app"]["lock"] == "maven.sha256"
+    assert any("make maven.sha256 with" in doubt for doubt in made_.doubts)
+
+
+def test_an_empty_lock_needs_no_hashes(tmp_path: Path) -> None:
+    files = {"requirements.txt": "# nothing\n", "web/__main__.py": ""}
+    assert not found(tmp_path, files).doubts
+
+
+def test_sources_without_a_manifest_are_told_what_they_lack(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="holds nothing") as caught:
+        found(tmp_path, {"main.py": "print(1)"})
+    assert "no requirements.txt" in caught.value.details[0]
+    assert "imgforge init" in str(caught.value.hint)

@@ -11,7 +11,7 @@ import pytest
 
 from imgforge import importing
 from imgforge.errors import InvalidInputError
-from imgforge.importing import written
+from imgforge.importing import origin, written
 from imgforge.importing.row import Row
 from imgforge.importing.translation import Translation
 
@@ -248,3 +248,149 @@ def test_a_broken_file_is_one_error_with_lines(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError) as caught:
         translated(tmp_path, "FROM python\nCOPPY a b\nEXPOSE\n")
     assert any("Dockerfile:2" in line for line in caught.value.details)
+
+
+GO = """\
+FROM golang:1.24 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY cmd cmd
+COPY pkg pkg
+RUN CGO_ENABLED=0 go build -tags netgo -ldflags="-s -w -X main.version=1.2" -o /bin/api ./cmd/api
+FROM gcr.io/distroless/static-debian12
+COPY --from=build /bin/api /api
+ENTRYPOINT ["/api"]
+"""
+
+
+def test_what_go_builds_becomes_parameters(tmp_path: Path) -> None:
+    files = ("go.mod", "go.sum", "cmd/api/main.go", "cmd/job/main.go", "pkg/a.go")
+    found = translated(tmp_path, GO, *files)
+    spec = spec_of(found)
+    assert spec["stack"]["parameters"] == {
+        "package": "./cmd/api",
+        "binary": "api",
+        "tags": ["netgo"],
+        "variables": ["main.version=1.2"],
+        "vendored": True,
+    }
+    assert spec["app"] == {"source": ["go.mod", "go.sum", "cmd", "pkg"], "lock": "go.sum"}
+    assert not found.open
+    assert not importing.problems(written.text(found))
+
+
+def test_arguments_of_an_own_program_are_kept(tmp_path: Path) -> None:
+    files = ("go.mod", "go.sum", "cmd/api/main.go", "pkg/a.go")
+    text = GO.replace('ENTRYPOINT ["/api"]', 'ENTRYPOINT ["/api", "serve"]\nCMD ["--all"]')
+    app = spec_of(translated(tmp_path, text, *files))["app"]
+    assert app["entrypoint"] == ["/app/api", "serve"]
+    assert app["command"] == ["--all"]
+
+
+def test_a_compiled_node_project_keeps_its_packages(tmp_path: Path) -> None:
+    scripts = {"build": "tsc", "start": "node dist/index.js"}
+    package = {"scripts": scripts, "dependencies": {"express": "^4"}}
+    (tmp_path / "package.json").write_text(json.dumps(package))
+    text = (
+        "FROM node:24 AS build\nWORKDIR /app\nCOPY package*.json ./\nRUN npm ci\nCOPY . .\n"
+        "RUN npm run build\nFROM node:24-slim\nWORKDIR /app\nCOPY package*.json ./\n"
+        'COPY --from=build /app/dist ./dist\nCMD ["node", "dist/index.js"]\n'
+    )
+    found = translated(tmp_path, text, "package-lock.json", "src/index.ts")
+    spec = spec_of(found)
+    assert spec["stack"]["parameters"] == {"build": "compile"}
+    assert spec["app"]["source"] == ["."]
+    assert not found.open
+
+
+def test_maven_needs_a_lock_and_says_how_it_is_made(tmp_path: Path) -> None:
+    text = (
+        "FROM maven:3.9-eclipse-temurin-21 AS build\nWORKDIR /app\nCOPY pom.xml .\n"
+        "COPY src src\nRUN mvn package\nFROM eclipse-temurin:21-jre\n"
+        "COPY --from=build /app/target/*.jar app.jar\n"
+        'ENTRYPOINT ["java", "-Xss1m", "-jar", "app.jar"]\n'
+    )
+    found = translated(tmp_path, text, "pom.xml", "src/main/java/A.java")
+    spec = spec_of(found)
+    assert spec["stack"]["parameters"]["build"] == "maven"
+    assert spec["app"] == {"source": ["pom.xml", "src"], "lock": "maven.sha256"}
+    assert spec["env"] == {"JAVA_TOOL_OPTIONS": "-Xss1m"}
+    assert "make maven.sha256 with" in row(found, "lock").note
+
+
+def test_a_ready_jar_that_is_copied(tmp_path: Path) -> None:
+    text = (
+        "FROM eclipse-temurin:21-jre\nWORKDIR /opt\nCOPY shop-1.0.jar app.jar\n"
+        'CMD ["java", "-jar", "app.jar"]\n'
+    )
+    found = translated(tmp_path, text, "shop-1.0.jar")
+    spec = spec_of(found)
+    assert spec["stack"]["parameters"] == {"build": "jar", "jar": "shop-1.0.jar"}
+    assert spec["app"] == {"source": ["shop-1.0.jar"]}
+
+
+def test_gradle_is_a_persons(tmp_path: Path) -> None:
+    text = "FROM gradle:8-jdk21 AS build\nRUN gradle bootJar\nFROM eclipse-temurin:21-jre\n"
+    assert "no Gradle" in row(translated(tmp_path, text, "build.gradle"), "RUN gradle").note
+
+
+def test_pages_are_made_before_and_served_from_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf").write_text("location / { try_files $uri /index.html; }")
+    text = (
+        "FROM node:24 AS build\nWORKDIR /app\nCOPY . .\nRUN npm ci\nRUN npm run build\n"
+        "FROM nginx:alpine\nCOPY --from=build /app/dist /usr/share/nginx/html\n"
+        "COPY nginx.conf /etc/nginx/conf.d/default.conf\nEXPOSE 80\n"
+    )
+    found = translated(tmp_path, text, "package.json")
+    spec = spec_of(found)
+    assert spec["stack"] == {
+        "name": "static",
+        "parameters": {"root": "dist", "fallback": "index"},
+    }
+    assert spec["app"] == {"source": ["dist"]}
+    assert "make the pages before" in row(found, "RUN npm ci").note
+
+
+def test_php_served_by_fpm(tmp_path: Path) -> None:
+    text = (
+        "FROM composer:2 AS vendor\nCOPY composer.json composer.lock ./\nRUN composer install\n"
+        "FROM php:8.4-fpm\nRUN docker-php-ext-install pdo_mysql opcache\nWORKDIR /var/www\n"
+        'COPY . .\nCOPY --from=vendor /app/vendor vendor\nCMD ["php-fpm"]\n'
+    )
+    found = translated(tmp_path, text, "composer.json", "composer.lock", "public/index.php")
+    spec = spec_of(found)
+    assert spec["stack"] == {"name": "php", "version": "8.4", "packages": ["php8.4-mysql"]}
+    assert "entrypoint" not in spec["app"]
+    assert [r.said.split()[1] for r in found.open] == ["docker-php-ext-install"]
+
+
+def test_bundler_does_not_stand_between(tmp_path: Path) -> None:
+    text = (
+        "FROM ruby:3.3\nWORKDIR /srv\nCOPY . .\nRUN bundle install --without development test\n"
+        'CMD ["bundle", "exec", "puma", "-C", "config/puma.rb"]\n'
+    )
+    found = translated(tmp_path, text, "Gemfile", "Gemfile.lock", "config/puma.rb")
+    spec = spec_of(found)
+    assert spec["app"]["entrypoint"][:3] == ["/usr/bin/ruby", "/opt/deps/bin/puma", "-C"]
+    assert spec["stack"]["parameters"]["without"] == ["development", "test"]
+
+
+def test_cargo_builds_what_is_named(tmp_path: Path) -> None:
+    text = (
+        "FROM rust:1 AS build\nWORKDIR /src\nCOPY Cargo.toml Cargo.lock ./\nCOPY src src\n"
+        "RUN cargo build --release --bin tally --features json,csv --no-default-features\n"
+        "FROM debian:stable-slim\nCOPY --from=build /src/target/release/tally /usr/bin/\n"
+        'ENTRYPOINT ["tally"]\n'
+    )
+    found = translated(tmp_path, text, "Cargo.toml", "Cargo.lock", "src/main.rs")
+    stack = spec_of(found)["stack"]["parameters"]
+    assert stack["binary"] == "tally"
+    assert stack["features"] == ["json", "csv"]
+    assert stack["default-features"] is False
+    assert spec_of(found)["app"]["source"] == ["Cargo.toml", "Cargo.lock", "src"]
+
+
+@pytest.mark.parametrize("image", ["composer:2", "ghcr.io/astral-sh/uv:0.5"])
+def test_a_tools_version_is_not_the_languages(image: str) -> None:
+    assert not origin.origin(image).version  # type: ignore[union-attr]
