@@ -5,7 +5,8 @@
 
 Whole processes, the two sides in turn (A B A B …), medians, and the ratio pair by pair: the
 machine's speed drifts, ratios hold. Needs a Docker Engine with the containerd image store;
-``catalogue``, ``checks``, ``planning`` and ``signing`` (modules of those names) need none.
+``catalogue``, ``checks``, ``detection``, ``planning`` and ``signing`` (modules of those names) need
+none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import bases, catalogue, checks, planning, sboms, signing, stacks
+from bench import bases, catalogue, checks, detection, planning, sboms, signing, stacks
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -202,6 +203,7 @@ def compression(_: Workplace) -> bool:
 ALONE = {
     "catalogue": catalogue.run,
     "checks": checks.run,
+    "detection": detection.run,
     "planning": planning.run,
     "sboms": sboms.run,
     "signing": signing.run,

@@ -31,14 +31,14 @@ def run() -> bool:
     with tempfile.TemporaryDirectory(prefix="imgforge-bench-") as name:
         folders = [_copy(Path(name), number, examples) for number in range(SPECS)]
         rendering, seen = [], set()
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         for folder in folders:
             plan = project.load(folder).plan()
             before = time.perf_counter()
             text = render.render(plan)
             rendering.append(time.perf_counter() - before)
             seen.add(sha256(text.encode()))
-        whole = time.perf_counter() - start
+        whole, cpu = time.perf_counter() - start, time.process_time() - cpu
     if len(seen) != SPECS:
         raise AssertionError(f"{SPECS} specs made {len(seen)} Dockerfiles")
     p95 = statistics.quantiles(rendering, n=20)[-1]
@@ -47,7 +47,7 @@ def run() -> bool:
         f"{'rendering, p95':<44} {p95 * 1e3:7.2f} ms  (first {rendering[0] * 1e3:.1f} ms, "
         f"bound {P95 * 1e3:.0f} ms) {'ok' if p95 <= P95 else 'OVER'}\n"
         f"{f'{SPECS} specs of {len(examples)} stacks, planned and rendered':<44} {whole:7.2f} s   "
-        f"(bound {WHOLE:.0f} s) {'ok' if whole <= WHOLE else 'OVER'}"
+        f"(CPU {cpu:.2f} s, bound {WHOLE:.0f} s) {'ok' if whole <= WHOLE else 'OVER'}"
     )
     return held
 

@@ -16,6 +16,7 @@ from imgforge.errors import ImgforgeError
 Folder = Literal["bases", "stacks", "templates"]
 
 
+@functools.cache
 def folder(name: Folder) -> Path:
     """Return the directory that holds the shipped ``name``; ImgforgeError if there is none."""
     package = Path(__file__).resolve().parent

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import PydanticCustomError
 
@@ -25,6 +26,9 @@ from imgforge.stack import (
     holds,
     lock_kind,
 )
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -170,16 +174,24 @@ class _Texts:
         return self._still(Entrypoint, found) if found else []
 
     def _still(self, kind: Any, value: T) -> T:  # noqa: ANN401 - a field's type
-        from pydantic import TypeAdapter, ValidationError
+        from pydantic import ValidationError
 
         try:
-            TypeAdapter(kind).validate_python(value, strict=True)
+            _adapter(kind).validate_python(value, strict=True)
         except ValidationError as error:
             said = error.errors(include_url=False)[0]["msg"]
             raise InvalidInputError(
                 f"{self._stack.definition.name}/stack.toml: {value!a:.200} is not right: {said}"
             ) from error
         return value
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - a field's type
+    """Return what judges values of a kind: making it takes longer than a hundred judgements."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _health(runtime: Runtime, texts: _Texts) -> Health | None:

@@ -7,6 +7,7 @@ says of it only what can be said as data.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -291,8 +292,16 @@ def read(folder: Path, *, trusted: bool) -> LoadedStack:
 def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedStack:
     """Read a stack from the ``files`` of its folder, which is called ``folder``; see :func:`read`.
 
-    Only ``stack.toml`` and the templates count, also for the digest.
+    Only ``stack.toml`` and the templates count, also for the digest. Whoever reads the same again,
+    as for many specs of one stack, gets what was made of it before.
     """
+    heard = {n: d for n, d in files.items() if n == FILE or (n.endswith(".j2") and "/" not in n)}
+    return _parsed(tuple(sorted(heard.items())), folder, trusted)
+
+
+@functools.lru_cache(maxsize=32)
+def _parsed(given: tuple[tuple[str, bytes], ...], folder: str, trusted: bool) -> LoadedStack:  # noqa: FBT001
+    files = dict(given)
     label = f"{folder}/{FILE}"
     data = files.get(FILE, b"")
     table = tomlfile.parse(data, label)
@@ -300,8 +309,9 @@ def parse(files: Mapping[str, bytes], folder: str, *, trusted: bool) -> LoadedSt
     problems = list(_check(definition, folder, trusted=trusted))
     if problems:
         raise tomlfile.invalid(label, data, problems)
-    found = {n for n in files if n.endswith(".j2") and "/" not in n}
-    templates = {n: _text(files, n, label) for n in sorted(_named(definition) | found)}
+    templates = {
+        n: _text(files, n, label) for n in sorted(_named(definition) | files.keys() - {FILE})
+    }
     hasher = hashlib.sha256(data)
     for key, text in templates.items():
         hasher.update(b"\0" + key.encode() + b"\0" + text.encode())
