@@ -143,12 +143,12 @@ def built(
             folder = copy_example(name, tmp_path_factory.mktemp(f"{name}-{engine_name}") / name)
             out = imgforge(
                 *("build", "--engine", engine_name, "--no-cache", "--load", "--format", "json"),
-                *("--key", key.private, "--tag", f"test-{engine_name}"),
+                *("--key", key.private, "--tag", f"{name}-{engine_name}"),
                 cwd=folder,
                 env=key.env,
             )
             spec = tomllib.loads((folder / "imgforge.toml").read_text(encoding="utf-8"))
-            image = f"{spec['image']['name']}:test-{engine_name}"
+            image = f"{spec['image']['name']}:{name}-{engine_name}"
             result = json.loads(out.stdout)
             done[name, engine_name] = Example(folder, spec, expect.read(folder), image, result)
         return done[name, engine_name]

@@ -60,7 +60,7 @@ def test_builds_again_to_the_same_digest(name: str, built: Built, tmp_path: Path
     (again / "imgforge.lock").write_bytes((example.folder / "imgforge.lock").read_bytes())
     out = imgforge(
         *("build", "--engine", engine, "--no-cache", "--format", "json"),
-        *("--tag", f"test-{engine}"),
+        *("--tag", f"{name}-{engine}"),
         cwd=again,
     )
     assert json.loads(out.stdout)["digest"] == example.digest
