@@ -1,4 +1,4 @@
-"""Every example, on every engine: built, then run as one would run it in earnest."""
+"""Every example, on every engine: built to one digest, and that run as one would in earnest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from running import (
     copy_example,
     docker,
     engines_of,
-    everywhere,
     imgforge,
     run,
+    somewhere,
 )
 
 from imgforge import project, trial
@@ -26,7 +26,7 @@ Built = Callable[[str, str], Example]
 TESTED = sorted(p.parent.name for p in EXAMPLES.glob("*/requirements.txt"))
 
 
-@pytest.fixture(params=everywhere(), ids="-".join)
+@pytest.fixture(params=somewhere(), ids="-".join)
 def example(request: pytest.FixtureRequest, built: Built) -> Example:
     name, engine = request.param
     return built(name, engine)

@@ -118,11 +118,6 @@ def engines_of(name: str) -> tuple[str, ...]:
     return tuple(name for name in order if name in able)
 
 
-def everywhere() -> list[tuple[str, str]]:
-    """Return each example with each engine that builds it, as (name, engine)."""
-    return [(name, engine) for name in EXAMPLE_NAMES for engine in engines_of(name)]
-
-
 def somewhere() -> list[tuple[str, str]]:
     """Return each example with one engine, and one example with all of its engines.
 
