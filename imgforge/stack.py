@@ -224,7 +224,8 @@ class Definition(Table):
         default={}, description="Parameter values under which nothing is installed from a lock."
     )
     requires: list[SourcePath] = Field(
-        default=[], description="Files beside the spec without which nothing can be built."
+        default=[],
+        description="Files beside the lock, or beside a spec without one, that every build needs.",
     )
     exclude: list[Pattern] = Field(default=[], description="Left out of every context.")
     versions: dict[str, Version]
