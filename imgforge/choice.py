@@ -39,9 +39,9 @@ class Choice:
 
     ``manager`` is the lock's package manager, empty without a lock; ``manifests`` the lock and
     the files that installing needs with it, ``heeded`` those it heeds if they exist, ``inputs``
-    what single stages read besides (all relative to the spec). ``compiles`` is whether a stage
-    compiles against system libraries. The rest are the runtime stage's settings: the spec's, else
-    the stack's.
+    what the stack requires and single stages read besides (all relative to the spec). ``compiles``
+    is whether a stage compiles against system libraries. The rest are the runtime stage's settings:
+    the spec's, else the stack's.
     """
 
     version: str
@@ -110,7 +110,12 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
             *((spec.app.lock,) if spec.app.lock else ()),
         ),
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
-        inputs=tuple(dict.fromkeys(str(folder / i) for s in stages for i in inputs(s, parameters))),
+        inputs=tuple(
+            dict.fromkeys(
+                str(folder / i)
+                for i in (*definition.requires, *(i for s in stages for i in inputs(s, parameters)))
+            )
+        ),
         compiles=any(applies(s.compiles, facts) for s in stages),
         env=tuple((k, texts.text(v)) for k, v in runtime.env.items()),
         entrypoint=tuple(entrypoint),

@@ -94,3 +94,24 @@ def test_settings_count_in_the_fingerprint_once_they_are_there(
 
 def test_what_is_heeded_is_never_what_a_spec_names() -> None:
     assert context.existing(Path("/nonexistent"), [context.heeded("a/.npmrc"), "b"]) == ["b"]
+
+
+@pytest.mark.parametrize("folder", ["", "svc/"])
+def test_a_file_that_the_stack_requires_is_demanded_before_a_build(
+    make_project: Make, folder: str
+) -> None:
+    lock = f'lock = "{folder}go.sum"' if folder else ""
+    spec = f"""\
+[image]
+name = "acme/web"
+
+[stack]
+name = "go"
+
+[app]
+source = ["cmd"]
+{lock}
+"""
+    sources = {"cmd/main.go": "package main\n", f"{folder}go.sum": ""}
+    plan = make_project(spec, **sources).plan()
+    assert f"{folder}go.mod" in plan.inputs  # and none of those may be missing
