@@ -157,6 +157,12 @@ def _locked(root: Path) -> locks.LockedStack | None:
 def _demand_required(stack: LoadedStack, root: Path, lock: str | None) -> None:
     """Demand the files without which the stack can build nothing."""
     definition = stack.definition
+    for kind in definition.locks if lock is None else ():
+        if kind.demanded and all((root / file).is_file() for file in kind.beside):
+            raise InvalidInputError(
+                f"{', '.join(kind.beside)} asks for packages, and the spec names no lock of them",
+                hint=f'lock = "{kind.file}" in [app]; it is made with: {kind.mend}',
+            )
     named = [PurePosixPath(lock or ".").parent / file for file in definition.requires]
     if missing := [f"{file} is not there" for file in named if not (root / file).is_file()]:
         raise InvalidInputError(

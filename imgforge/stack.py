@@ -84,6 +84,11 @@ class LockDeclaration(Table):
         description="Files there that installing heeds if they exist; of a folder, what it holds. "
         "None may lie in a folder that need not be there.",
     )
+    demanded: bool = Field(
+        default=False,
+        description="Whether a spec whose folder has the files of `beside` must name a lock, "
+        "although the stack does without where there is nothing to install.",
+    )
 
 
 class ParameterDeclaration(Table):

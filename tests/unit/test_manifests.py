@@ -113,5 +113,31 @@ source = ["cmd"]
 {lock}
 """
     sources = {"cmd/main.go": "package main\n", f"{folder}go.sum": ""}
-    plan = make_project(spec, **sources).plan()
-    assert f"{folder}go.mod" in plan.inputs  # and none of those may be missing
+    with pytest.raises(InvalidInputError) as caught:
+        make_project(spec, **sources)
+    assert caught.value.details == (f"{folder}go.mod is not there",)
+    plan = make_project(spec, **sources, **{f"{folder}go.mod": "module a\n"}).plan()
+    assert f"{folder}go.mod" in plan.inputs
+
+
+@pytest.mark.parametrize(
+    ("stack", "manifest", "lock"),
+    [("php", "composer.json", "composer.lock"), ("ruby", "Gemfile", "Gemfile.lock")],
+)
+def test_a_manifest_without_a_lock_is_told_how_one_is_made(
+    make_project: Make, stack: str, manifest: str, lock: str
+) -> None:
+    spec = f"""\
+[image]
+name = "acme/web"
+
+[stack]
+name = "{stack}"
+
+[app]
+source = ["web"]
+entrypoint = ["/usr/bin/{stack}", "/app/web/main"]
+"""
+    with pytest.raises(InvalidInputError, match=manifest) as caught:
+        make_project(spec, **{"web/main": "", manifest: "{}"})
+    assert f'lock = "{lock}"' in (caught.value.hint or "")
