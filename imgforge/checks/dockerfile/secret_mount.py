@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from imgforge.checks.commands import Command, walk
+from imgforge.checks.commands import Command, options, walk
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.finding import Finding, Severity
 from imgforge.checks.rule import Rule
@@ -75,6 +75,8 @@ def _names(mounts: list[Mount]) -> Iterator[str]:
 
 
 def _keeps(command: Command) -> bool:
+    if command.name == "ln" and options(command.args).has("-s", "--symbolic"):
+        return False  # a symbolic link holds a path, nothing of the secret
     if command.name in _COPIERS:
         return True
     if command.name == "tee":

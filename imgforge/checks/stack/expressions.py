@@ -28,7 +28,6 @@ KNOWN: Final = frozenset(
         "manifests",
         "output",
         "parameters",
-        "prepared",
         "sources",
         "stage",
         "variables",
@@ -39,7 +38,7 @@ KNOWN: Final = frozenset(
 
 _OWN: Final = frozenset(
     {
-        *("before", "kept", "manager", "output", "prepared", "stage", "variables", "version"),
+        *("before", "kept", "manager", "output", "stage", "variables", "version"),
         *("lock", "manifests"),
     }
 )

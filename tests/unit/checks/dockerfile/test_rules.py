@@ -131,6 +131,7 @@ FAULTS = {
     ],
     "IF113": [
         "RUN --mount=type=secret,id=t cp /run/secrets/t /x",
+        "RUN --mount=type=secret,id=t ln /run/secrets/t /x",
         "RUN --mount=type=secret,id=t,env=T echo $T > /x",
         "RUN --mount=type=secret,id=t,target=/t sh -c 'cat /t >> /x'",
         "RUN --mount=type=secret,id=t cat /run/secrets/t | tee /x",
@@ -318,6 +319,7 @@ FINE = {
         "RUN --mount=type=secret,id=t cat /run/secrets/t | login",
         "RUN --mount=type=secret,id=t,env=T a > /x",
         "RUN --mount=type=cache,target=/t cp /t/a /x",
+        "RUN --mount=type=secret,id=t ln -sf /run/secrets/t /x",
     ],
     "IF120": [FROM, f"FROM {BASE} AS x\nFROM x", "FROM scratch"],
     "IF121": [
