@@ -11,8 +11,11 @@ from imgforge.policy import Policy
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"
 RENDERED = sorted(GOLDEN.glob("*/*/Dockerfile"))
 
-# Specs without a health check, which is theirs to say.
-UNHEALTHY = {"cases/binary", "cases/python-pip"}
+# Specs without a health check, which is theirs to say; and programs that end by themselves.
+UNHEALTHY = {
+    *("cases/binary", "cases/python-pip"),
+    *("examples/java-maven", "examples/python-cli", "examples/rust-cli"),
+}
 
 
 @pytest.mark.parametrize("path", RENDERED, ids=lambda path: path.parent.name)
