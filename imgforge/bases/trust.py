@@ -22,7 +22,8 @@ from imgforge.oci.reference import Reference
 from imgforge.oci.types import canonical_json, sha256
 
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Policy, Trust
+    from imgforge.policy.bounds import Policy
+    from imgforge.policy.trusted import Trust
 
 _ENTRY = """add to the policy (--policy):
     [[bases.trust]]

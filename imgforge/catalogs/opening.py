@@ -188,7 +188,7 @@ def _artifact(
     from imgforge.bases.trust import signed
     from imgforge.catalogs import artifact
     from imgforge.oci import registry
-    from imgforge.policy.bounds import Trust
+    from imgforge.policy.trusted import Trust
 
     repository = _reference(catalog, name)
     by_digest = which.startswith("sha256:")

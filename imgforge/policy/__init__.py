@@ -20,9 +20,9 @@ from imgforge.policy.bounds import (
     Delegate,
     Ignore,
     Policy,
-    Trust,
 )
 from imgforge.policy.tools import asked_for
+from imgforge.policy.trusted import Trust
 
 __all__ = [
     "FIRM",

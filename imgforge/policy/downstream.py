@@ -16,8 +16,8 @@ from imgforge.policy.bounds import (
     Delegate,
     Ignore,
     Policy,
-    Trust,
 )
+from imgforge.policy.trusted import Trust
 from imgforge.policy.vulnerabilities import CHECK, SINGLE, key
 from imgforge.severity import LEVELS, Level
 

@@ -21,7 +21,6 @@ from imgforge.policy.bounds import (
     Ignore,
     Images,
     Policy,
-    Trust,
 )
 from imgforge.policy.keys import (
     BASES,
@@ -33,6 +32,7 @@ from imgforge.policy.keys import (
     TRUST,
 )
 from imgforge.policy.kinds import CHECK, LEVEL, Key
+from imgforge.policy.trusted import Trust
 from imgforge.severity import LEVELS, Level
 from imgforge.tomlfile import Location, Problem
 
@@ -80,7 +80,7 @@ def parse(data: bytes, path: Path, *, above: Policy | None = None, shared: bool 
         vulnerabilities=vulnerabilities.read(
             vulnerable, path.parent, above.vulnerabilities, problems
         ),
-        stacks=stacks.read(tables["stacks"], path.parent, above.stacks, problems),
+        stacks=stacks.read(tables["stacks"], path.parent, above.stacks, problems, trust),
     )
     _check_ids(policy, problems)
     if problems:

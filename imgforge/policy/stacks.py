@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from imgforge.policy.trusted import Trust
+
 if TYPE_CHECKING:
-    from imgforge.policy.bounds import Trust
-    from imgforge.tomlfile import Problem
+    from imgforge.tomlfile import Location, Problem
 
 FLAGS = ("allow_steps", "allow_blocks")
 """The fields of :class:`Stacks` that permit something, and do if nothing is said."""
@@ -40,13 +42,19 @@ UNBOUND: Final = Stacks()
 """What a policy says that says nothing of stacks."""
 
 
-def read(value: object, folder: Path, above: Stacks, problems: list[Problem]) -> Stacks:
+def read(
+    value: object,
+    folder: Path,
+    above: Stacks,
+    problems: list[Problem],
+    read_trust: Callable[[dict[str, Any], Path, Location, list[Problem]], Trust],
+) -> Stacks:
     """Read the table ``[stacks]``, whose files are relative to ``folder``.
 
-    What it says nothing of is as ``above`` has it; its lists are its own.
+    What it says nothing of is as ``above`` has it; its lists are its own. ``read_trust`` reads
+    one of its tables ``[[stacks.trust]]``, as it does those of bases.
     """
     from imgforge.policy import reading
-    from imgforge.policy.file import trust as read_trust
     from imgforge.policy.keys import STACKS
     from imgforge.tomlfile import Problem
 

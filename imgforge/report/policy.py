@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgforge.policy import stacks, vulnerabilities
-from imgforge.policy.bounds import FLAGS, Ignore, Policy, Trust
+from imgforge.policy.bounds import FLAGS, Ignore, Policy
 from imgforge.policy.downstream import origins, severities
+from imgforge.policy.trusted import Trust
 from imgforge.report.text import plain
 
 if TYPE_CHECKING:

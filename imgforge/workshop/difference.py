@@ -101,11 +101,15 @@ def _changelog(folder: Path) -> dict[str, bytes]:
 def of_dockerfiles(folder: Path, old: LoadedStack, new: LoadedStack) -> str:
     """Return the unified diff of a spec's Dockerfiles; raises what rendering them raises."""
     before, after = (
-        rendered.dockerfile(project.load(folder, stack=stack)).splitlines(keepends=True)
+        _dockerfile(project.load(folder, stack=stack)).splitlines(keepends=True)
         for stack in (old, new)
     )
     names = [f"{s.definition.name}@{s.definition.version}" for s in (old, new)]
     return "".join(difflib.unified_diff(before, after, names[0], names[1], n=2))
+
+
+def _dockerfile(loaded: project.Project) -> str:
+    return rendered.dockerfile(loaded.spec, loaded.stack, loaded.choice, loaded.blocks)
 
 
 def _changes(old: LoadedStack, new: LoadedStack) -> Iterator[Change]:

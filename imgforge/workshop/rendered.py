@@ -5,12 +5,12 @@ The digest is made of the base's name, so that another base shows as another lin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from imgforge.choice import Choice
 from imgforge.compiler import compile_plan
 from imgforge.lock import Inputs, Lock, LockedBase
 from imgforge.oci.types import sha256
-from imgforge.plan import BuildPlan
-from imgforge.project import Project
 from imgforge.render import render
 from imgforge.spec import Spec
 from imgforge.stack import LoadedStack
@@ -41,12 +41,8 @@ def _base(name: str) -> LockedBase:
     )
 
 
-def plan(project: Project) -> BuildPlan:
-    """Compile ``project`` with a made-up lock; raises what the compiler raises."""
-    lock = made_lock(project.spec, project.stack, project.choice)
-    return compile_plan(*(project.spec, project.stack, project.choice, lock), blocks=project.blocks)
-
-
-def dockerfile(project: Project) -> str:
-    """Return the Dockerfile of ``project`` with a made-up lock."""
-    return render(plan(project))
+def dockerfile(
+    spec: Spec, stack: LoadedStack, choice: Choice, blocks: Mapping[str, str] | None = None
+) -> str:
+    """Return the Dockerfile with a made-up lock; raises what the compiler raises."""
+    return render(compile_plan(spec, stack, choice, made_lock(spec, stack, choice), blocks=blocks))

@@ -22,7 +22,7 @@ def test_it_has_all_that_a_stack_has(tmp_path: Path) -> None:
     (test,) = tests.of(folder)
     assert expect.read(test).runs
     loaded = project.load(test, stack=found.open_folder(folder))
-    assert "unittest" in rendered.dockerfile(loaded)
+    assert "unittest" in rendered.dockerfile(loaded.spec, loaded.stack, loaded.choice)
 
 
 def test_a_copy_takes_templates_tests_and_papers_along(tmp_path: Path) -> None:
