@@ -422,7 +422,7 @@ def _words(value: str) -> object:
 
 def _mirrors(value: str) -> object:
     pairs = [item.partition("=") for item in re.split(r"[\s,]+", value) if item]
-    return {host: prefix for host, _, prefix in pairs}
+    return {host: prefix.rstrip("/") for host, _, prefix in pairs}
 
 
 def _tls(value: str) -> object:
