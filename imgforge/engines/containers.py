@@ -65,9 +65,9 @@ class Storage:
         """The file that says which images may be taken into the storage."""
         return self.run / "policy.json"
 
-    def ask(self, *arguments: str | Path) -> str:
+    def ask(self, *arguments: str | Path, cwd: Path | None = None) -> str:
         """Run a buildah command that starts no step; return what it printed."""
-        done = process.run(self.argv(*arguments), env=self.env())
+        done = process.run(self.argv(*arguments), env=self.env(), cwd=cwd)
         return done.stdout.decode(errors="replace").strip()
 
     def images(self) -> dict[str, list[str]]:
@@ -83,9 +83,15 @@ class Storage:
         """
         if identity in self.images():
             return
+        # buildah calls an image after the path that it comes from, and not every path (~/.cache)
+        # is a name.
+        link = self.run / "base"
+        link.unlink(missing_ok=True)
+        link.symlink_to(layout.resolve())
         got = self.ask(
             *("pull", "--quiet", "--signature-policy", self.policy),
-            *("--platform", platform, f"oci:{layout}"),
+            *("--platform", platform, f"oci:{link.name}"),
+            cwd=self.run,
         )
         if got != identity:
             raise BuildFailedError(f"buildah took another image than {identity}: {got}")
@@ -163,7 +169,7 @@ def opened() -> Iterator[Storage]:
         tempfile.TemporaryDirectory(prefix="imgforge-", ignore_cleanup_errors=True) as run,
     ):
         fcntl.flock(lock, fcntl.LOCK_SH)
-        storage = Storage(program, folder, _driver(program), Path(run))
+        storage = Storage(program, folder.absolute(), _driver(program), Path(run))
         storage.policy.write_text(_ANY, encoding="utf-8")
         yield storage
         # What cannot be tidied now is tidied another time: the build itself is done.
