@@ -70,6 +70,11 @@ def load(
             tools=plan.runtime.tools,
             sources=frozenset(place for place, _ in copied),
             application=application,
+            filled=frozenset(
+                i
+                for i, copy in enumerate(plan.runtime.copies)
+                if copy.origin not in {"context", "empty"}
+            ),
             declares=_declares(plan, locked, source.root, facts),
             listed=frozenset(
                 (entry.ecosystem, entry.name) for entry in entries(locked.runtime, platform).entries

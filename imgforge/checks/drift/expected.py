@@ -26,9 +26,10 @@ class Expectation:
     ``config`` is the ``config`` object of the image configuration, ``base`` what the base has,
     ``places`` the paths (no leading ``/``) into which the spec puts files, ``sources`` those of
     them that are copied from beside the spec, ``application`` what lies there, by its path in the
-    image; ``tools`` the kinds of programs it asks for. ``declares`` says what the project's locks
-    declare, given the ecosystems of the packages that the image has; ``listed`` are ecosystem and
-    name of the packages of which the lock says that the base was made.
+    image; ``filled`` are the layers, counted from the first above the base's, that a build stage
+    filled, also where sources lie; ``tools`` the kinds of programs it asks for. ``declares`` says
+    what the project's locks declare, given the ecosystems of the packages that the image has;
+    ``listed`` are ecosystem and name of the packages of which the lock says that the base was made.
     """
 
     spec: str
@@ -39,5 +40,6 @@ class Expectation:
     tools: tuple[str, ...] = ()
     sources: frozenset[str] = frozenset()
     application: Mapping[str, Own] = field(default_factory=dict)
+    filled: frozenset[int] = frozenset()
     declares: Callable[[Collection[str]], Declared] | None = None
     listed: frozenset[tuple[str, str]] = frozenset()

@@ -172,3 +172,17 @@ def test_files_of_the_application_are_those_beside_the_spec(
         ("app/folder", "differs", Severity.HIGH),
         ("app/gone", "missing", Severity.MEDIUM),
     }
+
+
+def test_what_a_stage_made_beside_the_sources_is_no_drift(
+    tmp_path: Path, expected: Expectation
+) -> None:
+    made_of_it = [made.folder("app/cache"), made.file("app/cache/main.pyc", b"x")]
+    facts = image(tmp_path, BASE, DEPS, made_of_it, APP, [made.file("app/late.pyc", b"x")])
+    below = len(expected.base.layers)
+    assert {f.path for f in application.check(facts, expected)} == {
+        *("app/cache", "app/cache/main.pyc", "app/late.pyc"),
+    }
+    filled = dataclasses.replace(expected, filled=frozenset({0, 1}))
+    assert {f.path for f in application.check(facts, filled)} == {"app/late.pyc"}
+    assert below == 1
