@@ -31,7 +31,7 @@ def test_what_the_stack_installs_and_where(make_project: Make) -> None:
     assert install.place == "opt/deps"
     assert [entry.key for entry in install.locked.entries] == ["a@1"]
     assert found.places[0] == "opt/deps"
-    assert found.own == ("app/web",)
+    assert found.own == ("app", "app/web")  # bytecode was made of it, without network
     assert found.layers == ("sha256:0",)
 
 
