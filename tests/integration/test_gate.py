@@ -149,7 +149,8 @@ def test_a_spoiled_cache_is_noticed_before_anything_is_signed(
         data[len(data) // 2] ^= 1
         blob.unlink()  # a hard link: the other caches' stays whole
         blob.write_bytes(data)
-    (project / "notes/extra.py").write_text("")
+    # Another text each time: no layer of it was made before, and none of it is spoiled.
+    (project / "notes/extra.py").write_text(f"PLACE = {str(tmp_path)!r}\n")
     shutil.rmtree(project / ".imgforge/work")
     assert "the cache it came from is spoiled" in build(project, code=5, key=key)
     assert digest(project) == before

@@ -44,9 +44,11 @@ def test_our_own_images_have_no_findings(name: str, tmp_path: Path) -> None:
             members.append(made.folder(place, int(copy.mode, 8), **owner))
     health = plan.runtime.health.command[:1] if plan.runtime.health else ()
     there = {info.name for info, _ in (*TREE, *members)}
-    for program in dict.fromkeys((*plan.runtime.entrypoint[:1], *health)):
-        if program.strip("/") not in there:  # of the base, or made by a stage
-            members.append(made.file(program.strip("/"), b"\x7fELF", 0o555))
+    members += [  # of the base, or made by a stage
+        made.file(program.strip("/"), b"\x7fELF", 0o555)
+        for program in dict.fromkeys((*plan.runtime.entrypoint[:1], *health))
+        if program.strip("/") not in there
+    ]
     created = dt.datetime.fromtimestamp(plan.epoch, dt.UTC)
     judged = image(
         tmp_path,
