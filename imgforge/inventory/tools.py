@@ -25,7 +25,9 @@ def _tools(declared: Declared, system: System | None) -> Iterator[Component]:
         path = declared.builder.path
         for entry in declared.builder.entries:
             yield _component(entry, path, f"{path} builder {entry.title}", release)
-    for locked in (*(i.locked for i in declared.installs), *declared.beside):
+    # A stage with several copies installs from one lock into several places.
+    locks = {each.path: each for each in (*(i.locked for i in declared.installs), *declared.beside)}
+    for locked in locks.values():
         for entry in locked.entries:
             if entry.scope == "build":
                 said = f"{locked.path}:{entry.line}" if entry.line else locked.path
