@@ -93,8 +93,9 @@ def test_what_trivy_lists_reads_as_what_we_list(
     example: Example, kind: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "trivy.json"
+    # Only the distribution's packages are compared; for jars it would fetch a database.
     argv = [tool("trivy"), "image", *OFFLINE, "--format", kind, "--output", str(path)]
-    run(*argv, "--input", example.layout)
+    run(*argv, "--pkg-types", "os", "--input", example.layout)
     theirs, own = read(path), read(ours(example, "spdx"))
     sides = ({c for c in found(read_) if c[0] == "deb"} for read_ in (theirs, own))
     assert next(sides) == next(sides)
