@@ -56,9 +56,8 @@ def _copy(place: Path, number: int, examples: list[Path]) -> Path:
     """Make a project like one of the examples, with a name of its own."""
     example = examples[number % len(examples)]
     folder = place / f"{number:04}"
-    folder.mkdir()
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns(".imgforge", "dist", "target"))
     spec = (example / "imgforge.toml").read_text(encoding="utf-8")
     spec = spec.replace('title = "', f'title = "{number} ', 1)
     (folder / "imgforge.toml").write_text(spec, encoding="utf-8")
-    shutil.copyfile(example / "imgforge.lock", folder / "imgforge.lock")
     return folder

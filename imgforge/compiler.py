@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from imgforge import indexes, prologue, template
+from imgforge import indexes, template
 from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
 from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
+from imgforge.indexes import prologue
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
 from imgforge.plan import (

@@ -172,8 +172,8 @@ def _buildah() -> Fact:
 
 def _indexes() -> list[Fact]:
     """Say which settings installing steps would see: their names, never what they hold."""
-    from imgforge import machine, settings
-    from imgforge.indexes import INDEXES
+    from imgforge import settings
+    from imgforge.indexes import INDEXES, machine
 
     facts = []
     try:

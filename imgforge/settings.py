@@ -19,12 +19,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from imgforge import index_settings, tomlfile
+from imgforge import tomlfile
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
 from imgforge.files import configs
-from imgforge.index_settings import Index, Indexes
 from imgforge.indexes import INDEXES
+from imgforge.indexes import settings as indexed
+from imgforge.indexes.settings import Index, Indexes
 
 _T = TypeVar("_T", bound=Table)
 
@@ -516,7 +517,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             anchored = {key: [_rooted(folder, n) for n in names] for key, names in given.items()}
             value = value.model_copy(update=anchored)
         elif isinstance(value, Indexes):
-            value = index_settings.anchored(value, folder)
+            value = indexed.anchored(value, folder)
         elif isinstance(value, Network | Sigstore):
             value = _anchored_file(folder, value)
         elif isinstance(value, Advisories):

@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from imgforge import indexes, machine, prepared, process
+from imgforge import indexes, prepared, process
 from imgforge.engines import assembly, commands, containers, stagefile
 from imgforge.engines.containers import Storage
 from imgforge.engines.copies import Part, image, owner
 from imgforge.engines.protocol import BuildRequest, BuildSecret, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
+from imgforge.indexes import machine
 from imgforge.oci.layer import Entry, Layer, write_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import Platform

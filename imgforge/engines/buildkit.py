@@ -22,10 +22,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
-from imgforge import cache, context, machine, prepared, process
+from imgforge import cache, context, prepared, process
 from imgforge.engines import assembly, commands, docker
 from imgforge.engines.protocol import BuildRequest, Built
 from imgforge.errors import BuildFailedError, ToolMissingError
+from imgforge.indexes import machine
 from imgforge.oci.layer import Layer, rewrite_layer
 from imgforge.oci.layout import Layout, references
 from imgforge.oci.types import LAYER_GZIP, LAYER_TAR, Descriptor, Platform, sha256

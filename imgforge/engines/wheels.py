@@ -12,9 +12,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from imgforge import cache, machine, process
+from imgforge import cache, process
 from imgforge.engines.protocol import BuildRequest
 from imgforge.errors import BuildFailedError, InvalidInputError
+from imgforge.indexes import machine
 from imgforge.oci.types import Platform
 from imgforge.plan import Fill
 

@@ -4,7 +4,8 @@ A step that declares ``indexes = ["npm"]`` gets the settings for that package ma
 machine's certificates as secret mounts: what imgforge's own settings say (``[indexes.npm]``), or
 else the package manager's variables and what its files say of indexes. They reach this one step,
 stand in no layer, label, cache key or provenance, and any of them may be absent.
-:mod:`imgforge.machine` finds them, :mod:`imgforge.prologue` makes them known in the step.
+:mod:`imgforge.indexes.machine` finds them, :mod:`imgforge.indexes.prologue` makes them known in
+the step.
 """
 
 from __future__ import annotations

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from imgforge import index_made, indexes, machine, prologue, settings
+from imgforge import indexes, settings
 from imgforge.errors import InvalidInputError
+from imgforge.indexes import machine, made, prologue
 
 USER, WORD = "build bot", "p@ss'w<rd & \\more\""
 URL = "https://packages.example.com/main"
@@ -290,6 +291,6 @@ def test_links_lead_to_secrets_and_hold_nothing(
 
 
 def test_every_package_manager_has_its_own_settings() -> None:
-    assert set(index_made._MAKERS) == set(EVERY)
+    assert set(made._MAKERS) == set(EVERY)
     for name in EVERY:
         assert settings.Settings().indexes.of(name).url is None

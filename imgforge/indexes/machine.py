@@ -49,15 +49,16 @@ class Given:
 
 def given(name: str, own: Settings | None = None) -> Given:
     """Return what steps with the index ``name`` are given; InvalidInputError if it is broken."""
-    from imgforge import index_settings, settings
+    from imgforge import settings
+    from imgforge.indexes import settings as indexed
 
     own = own or settings.load()
     found = own.indexes.of(name)
     if found.url is None:
         return _of_machine(INDEXES[name], files=own.indexes.user_files)
-    from imgforge.index_made import Login, make
+    from imgforge.indexes.made import Login, make
 
-    variables, files = make(Login(name, found.url, *index_settings.login(name, found, os.environ)))
+    variables, files = make(Login(name, found.url, *indexed.login(name, found, os.environ)))
     kept = {k: v for k, v in _variables(INDEXES[name]).items() if k not in variables}
     return Given(
         {**kept, **{k: v for k, v in variables.items() if v}},
@@ -67,19 +68,19 @@ def given(name: str, own: Settings | None = None) -> Given:
 
 
 def _of_machine(index: Index, *, files: bool) -> Given:
-    from imgforge import index_files
+    from imgforge.indexes import files as theirs
 
     variables, texts = _variables(index), {}
     origins = list(variables)
     for file in index.files:
         path = _place(file.variable, (file.home,) if files and file.home else ())
-        text = index_files.read(file.secret, path) if path else ""
+        text = theirs.read(file.secret, path) if path else ""
         if text:
             texts[file.secret] = text
             origins.append(str(path))
     if index.name == "pip":
-        path = _place("PIP_CONFIG_FILE", index_files.PIP if files else ())
-        found = index_files.pip(path) if path else {}
+        path = _place("PIP_CONFIG_FILE", theirs.PIP if files else ())
+        found = theirs.pip(path) if path else {}
         if found and path:
             variables = {**found, **variables}
             origins.append(str(path))
@@ -205,10 +206,11 @@ def sensitive(names: tuple[str, ...], found: Mapping[str, BuildSecret]) -> list[
     They are those that the settings name for the indexes ``names``, and what stands in a URL
     before the host, or behind a word that means a password.
     """
-    from imgforge import index_settings, settings
+    from imgforge import settings
+    from imgforge.indexes import settings as indexed
 
     own = settings.load().indexes if names else None
-    logins = [index_settings.login(n, own.of(n), os.environ)[1] for n in names if own]
+    logins = [indexed.login(n, own.of(n), os.environ)[1] for n in names if own]
     texts = [s.value() for name, s in found.items() if name not in {AUTHORITY, KEYSTORE}]
     known = {*logins, *(quote(word, safe="") for word in logins)} - {""}
     return sorted({*known, *passwords([*texts, *proxies().values()])}, key=len, reverse=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imgforge import indexes, keystore, machine, prologue
+from imgforge import indexes, keystore
 from imgforge.errors import InvalidInputError
+from imgforge.indexes import machine, prologue
 
 PEM = b"".join(
     b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(body) + b"-----END CERTIFICATE-----\n"
