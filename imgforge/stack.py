@@ -474,3 +474,9 @@ def lock_kind(definition: Definition, lock: str) -> LockDeclaration | None:
 
     name = PurePosixPath(lock).name
     return next((d for d in definition.locks if fnmatch.fnmatchcase(name, d.file)), None)
+
+
+def lock_lacking(definition: Definition, parameters: Mapping[str, Any]) -> LockDeclaration:
+    """Return the kind of lock to make where there is none: of the manager a parameter names."""
+    named = [d for d in definition.locks if d.manager in parameters.values()]
+    return (named or definition.locks)[0]

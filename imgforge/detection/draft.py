@@ -55,7 +55,7 @@ def write(candidate: Candidate, folder_name: str) -> Draft:
         _check(stack, text)
     except InvalidInputError as error:
         if not lock and any("app.lock: is required" in detail for detail in error.details):
-            lock = _missing(definition, doubts)
+            lock = _missing(candidate, definition, doubts)
             text = (
                 "\n".join(_lines(candidate, definition, version, lock, folder_name, doubts)) + "\n"
             )
@@ -124,9 +124,9 @@ def _lock(candidate: Candidate, definition: Definition, doubts: list[str]) -> st
     return _missing(definition, doubts)
 
 
-def _missing(definition: Definition, doubts: list[str]) -> str:
+def _missing(candidate: Candidate, definition: Definition, doubts: list[str]) -> str:
     """Return the name of the lock that must be made, and say how."""
-    kind = definition.locks[0]
+    kind = stacks.lock_lacking(definition, candidate.parameters)
     name = "requirements.txt" if kind.file == "*.txt" else kind.file.replace("*", "lock")
     doubts.append(f"there is no lock file yet; make {name} with: {kind.mend}")
     return name

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from imgforge.fields import Parameter
 
 _GRADLE: Final[tuple[str, ...]] = ("build.gradle", "build.gradle.kts")
-_BESIDE: Final[tuple[str, ...]] = ("settings.gradle", "settings.gradle.kts", "gradle.properties")
+_SETTINGS: Final[tuple[str, ...]] = ("settings.gradle", "settings.gradle.kts")
+_LOCKS: Final = {"maven": "maven.sha256", "gradle": "gradle.sha256"}
+_INCLUDED: Final = re.compile(r"""\binclude\b[ (]*((?:["'][\w:.-]+["'][\s,]*)+)""")
+_WRAPPER: Final = "gradle/wrapper/gradle-wrapper.properties"
 
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
     """Return how the folder's Java project may be built; None if it has none."""
-    gradle = [n for n in _GRADLE if n in folder.files]
+    gradle = [n for n in (*_GRADLE, *_SETTINGS) if n in folder.files]
     maven = "pom.xml" in folder.files
     jars = sorted(n for n in folder.files if n.endswith(".jar"))
     if not maven and not gradle and len(jars) != 1:
@@ -28,26 +31,32 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     doubts: list[str] = []
     if maven or gradle:
         named = "pom.xml" if maven else gradle[0]
-        source = [named, *(n for n in _BESIDE if gradle and n in folder.files)]
-        source += [n for n in hints.folders(folder) if _java(tree, joined(folder.path, n))]
+        beside = ("gradle.properties", "gradle", "buildSrc")
+        source = ["pom.xml"] if maven else gradle
+        source += [n for n in beside if gradle and n in (*folder.files, *folder.folders)]
+        source += [
+            n
+            for n in hints.folders(folder)
+            if n not in source and _java(tree, joined(folder.path, n))
+        ]
         if maven and gradle:
             doubts.append(f"both pom.xml and {gradle[0]}: Maven was taken")
     else:
         named, source = jars[0], jars
-    parameters: dict[str, Parameter] = {"build": "maven" if maven else "jar"}
+    parameters: dict[str, Parameter] = {"build": "maven" if maven else "gradle"}
     if not maven and not gradle:
         layered = _layered(tree.root / folder.path / named)
         parameters = {"build": "layers" if layered else "jar", "jar": named}
     elif not maven:
-        parameters = {}
-        doubts.append("Gradle is not run by the stack: name the jar that it makes, in app.source")
+        doubts += _gradle_doubts(tree, folder)
     text = tree.text(joined(folder.path, named)) if not named.endswith(".jar") else ""
     wanted = _version(text)
     modules = re.findall(r"<module>\s*([\w./-]+)\s*</module>", text)
     if modules:
         parameters["modules"] = modules
         doubts.append("several Maven modules: name the application's in stack.parameters.module")
-    locks = [n for n in ("maven.sha256",) if n in folder.files]
+    wanted_lock = _LOCKS.get(str(parameters["build"]), "")
+    locks = [wanted_lock] if wanted_lock in folder.files else []
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
     version = re.search(r"<version>\s*([\w.-]+)\s*</version>", _own(text))
@@ -68,6 +77,25 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         doubts=tuple(doubts),
         starts_itself=True,
     )
+
+
+def _gradle_doubts(tree: Tree, folder: Folder) -> list[str]:
+    """Say what Gradle's wrapper lacks for the build, and whether a module is to be named."""
+    doubts = []
+    wrapper = tree.text(joined(folder.path, _WRAPPER))
+    if not wrapper:
+        doubts.append(
+            "there is no Gradle wrapper: add it (gradle wrapper), or let the distribution's own "
+            'Gradle 4.4 build it, with build-packages = ["gradle"] in [stack]'
+        )
+    elif not re.search(r"(?m)^\s*distributionSha256Sum\s*[=:]\s*[0-9a-f]{64}\s*$", wrapper):
+        doubts.append(
+            f"{_WRAPPER} has no distributionSha256Sum: add it, as gradle.org/release-checksums says"
+        )
+    settings = "".join(tree.text(joined(folder.path, n)) for n in _SETTINGS)
+    if _INCLUDED.search(settings):
+        doubts.append("several Gradle modules: name the application's in stack.parameters.module")
+    return doubts
 
 
 def _own(pom: str) -> str:

@@ -53,6 +53,8 @@ def of(command: Command, stack: str, definition: stacks.Definition) -> tuple[Set
             found = _script(command)
         case "java", "mvn" | "mvnw":
             found = {"build": "maven"}
+        case "java", "gradle" | "gradlew":
+            found = {"build": "gradle"}
         case "ruby", "bundle":
             found = {"without": _after(command, "--without")} if "--without" in command.args else {}
     return tuple(_fitting(found, definition))

@@ -153,12 +153,6 @@ def _stacks(
     command: Command, owner: str, stack: str, definition: stacks.Definition | None
 ) -> Judgement:
     """Return what becomes of what the tools of the language ``owner`` do."""
-    if owner == stack == "java" and command.name in {"gradle", "gradlew"}:
-        return Judgement(
-            "person",
-            "the stack runs no Gradle: make the jar first, list it in app.source and name it in "
-            "stack.parameters.jar",
-        )
     if owner == stack and definition is not None:
         found = parameters.of(command, stack, definition)
         said = "; ".join(f"{s.key[-1]} = {s.value}" for s in found)

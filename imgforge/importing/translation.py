@@ -67,7 +67,7 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
         starts_itself=seen is not None and seen.starts_itself,
         chosen=chosen,
     )
-    if definition is not None and _parameters(rows).get("build") == "maven":
+    if definition is not None and _parameters(rows).get("build") in {"maven", "gradle"}:
         rows += _unlocked(definition, rows, base.line)
     tables = assembled((Row(0, "", "kept", "", (Setting(("image", "name"), name),)), *rows))
     tables["stack"] = {"name": stack, **tables.get("stack", {})}
@@ -83,9 +83,9 @@ def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _unlocked(definition: stacks.Definition, rows: Iterable[Row], line: int) -> Iterator[Row]:
-    """Yield the lock that Maven's source cannot be built without, and how it is made."""
+    """Yield the lock that Maven's or Gradle's source cannot be built without, and how it is made."""
     if not any(s.key == ("app", "lock") for row in rows for s in row.settings):
-        kind = definition.locks[0]
+        kind = stacks.lock_lacking(definition, _parameters(rows))
         note = f"there is none yet; make {kind.file} with: {kind.mend}"
         yield Row(line, "lock", "person", note, (Setting(("app", "lock"), kind.file),))
 

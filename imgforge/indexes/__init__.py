@@ -115,7 +115,7 @@ INDEXES = {
         ),
         Index(
             "gradle",
-            (),
+            ("GRADLE_REPOSITORY_URL", "GRADLE_REPOSITORY_USER", "GRADLE_REPOSITORY_PASSWORD"),
             files=(
                 _file(
                     "gradle-init",

@@ -120,14 +120,21 @@ def _gradle(login: Login) -> Made:
         "}",
         "settingsEvaluated { settings ->",
         "  only(settings.pluginManagement.repositories)",
-        "  only(settings.dependencyResolutionManagement.repositories)",
+        "  if (settings.hasProperty('dependencyResolutionManagement')) {",
+        "    only(settings.dependencyResolutionManagement.repositories)",
+        "  }",
         "}",
         "allprojects {",
         "  only(buildscript.repositories)",
         "  afterEvaluate { if (!repositories.isEmpty()) { only(repositories) } }",
         "}",
     ]
-    return {}, {"imgforge-gradle-init": "\n".join(lines) + "\n"}
+    variables = {
+        "GRADLE_REPOSITORY_URL": login.url,
+        "GRADLE_REPOSITORY_USER": login.user,
+        "GRADLE_REPOSITORY_PASSWORD": login.password,
+    }
+    return variables, {"imgforge-gradle-init": "\n".join(lines) + "\n"}
 
 
 def _groovy(text: str) -> str:

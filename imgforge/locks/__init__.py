@@ -50,6 +50,7 @@ FORMATS: Final[dict[str, _Format]] = {
     "gems.locked": _Format("bundler", "gem"),
     "go.mod": _Format("golang", "golang"),
     "gradle.lockfile": _Format("gradle", "maven"),
+    "gradle.sha256": _Format("gradlefiles", "maven"),
     "maven.sha256": _Format("maven", "maven"),
     "npm-shrinkwrap.json": _Format("npm", "npm"),
     "package-lock.json": _Format("npm", "npm"),

@@ -39,7 +39,7 @@ source = ["pom.xml", "src", "app.jar"]
 KINDS = [
     (version, build, jlink, data)
     for version, build, jlink, data in itertools.product(
-        ("17", "21"), ("jar", "layers", "maven"), (False, True), (False, True)
+        ("17", "21"), ("jar", "layers", "maven", "gradle"), (False, True), (False, True)
     )
 ]
 
@@ -55,7 +55,8 @@ def chosen(version: str = "21", lock: str = "", **parameters: Any) -> tuple[spec
 @pytest.fixture(name="plan_of")
 def _plan_of(tmp_path: Path, made_lock: Callable[[Project], Lock]) -> Make:
     def make(version: str = "21", **parameters: Any) -> BuildPlan:  # noqa: ANN401 - as in TOML
-        lock = "maven.sha256" if parameters.get("build") == "maven" else ""
+        build = parameters.get("build")
+        lock = f"{build}.sha256" if build in {"maven", "gradle"} else ""
         spec, choice = chosen(version, lock, **parameters)
         stack = stacks.load("java")
         opened = stand_in(stack, Wanted("java"))
@@ -78,11 +79,12 @@ def test_every_kind_can_be_planned(
         "jar": [],
         "layers": ["application"],
         "maven": ["dependencies", "application"],
+        "gradle": ["gradle", "application"],
     }[build]
     wanted += ["jlink"] * jlink + ["class-data"] * data
     assert [stage.name for stage in plan.stages] == wanted
     assert [stage.name for stage in plan.stages if stage.network] == (
-        ["dependencies"] if build == "maven" else []
+        {"maven": ["dependencies"], "gradle": ["gradle"]}.get(build, [])
     )
     assert plan.runtime.entrypoint[0] == ("/opt/java/bin/java" if jlink else "/usr/bin/java")
     assert ("-XX:SharedArchiveFile=/opt/class-data/app.jsa" in plan.runtime.entrypoint) == data
@@ -126,10 +128,26 @@ def test_the_lock_decides_what_the_build_without_network_sees(plan_of: Make) -> 
     assert "--projects web --also-make" in second.instructions
 
 
+def test_gradle_runs_without_network_and_nothing_of_the_project_with_it(plan_of: Make) -> None:
+    first, second = plan_of(build="gradle", module="web").stages
+    assert "java /tmp/Fetch.java /src/gradle.sha256" in first.instructions
+    assert "https://repo.maven.apache.org/maven2 https://plugins.gradle.org/m2" in (
+        first.instructions
+    )
+    assert "imgforge-index-gradle" in first.instructions
+    assert '"/src/src"' not in first.instructions
+    assert "--network=none" in second.instructions
+    assert "--offline" in second.instructions
+    assert "IMGFORGE_MODULE=web" in second.instructions
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
         ("jar", "a b.jar"),
+        ("repositories", ["file:///etc"]),
+        ("repositories", ["https://ada:word@example.com/maven2"]),
+        ("repositories", ["https://example.com/$(id)"]),
         ("jar", "../app.jar"),
         ("jar", "x$(id).jar"),
         ("module", "a;b"),

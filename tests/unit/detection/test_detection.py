@@ -189,9 +189,40 @@ def test_ready_jar(tmp_path: Path, inside: str, build: str) -> None:
     assert candidate.source == ("shop.jar",)
 
 
-def test_gradle_is_a_doubt(tmp_path: Path) -> None:
-    candidate = found(tmp_path, {"build.gradle.kts": "", "src/main/java/A.java": ""})
-    assert any("Gradle is not run" in doubt for doubt in candidate.doubts)
+def test_gradle_is_built_of_its_source(tmp_path: Path) -> None:
+    properties = f"distributionSha256Sum={'a' * 64}\n"
+    files = {
+        "settings.gradle.kts": 'rootProject.name = "x"\ninclude(":core", ":app")\n',
+        "build.gradle.kts": "",
+        "gradle.sha256": "",
+        "gradle/wrapper/gradle-wrapper.properties": properties,
+        "app/src/main/java/A.java": "",
+        "core/src/main/java/B.java": "",
+    }
+    candidate = found(tmp_path, files)
+    assert candidate.parameters == {"build": "gradle"}
+    assert candidate.locks == ("gradle.sha256",)
+    assert candidate.source == ("build.gradle.kts", "settings.gradle.kts", "gradle", "app", "core")
+    (doubt,) = candidate.doubts
+    assert "several Gradle modules" in doubt
+
+
+@pytest.mark.parametrize(
+    ("files", "doubt"),
+    [
+        ({}, "no Gradle wrapper"),
+        ({"gradle/wrapper/gradle-wrapper.properties": "a=b\n"}, "no distributionSha256Sum"),
+    ],
+)
+def test_gradle_without_a_proven_wrapper_is_a_doubt(
+    tmp_path: Path, files: Mapping[str, str], doubt: str
+) -> None:
+    project = {"build.gradle": "", "src/main/java/A.java": "", **files}
+    candidate = found(tmp_path, project)
+    assert any(doubt in said for said in candidate.doubts)
+    drafted = draft.write(candidate, "project")
+    assert tomllib.loads(drafted.text)["app"]["lock"] == "gradle.sha256"
+    assert any("make gradle.sha256 with" in said for said in drafted.doubts)
 
 
 def test_ruby_service_on_puma_from_its_lock(tmp_path: Path) -> None:

@@ -330,9 +330,11 @@ def test_a_ready_jar_that_is_copied(tmp_path: Path) -> None:
     assert spec["app"] == {"source": ["shop-1.0.jar"]}
 
 
-def test_gradle_is_a_persons(tmp_path: Path) -> None:
+def test_gradle_needs_a_lock_of_its_own(tmp_path: Path) -> None:
     text = "FROM gradle:8-jdk21 AS build\nRUN gradle bootJar\nFROM eclipse-temurin:21-jre\n"
-    assert "no Gradle" in row(translated(tmp_path, text, "build.gradle"), "RUN gradle").note
+    found = translated(tmp_path, text, "build.gradle")
+    assert spec_of(found)["stack"]["parameters"]["build"] == "gradle"
+    assert "make gradle.sha256 with" in row(found, "lock").note
 
 
 def test_pages_are_made_before_and_served_from_their_folder(tmp_path: Path) -> None:
