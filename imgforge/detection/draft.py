@@ -121,7 +121,7 @@ def _lock(candidate: Candidate, definition: Definition, doubts: list[str]) -> st
         doubts.append(f"the stack has no use for {', '.join(candidate.locks)}")
     if definition.lock == "optional":
         return ""
-    return _missing(definition, doubts)
+    return _missing(candidate, definition, doubts)
 
 
 def _missing(candidate: Candidate, definition: Definition, doubts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Gradle's source: a wrapper's Gradle and a private repository, and what the lock does not vouch for.
+"""Gradle: a wrapper and a private repository, and what the lock does not vouch for.
 
 No Gradle distribution can be had here, so one is made of Debian's, whose files have its layout.
 """
@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import posixpath
+import shutil
 import tarfile
 import tomllib
 import zipfile
@@ -48,7 +49,7 @@ lock = "gradle.sha256"
 FILES = {
     "imgforge.toml": SPEC,
     "settings.gradle": "rootProject.name = 'tally'\ninclude 'core', 'app'\n",
-    "build.gradle": "subprojects { apply from: \"$rootDir/gradle/java.gradle\" }\n",
+    "build.gradle": 'subprojects { apply from: "$rootDir/gradle/java.gradle" }\n',
     "gradle/java.gradle": "apply plugin: 'java-library'\nrepositories { mavenCentral() }\n",
     "core/build.gradle": "dependencies { api 'com.google.code.gson:gson:2.10.1' }\n",
     "core/src/main/java/core/Tally.java": """\
@@ -76,6 +77,7 @@ public final class Main {
 """,
 }
 WRAPPER = "gradle/wrapper/gradle-wrapper.properties"
+NOWHERE = f"{'1' * 64}  no.such/thing/1/{'a' * 40}/thing-1.jar"
 MAVEN = "usr/share/maven-repo/"
 GSON = f"{MAVEN}com/google/code/gson/"
 
@@ -205,7 +207,7 @@ def test_modules_are_built_by_the_wrapper_s_gradle_of_a_private_repository_s_fil
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("gradle.sha256", "gson/2.10.1/", "gson/2.10.2/", "lists what cannot be had"),
+        ("gradle.sha256", "\n", f"\n{NOWHERE}\n", "lists what cannot be had"),
         ("gradle.sha256", "sum of the jar", "0" * 64, "is not what gradle.sha256 lists"),
         ("core/build.gradle", "gson:2.10.1", "gson:2.10.2", "Could not find com.google.code.gson"),
         (WRAPPER, "distributionSha256Sum", "other", "add the line distributionSha256Sum="),
@@ -221,8 +223,6 @@ def test_what_the_lock_does_not_vouch_for_is_refused(  # noqa: PLR0917
     new: str,
     said: str,
 ) -> None:
-    import shutil
-
     folder = tmp_path / "tally"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".imgforge"))
     path = folder / file
@@ -230,7 +230,7 @@ def test_what_the_lock_does_not_vouch_for_is_refused(  # noqa: PLR0917
     if old == "sum of the jar":
         (old,) = (line[:64] for line in text.splitlines() if line.endswith("gson-2.10.1.jar"))
     assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
     failed = imgforge("build", "--engine", "buildkit", cwd=folder, env=settings, code=4)
     assert said in failed.stderr
     assert "gradle.sha256" in failed.stderr
