@@ -12,6 +12,7 @@ import posixpath
 import shutil
 import tarfile
 import tomllib
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +28,12 @@ from imgforge.oci.layout import Layout
 WORD = "made-up-word-of-this-test"
 """The password."""
 
+NAME = f"test/tally-{uuid.uuid4().hex}"
+"""Files are kept for each application: one of another run was never fetched for this one."""
+
 SPEC = """\
 [image]
-name = "test/tally"
+name = "NAME"
 version = "1.0.0"
 licenses = "MIT"
 
@@ -47,7 +51,7 @@ source = ["build.gradle", "settings.gradle", "gradle", "core", "app"]
 lock = "gradle.sha256"
 """
 FILES = {
-    "imgforge.toml": SPEC,
+    "imgforge.toml": SPEC.replace("NAME", NAME),
     "settings.gradle": "rootProject.name = 'tally'\ninclude 'core', 'app'\n",
     "build.gradle": 'subprojects { apply from: "$rootDir/gradle/java.gradle" }\n',
     "gradle/java.gradle": "apply plugin: 'java-library'\nrepositories { mavenCentral() }\n",
@@ -190,7 +194,7 @@ def test_modules_are_built_by_the_wrapper_s_gradle_of_a_private_repository_s_fil
     assert kept
     assert not [p for p in kept if WORD.encode() in p.read_bytes()]
     plain = ("--rm", "--read-only", "--cap-drop", "ALL", "--network", "none")
-    ran = docker("run", *plain, "--security-opt", "no-new-privileges", "test/tally:latest")
+    ran = docker("run", *plain, "--security-opt", "no-new-privileges", f"{NAME}:latest")
     assert ran.stdout == '{"words":3}\n'
 
     # The distribution's own Gradle, without a wrapper, makes the very same image.
