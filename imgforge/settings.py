@@ -270,6 +270,12 @@ def _below(value: str) -> str:
     return value
 
 
+def _manager(value: str) -> str:
+    if value not in INDEXES:
+        raise problem(f"{value!r} is no package manager", f"one of {', '.join(INDEXES)}")
+    return value
+
+
 class Catalog(Table):
     """A place with stacks besides those that come with imgforge, as `[[catalogs]]`.
 
@@ -310,6 +316,11 @@ class Catalog(Table):
     issuer: str = Field(default="", description="Who vouched for that identity, exactly.")
     trusted_root: File | None = Field(
         default=None, description="The trusted root of another Sigstore than the public one."
+    )
+    indexes: list[Annotated[str, AfterValidator(_manager)]] | None = Field(
+        default=None,
+        description="The package managers whose index settings and credentials its stacks may "
+        "read. Absent: a registry's, which are signed, any that they declare; others none.",
     )
 
     @property
