@@ -12,7 +12,7 @@ from fakeregistry import FakeRegistry, serve
 from madestack import NAME
 from signedbase import signer
 
-from imgforge import compiled, lock, pins, project, settled
+from imgforge import compiled, lock, pins, project, settled, stack
 from imgforge.catalogs import bounds, changelog, choosing, opening
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import How, Opened
@@ -22,6 +22,7 @@ from imgforge.policy import Policy
 from imgforge.policy.stacks import Stacks
 from imgforge.project import Project
 from imgforge.provenance import build as provenance
+from imgforge.workshop import rendered
 
 Make = Callable[..., Project]
 RESOLVE = How(resolve=True)
@@ -327,3 +328,24 @@ def test_names_in_a_directory_that_is_not_there_are_an_error(
     madestack.configure(monkeypatch, tmp_path, {"name": "acme", "directory": "gone"})
     with pytest.raises(InvalidInputError, match="the catalog acme cannot be read"):
         choosing.choose(Wanted("python"))
+
+
+def test_caches_are_the_catalogs_own_and_those_of_our_stacks_stay(
+    make_project: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec_text: str
+) -> None:
+    cached = madestack.TEMPLATE.replace("call run()", 'call run(cache=["/root/.cache/pip"])')
+    own = madestack.write(tmp_path / "stacks", **{"build.Dockerfile.j2": cached})
+    madestack.configure(monkeypatch, tmp_path, {"name": "acme", "directory": "stacks"})
+    (stage,) = make_project(madestack.SPEC).plan().stages
+    mount = "--mount=type=cache,id=catalog.acme/root/.cache/pip,target=/root/.cache/pip,"
+    assert mount in stage.instructions
+    tried = project.load(tmp_path / "project", stack=stack.read(own, trusted=False))
+    text = rendered.dockerfile(tried.spec, tried.stack, tried.choice)
+    assert mount.replace("catalog.acme", "folder") in text
+    # A hand-written mount reaches no further.
+    theirs = "RUN --network=none --mount=type=cache,target=/root/.cache/pip true\n"
+    (own / "build.Dockerfile.j2").write_text(theirs)
+    with pytest.raises(InvalidInputError, match="cannot be part of an image"):
+        make_project(madestack.SPEC).plan()
+    for each in make_project(spec_text).plan().stages:
+        assert "type=cache,id=" not in each.instructions
