@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from imgforge import tomlfile
+from imgforge.catalogs.releases import is_ref
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
 from imgforge.files import configs
@@ -258,7 +259,7 @@ def _git(value: str) -> str:
 
 
 def _ref(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]*", value) or ".." in value:
+    if not is_ref(value):
         raise problem(f"{value!r} is not a branch or tag", "such as main or refs/tags/v1")
     return value
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from imgforge import compiled, lock, pins, project, settled, stack
 from imgforge.catalogs import bounds, changelog, choosing, opening
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import How, Opened
+from imgforge.cli import main
 from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError, RegistryError
 from imgforge.lock import LockedStack
 from imgforge.policy import Policy
@@ -349,3 +351,30 @@ def test_caches_are_the_catalogs_own_and_those_of_our_stacks_stay(
         make_project(madestack.SPEC).plan()
     for each in make_project(spec_text).plan().stages:
         assert "type=cache,id=" not in each.instructions
+
+
+def test_two_refs_of_a_git_catalog_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = tmp_path / "origin"
+    madestack.write(origin)
+    madestack.commit(origin)
+    madestack.git(origin, "tag", "1.0.0")
+    madestack.write(origin, "1.1.0")
+    madestack.commit(origin)
+    place = {"name": "acme", "git": str(origin), "ref": "main", "stacks": [NAME]}
+    madestack.configure(monkeypatch, tmp_path, place)
+    argv = ["stack", "diff", f"acme/{NAME}@refs/tags/1.0.0", f"{NAME}@main", "--exit-code"]
+    assert main.main([*argv, "--format", "json"]) == 10
+    told = json.loads(capsys.readouterr().out)
+    assert [told[side].split()[0] for side in ("old", "new")] == [f"{NAME}@1.0.0", f"{NAME}@1.1.0"]
+    assert told["changelog"] == ["## 1.1.0", "- Greets louder."]
+    assert main.main(["stack", "pull", f"{NAME}@refs/tags/1.0.0", "-o", str(tmp_path / "old")]) == 0
+    assert 'version = "1.0.0"' in (tmp_path / "old" / "stack.toml").read_text()
+    assert main.main(["stack", "show", f"{NAME}@nowhere"]) == 4
+
+
+@pytest.mark.parametrize("name", ["python@main", "imgforge/python@1.x"])
+def test_only_a_git_catalog_has_refs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["stack", "show", name]) == 2
+    assert "has no refs" in capsys.readouterr().err
