@@ -24,7 +24,7 @@ demo: setup ## build, prove, sign, verify, scan and run an example
 	@$(BIN)/python dev/demo.py
 
 test: tools lint ## lint, then run every test
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 unit: setup ## run the tests that need neither network nor engine
 	@$(BIN)/pytest tests/unit tests/hostile $(ARGS)

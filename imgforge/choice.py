@@ -131,7 +131,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
 def inputs(stage: StageDeclaration, parameters: Mapping[str, Parameter]) -> list[str]:
     """Return what a stage reads besides the manifests, named from the lock's folder."""
     named = (parameters[name] for name in stage.inputs_from)
-    more = [str(i) for value in named if isinstance(value, list) for i in value]
+    more = [str(i) for v in named for i in (v if isinstance(v, list) else [v] if v else [])]
     return list(dict.fromkeys((*stage.inputs, *more)))
 
 
@@ -221,7 +221,9 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
             yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
     for name in {n for stage in stack.definition.stages for n in stage.inputs_from}:
         given = spec.stack.parameters.get(name, [])
-        for path in given if isinstance(given, list) else ():
+        for path in given if isinstance(given, list) else [given]:
+            if not isinstance(path, str) or not path:
+                continue
             try:
                 relative(path)
             except PydanticCustomError as error:

@@ -278,6 +278,7 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
             "python": choice.variables.get("python", ""),
             "bytecode": compiled or "",
             **lists,
+            **{name: str(choice.parameters[name]) for name in wanted.told},
         },
     )
 

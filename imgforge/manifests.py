@@ -57,6 +57,13 @@ def _missing(spec: Path, root: Path) -> None:
         raise InvalidInputError(
             f"{lock} does not exist", hint=f"make it, in its folder, with: {kind.mend}"
         )
+    for stage in loaded.choice.stages:
+        if lock and stage.prepared is not None and stage.prepared.kind == "backend":
+            from imgforge.hashed import backend
+
+            facts = {name: str(loaded.choice.parameters[name]) for name in stage.prepared.told}
+            python = loaded.choice.variables.get("python", "")
+            backend.demand(root, {"lock": lock, "python": python, **facts})
 
 
 def _credentials(path: Path) -> Iterator[tuple[int, str]]:

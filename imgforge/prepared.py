@@ -15,7 +15,12 @@ from imgforge.plan import BuildPlan
 CONTEXT = "prepared"
 """Name of the build context."""
 
-KINDS = {"bytecode": "imgforge.hashed.bytecode", "requirements": "imgforge.hashed"}
+KINDS = {
+    "backend": "imgforge.hashed.backend",
+    "bytecode": "imgforge.hashed.bytecode",
+    "project": "imgforge.hashed.bytecode",
+    "requirements": "imgforge.hashed",
+}
 """Kind → the module whose ``prepare(fill, platform, context)`` returns files for a platform."""
 
 

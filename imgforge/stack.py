@@ -118,9 +118,11 @@ class Native(Table):
 class Prepared(Table):
     """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
 
-    kind: Literal["bytecode", "requirements"] = Field(
-        description="What compiles bytecode, or the lock's list with a hash for each file."
+    kind: Literal["backend", "bytecode", "project", "requirements"] = Field(
+        description="What a wheel is built with, what compiles bytecode (project: of the wheel "
+        "that the stage builds), or the lock's list with a hash for each file."
     )
+    told: list[str] = Field(default=[], description="Parameters (strings) that it depends on.")
     when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 
@@ -165,7 +167,7 @@ class StageDeclaration(Table):
         description="Files and folders beside the lock that it reads, besides the manifests.",
     )
     inputs_from: list[str] = Field(
-        default=[], description="Parameters (of type strings) that name more of them."
+        default=[], description="Parameters (of type string or strings) that name more of them."
     )
     compiles: bool | When = Field(
         default=False,
@@ -393,9 +395,15 @@ def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
     for i, stage in enumerate(definition.stages):
         for j, name in enumerate(stage.inputs_from):
             declared = definition.parameters.get(name)
-            if declared is None or declared.type != "strings":
+            if declared is None or declared.type not in {"string", "strings"}:
                 yield tomlfile.Problem(
                     ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
+                )
+        for j, name in enumerate(stage.prepared.told if stage.prepared else ()):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "string":
+                yield tomlfile.Problem(
+                    ("stages", i, "prepared", "told", j), f"{name!r} is no parameter of type string"
                 )
 
 

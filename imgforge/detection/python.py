@@ -15,6 +15,9 @@ from imgforge.programs import PYTHON
 _MANIFESTS: Final = ("pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "Pipfile")
 _LOCKS: Final = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock")
 _NOT_RUN: Final = frozenset({"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py"})
+_BUILD_LOCK: Final = "build-requirements.txt"
+"""What the stack's parameter build-lock is by default."""
+_TEXTS: Final = re.compile(r"(README|LICEN[CS]E|NOTICE|COPYING|setup|MANIFEST)[\w.-]*", re.ASCII)
 _VERSIONS: Final = (".python-version", "runtime.txt")
 _LIBRARIES: Final = {
     "psycopg2": "libpq5",
@@ -42,7 +45,19 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     source, package, env = _source(tree, folder)
     doubts: list[str] = []
     script = "" if package or "Procfile" in folder.files else _script(table, doubts)
+    whole = bool(env and script) and "build-system" in table and "scripts" in project
+    built = whole and _BUILD_LOCK in folder.files
     argv, more = ((), []) if script else _start(tree, folder, needs, package, doubts)
+    if built:
+        # What the wheel is built of besides: backends read the texts that the metadata names.
+        source = [*source, *sorted(n for n in folder.files if _TEXTS.fullmatch(n))]
+        argv, env = (f"/app/bin/{script.partition(' ')[0]}",), {}
+        seen.append(Evidence(joined(folder.path, _BUILD_LOCK), "the project builds a wheel"))
+    elif whole:
+        doubts.append(
+            f"the project declares how its wheel is built: with {_BUILD_LOCK} beside the lock, "
+            "stack.parameters.project = true installs that instead of copying src"
+        )
     if script:
         more = [Evidence(joined(folder.path, "pyproject.toml"), f"the script {script}")]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
@@ -82,8 +97,8 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         packages=tuple(packages),
         env=env,
         writable=tuple(data),
-        parameters={"script": script} if script else {},
-        starts_itself=bool(script),
+        parameters={"project": True} if built else {"script": script} if script else {},
+        starts_itself=bool(script) and not built,
         doubts=tuple(doubts),
     )
 

@@ -50,6 +50,9 @@ _NAMES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
 LIMITS = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
 """Limits of a step, which are those of this process."""
 
+PID_MAX = Path("/proc/sys/kernel/pid_max")
+"""How many process numbers the kernel has (proc(5))."""
+
 _PIECE = 1 << 20
 
 
@@ -174,9 +177,23 @@ def _stage(
 
 
 def _limit(number: int) -> str:
-    """Return a limit as it is for us: newer buildahs raise it, which not every machine allows."""
-    most = 1 << 15
-    return ":".join(str(n if n >= 0 else most) for n in resource.getrlimit(number))
+    """Return a limit as it is for us: newer buildahs raise it, which not every machine allows.
+
+    More processes than the kernel has numbers for are as good as no limit, and buildah, for an
+    ordinary user, has lowered its own to that: a step could not be given more.
+    """
+    most = _most_processes() if number == resource.RLIMIT_NPROC else 1 << 15
+    now = resource.getrlimit(number)
+    if number == resource.RLIMIT_NPROC:
+        now = (min(now[0], most), min(now[1], most))
+    return ":".join(str(n if n >= 0 else most) for n in now)
+
+
+def _most_processes() -> int:
+    try:
+        return int(PID_MAX.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 1 << 15
 
 
 def _builder(layout: Path, stage: Stage, platform: Platform) -> tuple[str, str]:

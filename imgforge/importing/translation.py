@@ -83,7 +83,7 @@ def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _unlocked(definition: stacks.Definition, rows: Iterable[Row], line: int) -> Iterator[Row]:
-    """Yield the lock that the source cannot be built without, and how it is made."""
+    """Yield the lock that source of Maven or Gradle is not built without, and how it is made."""
     if not any(s.key == ("app", "lock") for row in rows for s in row.settings):
         kind = stacks.lock_lacking(definition, _parameters(rows))
         note = f"there is none yet; make {kind.file} with: {kind.mend}"

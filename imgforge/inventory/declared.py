@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imgforge import context, locks
+from imgforge.hashed import declared as pyproject
 from imgforge.locks import base as own
 from imgforge.locks.locked import Locked
 from imgforge.oci.types import Platform
@@ -135,6 +136,11 @@ def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
         for copy in plan.runtime.copies if stage.lock else ():
             if copy.origin == stage.name:
                 yield Install(copy.destination.strip("/"), locks.load(root, stage.lock))
+        if stage.prepared is not None and stage.prepared.kind == "project":
+            project = pyproject.own(root, stage.prepared.parameters["lock"])
+            for copy in plan.runtime.copies:
+                if copy.origin == stage.name:
+                    yield Install(copy.destination.strip("/"), project)
 
 
 def _own(plan: BuildPlan) -> set[str]:

@@ -99,3 +99,8 @@ def test_inputs_come_from_parameters_that_exist(tmp_path: Path, made_lock: Make)
     with pytest.raises(InvalidInputError) as caught:
         plan_of(tmp_path, made_lock, "[]", text)
     assert "'less' is no parameter of type strings" in caught.value.details[0]
+
+
+def test_an_input_may_be_named_by_a_single_parameter(tmp_path: Path, made_lock: Make) -> None:
+    text = STACK.replace('type = "strings"\ndefault = []', 'type = "string"\ndefault = ""')
+    assert "sub/one.txt" in plan_of(tmp_path, made_lock, '"one.txt"', text).inputs

@@ -406,3 +406,29 @@ def test_sources_without_a_manifest_are_told_what_they_lack(tmp_path: Path) -> N
         found(tmp_path, {"main.py": "print(1)"})
     assert "no requirements.txt" in caught.value.details[0]
     assert "imgforge init" in str(caught.value.hint)
+
+
+_PACKAGE = {
+    "pyproject.toml": '[build-system]\nrequires = ["hatchling"]\n[project]\nname = "greet"\n'
+    'version = "1"\n[project.scripts]\ngreet = "greet.main:main"\n',
+    "uv.lock": "version = 1\n",
+    "README.md": "",
+    "src/greet/__init__.py": "",
+    "src/greet/main.py": "",
+}
+
+
+def test_a_python_project_with_a_build_lock_is_installed_as_its_wheel(tmp_path: Path) -> None:
+    said = written(found(tmp_path, {**_PACKAGE, "build-requirements.txt": GUNICORN}))
+    assert said["stack"]["parameters"] == {"project": True}
+    assert said["app"]["source"] == ["src", "README.md"]
+    assert said["app"]["entrypoint"] == ["/app/bin/greet"]
+    assert "env" not in said
+
+
+def test_a_python_project_without_a_build_lock_is_copied_and_says_so(tmp_path: Path) -> None:
+    candidate = found(tmp_path, _PACKAGE)
+    said = written(candidate)
+    assert said["stack"]["parameters"] == {"script": "greet = greet.main:main"}
+    assert said["env"] == {"PYTHONPATH": "/opt/deps:/app/src"}
+    assert any("project = true" in doubt for doubt in candidate.doubts)

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import re
+import resource
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -225,3 +226,16 @@ def test_a_failed_step_shows_what_it_said_and_how_it_ended() -> None:
         "Hash mismatch",
         'Error: building at STEP "RUN something": exit status 1',
     ]
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"), [((96365, 96365), "4000:4000"), ((500, -1), "500:4000"), ((1, 2), "1:2")]
+)
+def test_a_step_gets_no_more_processes_than_the_kernel_numbers(
+    now: tuple[int, int], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ordinary user's buildah lowers its own limit to that, and cannot give a step more."""
+    (tmp_path / "pid_max").write_text("4000\n")
+    monkeypatch.setattr(buildah, "PID_MAX", tmp_path / "pid_max")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: now)
+    assert buildah._limit(resource.RLIMIT_NPROC) == expected

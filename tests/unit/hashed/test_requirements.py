@@ -13,6 +13,7 @@ from imgforge.hashed import declared
 from imgforge.hashed.pin import MENDS
 from imgforge.oci.types import Platform
 
+DATA = Path(__file__).parents[2] / "data/locks"
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 HASH = "sha256:" + "a" * 64
 INDEX = "https://pypi.org/simple"
@@ -249,3 +250,14 @@ def test_the_managers_own_locks_are_read(name: str, manager: str, lock: str) -> 
     text = hashed.requirements(EXAMPLES / name, told, ARM64).decode()
     assert "pytest" not in text
     assert all("==" in line and "--hash=sha256:" in line for line in text.splitlines())
+
+
+def test_what_pdm_itself_wrote() -> None:
+    told = {"manager": "pdm", "lock": "pdm.lock", "python": "3.13", "groups": "", "extras": "fast"}
+    lines = hashed.requirements(DATA / "pdm", told, AMD64).decode().splitlines()
+    assert [line.split(" ")[0] for line in lines] == [
+        "click==8.5.1",
+        "h11==0.16.0",
+        "markupsafe==3.0.4",
+    ]
+    assert all("--hash=sha256:" in line for line in lines)

@@ -75,7 +75,7 @@ def test_python_with_scopes(folder: str) -> None:
     assert shown(read(folder)[1]) == PYTHON
 
 
-@pytest.mark.parametrize("folder", ["uv", "poetry", "pipenv", "pylock"])
+@pytest.mark.parametrize("folder", ["uv", "poetry", "pdm", "pipenv", "pylock"])
 def test_hashes_of_python_packages(folder: str) -> None:
     click = next(entry for entry in read(folder)[1] if entry.name == "click")
     assert click.hashes == (
