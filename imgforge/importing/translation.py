@@ -202,17 +202,21 @@ def _sources(
             )
         else:
             made = _source(step, installs, places, context)
-            yield _beside(made, definition) if stage.index in shipped and definition else made
+            beside = definition if stage.index in shipped else None
+            yield _beside(made, beside, places) if beside else made
 
 
-def _beside(made: Row, definition: stacks.Definition) -> Row:
+def _beside(made: Row, definition: stacks.Definition, places: Places) -> Row:
     """Return the row of a COPY into the image; where only a program is shipped, as its assets."""
     if definition.runtime.source != "none":
         return made
     names: list[str] = next((s.value for s in made.settings if s.key == ("app", "source")), [])
-    return replace(
-        made, settings=(*made.settings, *parameters.named({"assets": names}, definition))
-    )
+    assets = parameters.named({"assets": names}, definition)
+    moved = [f"{p.new} instead of {p.old}" for p in places.moved if p.source in names]
+    if not assets or not moved:
+        return made
+    note = f"{', '.join(moved)}: change it where the program names that"
+    return replace(made, verdict="person", note=note, settings=(*made.settings, *assets))
 
 
 def _nginx(step: Step) -> bool:

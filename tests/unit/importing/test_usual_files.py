@@ -182,6 +182,11 @@ def test_files_beside_a_compiled_program_go_along(tmp_path: Path) -> None:
     found, spec = read(tmp_path, GO, **files)
     assert spec["stack"]["parameters"]["assets"] == ["migrations"]
     assert spec["stack"]["parameters"]["variables"] == ["main.version=dev"]
+    moved = row(found, "COPY migrations")
+    assert (moved.verdict, "/app/migrations instead of /migrations" in moved.note) == (
+        "person",
+        True,
+    )
     built = row(found, "RUN go build")
     assert (built.verdict, "main.commit" in built.note) == ("person", True)
 
