@@ -1,10 +1,11 @@
 """Collecting what the cache holds and nobody used for long, beside builds that go on.
 
 An entry is a file or folder of its own: a base's layout, a layer and the notes that lead to it, a
-package file, a plan, the facts of a layer. Its time is its last use (:func:`imgforge.cache.used`).
-Removal is a rename into ``.trash``, under the lock that a note of a use shares, and only then a
-deletion: a build finds an entry whole or not at all. What killed runs left half made goes after an
-hour. ``uv``'s cache has its own rules and tool and is left alone.
+package file, a plan, the facts of a layer, a part of a catalog's stack. Its time is its last use
+(:func:`imgforge.cache.used`). Removal is a rename into ``.trash``, under the lock that a note of a
+use shares, and only then a deletion: a build finds an entry whole or not at all. What killed runs
+left half made goes after an hour. ``uv``'s cache and buildah's storage have rules and tools of
+their own and are left alone.
 """
 
 from __future__ import annotations
@@ -29,8 +30,13 @@ YOUNGEST = 3600
 
 UNFINISHED = "unfinished"
 _TRASH = ".trash"
-_OTHERS = frozenset({_TRASH, "uv"})
-_LAYERS = "layers"
+_OTHERS = frozenset({_TRASH, "buildah", "uv"})
+_LAYOUTS = {
+    "layers": ("keys", "blobs", "blobs/sha256"),
+    "stacks": ("git", "blobs", "blobs/sha256"),
+}
+"""What is a layout whose blobs are entries each → the folders in it that hold entries."""
+
 _LAYOUT = frozenset({"oci-layout", "index.json"})
 
 
@@ -74,10 +80,9 @@ def _entries(root: Path) -> Iterator[tuple[str, Path]]:
     """Yield kind and path of every entry that there is."""
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and p.name not in _OTHERS):
         folders = [folder]
-        if folder.name == _LAYERS:
-            folders += [folder / "keys", folder / "blobs", folder / "blobs" / "sha256"]
+        folders += [folder / name for name in _LAYOUTS.get(folder.name, ())]
         for path in (p for f in folders if f.is_dir() for p in sorted(f.iterdir())):
-            if path in folders or (folder.name == _LAYERS and path.name in _LAYOUT):
+            if path in folders or (folder.name in _LAYOUTS and path.name in _LAYOUT):
                 continue
             unfinished = path.name.startswith((".", "fill-"))
             yield UNFINISHED if unfinished else folder.name, path

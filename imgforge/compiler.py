@@ -62,9 +62,10 @@ def compile_plan(
     runtime_base = lock.base("runtime")
     definition = stack.definition
     stages: list[Stage] = []
+    scope = "" if stack.trusted else caches(origin)
     for declared in choice.stages:
         before = tuple(stage.name for stage in stages)
-        stages.append(_stage(declared, spec, stack, choice, lock, blocks or {}, before))
+        stages.append(_stage(declared, spec, stack, choice, lock, blocks or {}, before, scope))
     _demand_known(spec, choice, blocks or {})
     copies = [copy for d in choice.stages for copy in _copies(d)]
     if choice.copies_source:
@@ -102,6 +103,16 @@ def compile_plan(
         changes=tuple(_changes(spec, blocks or {})),
         origin=origin,
     )
+
+
+def caches(origin: Origin | None) -> str:
+    """Return what the names of the caches of a stack from outside begin with: its catalog's own.
+
+    Those of imgforge's stacks are called after where they are mounted, and so begin with a slash:
+    what a stack from outside leaves in a cache is never found by one of ours, nor by one of another
+    catalog. A folder that is only tried has none that a catalog has.
+    """
+    return f"catalog.{origin.catalog}" if origin else "folder"
 
 
 def _copies(declared: StageDeclaration) -> list[Copy]:
@@ -194,6 +205,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     lock: Lock,
     blocks: Mapping[str, str],
     before: tuple[str, ...],
+    scope: str,
 ) -> Stage:
     secrets = tuple(s.id for s in spec.build.secrets if s.step == declared.name)
     steps = [step for step in spec.build.steps if step.stage == declared.name]
@@ -228,6 +240,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
             "sources": list(spec.app.source),
             "stage": {
                 "name": declared.name,
+                "caches": scope,
                 "network": declared.network,
                 "secrets": secrets,
                 "machine_secrets": machine,
@@ -245,6 +258,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         stages=(*before, CONTEXT) if prepared else before,
         secrets={*secrets, *machine},
         network=declared.network,
+        caches=scope,
     )
     return Stage(
         declared.name,

@@ -36,12 +36,18 @@ _AFTER: Final = "FROM scratch AS below\n"
 
 
 def confine(
-    body: str, *, name: str, stages: Collection[str], secrets: Collection[str], network: bool
+    body: str,
+    *,
+    name: str,
+    stages: Collection[str],
+    secrets: Collection[str],
+    network: bool,
+    caches: str = "",
 ) -> None:
     """Demand that ``body`` keeps within a stage; InvalidInputError lists what does not.
 
     ``name`` is the stage's name for the messages, ``stages`` the names of those before it,
-    ``secrets`` the ids it may mount.
+    ``secrets`` the ids it may mount. A cache is called after its target, with ``caches`` before it.
     """
     found = list(_odd(body))
     text = f"{_BEFORE}{body.rstrip()}\n{_AFTER}"
@@ -61,7 +67,7 @@ def confine(
             found.append((instruction.line, "a flag stands on one line, with a space after it"))
         found += [
             (instruction.line, message)
-            for message in _problems(instruction, stages, secrets, network)
+            for message in _problems(instruction, stages, secrets, network, caches)
         ]
     if found:
         raise InvalidInputError(
@@ -85,6 +91,7 @@ def _problems(
     stages: Collection[str],
     secrets: Collection[str],
     network: bool,  # noqa: FBT001 - as in confine
+    caches: str,
 ) -> Iterator[str]:
     name = instruction.name
     if name not in _FLAGS:
@@ -103,6 +110,7 @@ def _problems(
         yield f"COPY --from={origin} is no stage before this one"
     if name == "RUN":
         yield from _run_problems(instruction, stages, secrets, network)
+        yield from _cache_problems(instruction, caches)
 
 
 def _written_flags(instruction: Instruction) -> list[str]:
@@ -146,6 +154,17 @@ def _value_problems(mount: str) -> Iterator[str]:
             yield f"a mount's {part} is not plain: letters, digits and . _ @ + - /, without '..'"
         if name in _TARGETS and not value.startswith("/"):
             yield f"a mount's {part} is not absolute"
+
+
+def _cache_problems(instruction: Instruction, caches: str) -> Iterator[str]:
+    """Yield the caches that are not this stack's: all who use one believe what lies in it."""
+    for mount in mounts(instruction):
+        own = caches + mount.target
+        if mount.kind == "cache" and (mount.id or mount.target) != own:
+            yield (
+                f"the cache {mount.target} is called {mount.id or mount.target}, not {own}: "
+                "name the folder in the macro, run(cache=[...])"
+            )
 
 
 def _mount_problems(

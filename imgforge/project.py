@@ -130,7 +130,6 @@ def load(path: Path, how: How | None = None, *, stack: LoadedStack | None = None
     from imgforge import spec as specs
     from imgforge.catalogs import opening
     from imgforge.catalogs.choosing import Wanted
-    from imgforge.choice import choose
 
     spec_path = locate(path)
     data, spec = specs.load(spec_path)
@@ -140,7 +139,20 @@ def load(path: Path, how: How | None = None, *, stack: LoadedStack | None = None
         opened = opening.open_stack(wanted, lambda: _locked(root), how or opening.How())
     else:
         opened = opening.stand_in(stack, wanted)
+    return fitted(spec_path, data, spec, opened)
+
+
+def fitted(spec_path: Path, data: bytes, spec: Spec, opened: Opened) -> Project:
+    """Return the project of a spec that was read (``data`` are its bytes) with an opened stack.
+
+    InvalidInputError as :func:`load`.
+    """
+    from imgforge.catalogs import bounds
+    from imgforge.choice import choose
+
+    root = spec_path.resolve().parent
     choice = choose(opened.stack, spec, data, spec_path.name)
+    bounds.demand_indexes(opened.pin, choice.stages)
     _demand_required(opened.stack, root, spec.app.lock)
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
     return Project(root, spec_path, data, spec, opened, choice, blocks)

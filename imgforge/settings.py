@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from imgforge import tomlfile
+from imgforge.catalogs.releases import is_ref
 from imgforge.errors import InvalidInputError
 from imgforge.fields import Table, problem
 from imgforge.files import configs
@@ -258,7 +259,7 @@ def _git(value: str) -> str:
 
 
 def _ref(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]*", value) or ".." in value:
+    if not is_ref(value):
         raise problem(f"{value!r} is not a branch or tag", "such as main or refs/tags/v1")
     return value
 
@@ -267,6 +268,12 @@ def _below(value: str) -> str:
     parts = value.split("/")
     if value != "." and any(p in {".", ".."} or not re.fullmatch(r"[\w.-]+", p) for p in parts):
         raise problem(f"{value!r} is not a folder of the repository", "such as stacks")
+    return value
+
+
+def _manager(value: str) -> str:
+    if value not in INDEXES:
+        raise problem(f"{value!r} is no package manager", f"one of {', '.join(INDEXES)}")
     return value
 
 
@@ -310,6 +317,11 @@ class Catalog(Table):
     issuer: str = Field(default="", description="Who vouched for that identity, exactly.")
     trusted_root: File | None = Field(
         default=None, description="The trusted root of another Sigstore than the public one."
+    )
+    indexes: list[Annotated[str, AfterValidator(_manager)]] | None = Field(
+        default=None,
+        description="The package managers whose index settings and credentials its stacks may "
+        "read. Absent: a registry's, which are signed, any that they declare; others none.",
     )
 
     @property

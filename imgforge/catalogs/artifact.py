@@ -123,11 +123,17 @@ def fetch(reference: Reference, *, offline: bool, say: Callable[[str], None]) ->
 
 
 def _held(layout: Layout, digest: str) -> Artifact:
-    with layout.blob_path(digest).open("rb") as file:
-        data = file.read(_MAX_MANIFEST + 1)
+    cache.used(layout.blob_path(digest))
+    try:
+        with layout.blob_path(digest).open("rb") as file:
+            data = file.read(_MAX_MANIFEST + 1)
+    except OSError as error:  # collected meanwhile
+        raise CorruptLayoutError(f"the cache's {digest} cannot be read: {error}") from error
     if sha256(data) != digest:
         raise CorruptLayoutError(f"the cache's {digest} is spoiled")
-    return Artifact(digest, _files(layout, _layer(data, digest), digest))
+    layer = _layer(data, digest)
+    cache.used(layout.blob_path(layer.digest))
+    return Artifact(digest, _files(layout, layer, digest))
 
 
 def _files(layout: Layout, layer: Descriptor, place: str) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from imgforge.plan import BuildPlan
     from imgforge.policy.bounds import Policy
     from imgforge.policy.stacks import Stacks
+    from imgforge.stack import StageDeclaration
 
 
 def of_plan(plan: BuildPlan, policy: Policy, *, offline: bool, say: Callable[[str], None]) -> None:
@@ -72,6 +73,30 @@ def demand(
         )
     if pin.source == "registry":
         _demand_signers(pin, bounds, offline=offline, say=say)
+
+
+def demand_indexes(pin: LockedStack, stages: Iterable[StageDeclaration]) -> None:
+    """Demand that the settings let a catalog's stack read what its stages declare of indexes.
+
+    Credentials of package indexes go to whatever those stages run. InvalidInputError names those
+    that the catalog may not read; imgforge's own stacks, and a folder that is tried, may.
+    """
+    wanted = {name for stage in stages for name in stage.indexes}
+    if pin.source == "builtin" or not wanted:
+        return
+    from imgforge.catalogs import choosing
+
+    catalog = next(each for each in choosing.configured() if each.name == pin.catalog)
+    if catalog.indexes is None and catalog.source == "registry":
+        return
+    granted = set(catalog.indexes or ())
+    if missing := sorted(wanted - granted):
+        listed = ", ".join(f'"{name}"' for name in sorted(wanted | granted))
+        raise InvalidInputError(
+            f"the stack {pin} reads the settings of {', '.join(missing)}, credentials of package "
+            "indexes among them, and its catalog may not",
+            hint=f"if you trust it so far: indexes = [{listed}] in its [[catalogs]]",
+        )
 
 
 def _demand_signers(

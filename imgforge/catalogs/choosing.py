@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a spec asks for; ``catalog`` and ``release`` are empty if it says nothing of them."""
+    """What a spec asks for; ``catalog`` and ``release`` are empty if it says nothing of them.
+
+    ``ref`` is a branch or tag that a command line names instead of a git catalog's own.
+    """
 
     name: str
     catalog: str = ""
     release: str = ""
+    ref: str = ""
 
     def __str__(self) -> str:
         return f"{self.catalog}/{self.name}" if self.catalog else self.name
@@ -80,8 +84,22 @@ def names(catalog: Catalog) -> list[str]:
 def choose(wanted: Wanted) -> Catalog | None:
     """Return the catalog that a spec means, None for imgforge's own stacks; nobody is asked.
 
-    InvalidInputError if no catalog has the name, if several have, or if the one named has not.
+    InvalidInputError if no catalog has the name, if several have, or if the one named has not; also
+    if a ``ref`` is asked of another than a git catalog. One of git has that ref then.
     """
+    found = _chosen(wanted)
+    if not wanted.ref:
+        return found
+    if found is None or found.source != "git":
+        where = BUILTIN if found is None else f"{found.name} ({found.source})"
+        raise InvalidInputError(
+            f"the catalog {where} has no refs, and {wanted.ref!a} is no version",
+            hint="name a version or range, such as 1.2.0 or ^1; only git catalogs have refs",
+        )
+    return found.model_copy(update={"ref": wanted.ref})
+
+
+def _chosen(wanted: Wanted) -> Catalog | None:
     catalogs = {catalog.name: catalog for catalog in configured()}
     if wanted.catalog and wanted.catalog not in {BUILTIN, *catalogs}:
         raise InvalidInputError(

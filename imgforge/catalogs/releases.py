@@ -12,6 +12,7 @@ Version = tuple[int, int, int]
 
 _VERSION: Final = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})", re.ASCII)
 _BOUND: Final = re.compile(r"(\^|~|>=|<=|>|<|=)?\s*(\d{1,9}(?:\.\d{1,9}){0,2})", re.ASCII)
+_REF: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
 _COMPARE: Final[dict[str, Callable[[Version, Version], bool]]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -42,6 +43,11 @@ def allows(text: str, found: Version) -> bool:
     """
     held = [_holds(bound.strip(), found) for bound in text.split(",")] if text else []
     return all(held)
+
+
+def is_ref(text: str) -> bool:
+    """Whether ``text`` can be a branch or tag of git, such as ``main`` or ``refs/tags/v1``."""
+    return bool(_REF.fullmatch(text)) and ".." not in text
 
 
 def newest(texts: Iterable[str], wanted: str = "") -> str | None:

@@ -1,4 +1,4 @@
-"""A stack by the name that a command line gives: ``acme/acme-web@^1.2``."""
+"""A stack by the name that a command line gives: ``acme/acme-web@^1.2``, or ``…@main`` of git."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _NAME = re.compile(
 
 
 def wanted(text: str) -> Wanted:
-    """Read ``[CATALOG/]NAME[@VERSION]``; InvalidInputError if it is not that."""
+    """Read ``[CATALOG/]NAME[@VERSION]``; InvalidInputError if it is not that.
+
+    What is no version or range is taken for a ref of git, if it can be one; ``refs/tags/1.2.0`` is
+    a tag that looks like a version.
+    """
     found = _NAME.fullmatch(text)
     if found is None:
         raise InvalidInputError(
@@ -27,6 +31,8 @@ def wanted(text: str) -> Wanted:
     try:
         releases.check(release)
     except ValueError as error:
+        if releases.is_ref(release):
+            return Wanted(found["name"], found["catalog"] or "", ref=release)
         raise InvalidInputError(f"{text!a:.200}: {error}") from error
     return Wanted(found["name"], found["catalog"] or "", release)
 

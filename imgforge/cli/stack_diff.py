@@ -14,12 +14,13 @@ EXAMPLES = """\
   imgforge stack diff old/acme-web acme-web     with the Dockerfiles of the new one's tests
   imgforge stack diff old/acme-web acme-web --spec services/web --spec services/api
   imgforge stack diff acme-web@1.2.0 acme-web@1.3.0 --exit-code --format json
+  imgforge stack diff shared/acme-job@v1.0.0 shared/acme-job@main      two refs of a git catalog
 """
 
 
 def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    out.add_argument("old", metavar="OLD", help="[CATALOG/]NAME[@VERSION], or a folder")
+    out.add_argument("old", metavar="OLD", help="[CATALOG/]NAME[@VERSION|REF], or a folder")
     out.add_argument("new", metavar="NEW", help="likewise")
     options.flag(
         out,

@@ -20,8 +20,8 @@ def arguments(out: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     out.add_argument(
         "name",
-        metavar="[CATALOG/]NAME[@VERSION]",
-        help="the stack; a version, or a range such as ^1.2 (default: the newest)",
+        metavar="[CATALOG/]NAME[@VERSION|REF]",
+        help="the stack; a version, or a range such as ^1.2 (default: the newest), or a ref of git",
     )
     options.flag(
         out,

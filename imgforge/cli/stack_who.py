@@ -50,7 +50,7 @@ def arguments(out: argparse.ArgumentParser) -> None:
         dest="instead",
         metavar="STACK",
         variable="IMGFORGE_STACK_WHO_WITH",
-        help="show how this version of their stack would: [CATALOG/]NAME[@VERSION], or a folder",
+        help="show how this one of their stack would: [CATALOG/]NAME[@VERSION|REF], or a folder",
     )
     options.flag(
         out, "--exit-code", action="store_true", help="exit with 10 if anybody is behind or broken"

@@ -55,8 +55,9 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     if modules:
         parameters["modules"] = modules
         doubts.append("several Maven modules: name the application's in stack.parameters.module")
-    wanted_lock = _LOCKS.get(str(parameters["build"]), "")
-    locks = [wanted_lock] if wanted_lock in folder.files else []
+    # A ready jar may be of either's making, and its lock says what is in it.
+    of = _LOCKS.get(str(parameters["build"]))
+    locks = [n for n in ([of] if of else _LOCKS.values()) if n in folder.files]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     artifact = re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", _own(text))
     version = re.search(r"<version>\s*([\w.-]+)\s*</version>", _own(text))

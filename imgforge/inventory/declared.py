@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imgforge import context, locks
-from imgforge.hashed import declared as pyproject
 from imgforge.locks import base as own
 from imgforge.locks.locked import Locked
 from imgforge.oci.types import Platform
@@ -137,6 +136,8 @@ def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
             if copy.origin == stage.name:
                 yield Install(copy.destination.strip("/"), locks.load(root, stage.lock))
         if stage.prepared is not None and stage.prepared.kind == "project":
+            from imgforge.hashed import declared as pyproject
+
             project = pyproject.own(root, stage.prepared.parameters["lock"])
             for copy in plan.runtime.copies:
                 if copy.origin == stage.name:

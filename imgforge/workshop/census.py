@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,9 +20,9 @@ from imgforge import spec as specs
 from imgforge.catalogs import opening, releases
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import Opened
-from imgforge.choice import choose
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, SPEC
+from imgforge.lock import LockedStack
 from imgforge.stack import LoadedStack
 from imgforge.workshop import difference, found
 
@@ -140,12 +140,12 @@ class Shelf:
         self._pinned: dict[tuple[str, ...], Opened | ImgforgeError] = {}
         self._newest: dict[tuple[str, str], Opened | ImgforgeError] = {}
 
-    def pinned(self, spec: Path, wanted: Wanted, held: Mapping[str, Any]) -> Opened:
+    def pinned(self, wanted: Wanted, held: Mapping[str, Any]) -> Opened:
         """Return the stack that a spec's lock pins; raises what opening it raises."""
         named = ("catalog", "source", "reference", "version", "digest", "revision")
         key = (str(wanted), wanted.release, *(str(held.get(name, "")) for name in named))
         way = opening.How(offline=self._how.offline, say=self._how.say)
-        return _once(self._pinned, key, lambda: project.load(spec, way).opened)
+        return _once(self._pinned, key, lambda: opening.open_stack(wanted, lambda: _pin(held), way))
 
     def newest(self, name: str, catalog: str) -> Opened:
         """Return the newest version of a stack that its catalog has; raises likewise."""
@@ -212,8 +212,8 @@ def _use(spec: Path, shelf: Shelf) -> Use:
         wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
         use = replace(use, image=read.image.name, stack=wanted.name, catalog=wanted.catalog)
         lock = _lock(spec.resolve().parent / LOCK)
-        opened = shelf.pinned(spec, wanted, lock.get("stack", {}))
-        choice = choose(opened.stack, read, data, spec.name)
+        opened = shelf.pinned(wanted, lock.get("stack", {}))
+        choice = project.fitted(spec, data, read, opened).choice
     except ImgforgeError as error:
         return replace(use, problem=_words(error))
     # Of imgforge's own stacks a lock may have the version it was made with.
@@ -233,6 +233,17 @@ def _use(spec: Path, shelf: Shelf) -> Use:
         return replace(use, unknown=_words(error))
     changed = newest.stack.digest != use.digest and newest.pin.version == version
     return replace(use, newest=newest.pin.version, edited=changed and bool(use.digest))
+
+
+def _pin(held: Mapping[str, Any]) -> LockedStack | None:
+    """Return what a lock's table of the stack says; None if it is not what a lock has."""
+    named = {field.name for field in fields(LockedStack)}
+    if not held or not held.keys() <= named or not all(isinstance(v, str) for v in held.values()):
+        return None
+    try:
+        return LockedStack(**held)
+    except TypeError:
+        return None
 
 
 def _words(error: ImgforgeError) -> str:
@@ -343,7 +354,7 @@ def _change(use: Use, shelf: Shelf, new: LoadedStack | None) -> str:
         _, read = specs.load(use.spec)
         wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
         held = _lock(use.spec.resolve().parent / LOCK).get("stack", {})
-        old = shelf.pinned(use.spec, wanted, held).stack
+        old = shelf.pinned(wanted, held).stack
         new = new or shelf.newest(use.stack, use.catalog).stack
         return difference.of_dockerfiles(use.spec, old, new)
     except ImgforgeError as error:

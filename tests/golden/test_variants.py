@@ -39,11 +39,20 @@ def _told(made: list[Variant]) -> Iterator[str]:
     yield f"== {first.label}\n{_dockerfile(first)}"
     for other in others:
         changed = [word for word in other.label.split(", ") if word not in chosen]
-        if len(changed) == 1:
-            yield f"== {changed[0]}\n"
+        if len(changed) == 1 or _is_lock_of_build(changed):
+            yield f"== {', '.join(changed)}\n"
             before, now = (_dockerfile(v).splitlines(keepends=True) for v in (first, other))
             found = list(difflib.unified_diff(before, now, n=0))[2:]
             yield from (line for line in found if not line.startswith("@@"))
+
+
+def _is_lock_of_build(changed: list[str]) -> bool:
+    """Whether a way to build was chosen together with the lock that it cannot do without."""
+    names = dict(word.split(" = ", 1) for word in changed if " = " in word)
+    kinds = {"lock", "build"}
+    return len(changed) == len(kinds) == len(names) and (
+        names.get("lock", "").partition(".")[0] == names.get("build")
+    )
 
 
 def _dockerfile(made: Variant) -> str:

@@ -17,7 +17,7 @@ from fakeregistry import FakeRegistry, Reply, Seen, serve
 from madestack import NAME, archive, special
 from signedbase import signer
 
-from imgforge import project, signing
+from imgforge import collection, project, signing
 from imgforge.catalogs import artifact, opening, publication, tree
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import How, Opened
@@ -241,3 +241,27 @@ def test_settings_that_name_a_stranger_do_not_shadow(
     )
     with pytest.raises(InvalidInputError, match="several catalogs"):
         project.load(root)
+
+
+def test_what_was_collected_is_fetched_again(placed: Placed) -> None:
+    placed.put("1.0.0")
+    pin = opened().pin
+    cached = Path(os.environ["IMGFORGE_CACHE"]) / "stacks" / "blobs" / "sha256"
+    held = sorted(cached.iterdir())
+    for path in held:
+        if path.name != pin.revision.removeprefix("sha256:"):
+            path.unlink()  # the layer alone
+    with pytest.raises(ImgforgeError):
+        opening.open_stack(Wanted(NAME), lambda: pin, How(offline=True))
+    assert opening.open_stack(Wanted(NAME), lambda: pin, How()).pin == pin
+    assert sorted(cached.iterdir()) == held
+
+
+def test_using_a_cached_stack_keeps_it_from_the_collection(placed: Placed) -> None:
+    placed.put("1.0.0")
+    pin = opened().pin
+    cached = Path(os.environ["IMGFORGE_CACHE"]) / "stacks" / "blobs" / "sha256"
+    for path in cached.iterdir():
+        os.utime(path, (1, 1))
+    opening.open_stack(Wanted(NAME), lambda: pin, How(offline=True))
+    assert not any(freed.kind == "stacks" for freed in collection.collect(30))

@@ -20,7 +20,7 @@ def held(body: str, *, network: bool = False) -> None:
         "RUN --network=none --mount=type=secret,id=netrc cat <<<x",
         "RUN --network=none --mount=type=bind,from=deps,target=/d true",
         "RUN --network=none --mount=type=bind,source=locks/a.txt,target=/run/a.txt,readonly true",
-        "RUN --network=none --mount=type=cache,id=a.b-c/d,target=/c,sharing=locked true",
+        "RUN --network=none --mount=type=cache,id=/c.d-e/f,target=/c.d-e/f,sharing=locked true",
         "COPY --from=deps --chown=0:0 /out /in\nWORKDIR /src\nENV A=b\nARG C=d",
         "# a comment \\\nRUN --network=none true\n\n",
         'COPY ["a b", "/c"]',
@@ -155,3 +155,31 @@ def test_every_problem_is_told_with_its_line() -> None:
     with pytest.raises(InvalidInputError) as caught:
         held("RUN --network=none true\nUSER 0\nCOPY --from=evil / /\n")
     assert [detail.partition(": ")[0] for detail in caught.value.details] == ["build:2", "build:3"]
+
+
+@pytest.mark.parametrize(
+    "mount",
+    [
+        "type=cache,target=/root/.cache/pip",
+        "type=cache,id=/root/.cache/pip,target=/root/.cache/pip",
+        "type=cache,id=catalog.other/root/.cache/pip,target=/root/.cache/pip",
+        "type=cache,id=catalog.acme/root/.npm,target=/root/.cache/pip",
+        "type=cache,id=folder/root/.cache/pip,target=/root/.cache/pip",
+    ],
+)
+def test_a_stack_from_outside_reaches_no_cache_but_its_catalogs(mount: str) -> None:
+    def judge(body: str) -> None:
+        confine(body, name="s", stages=(), secrets=(), network=False, caches="catalog.acme")
+
+    own = "type=cache,id=catalog.acme/root/.cache/pip,target=/root/.cache/pip"
+    judge(f"RUN --network=none --mount={own} true")
+    with pytest.raises(InvalidInputError) as caught:
+        judge(f"RUN --network=none --mount={mount} true")
+    assert "not catalog.acme/root/.cache/pip: name the folder" in caught.value.details[0]
+
+
+def test_nothing_of_ours_reaches_a_catalogs_cache() -> None:
+    """Not even through a block that an application puts into one of imgforge's stacks."""
+    with pytest.raises(InvalidInputError) as caught:
+        held("RUN --network=none --mount=type=cache,id=catalog.acme/c,target=/c true")
+    assert "not /c: name the folder" in caught.value.details[0]

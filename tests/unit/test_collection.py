@@ -37,19 +37,29 @@ def test_what_nobody_used_for_long_goes_and_the_rest_stays() -> None:
         put("layers/keys/k", days=31),
         put("layers/note.json", days=31),
         put("layers/blobs/sha256/" + "c" * 64, 1000, days=31),
+        put("stacks/blobs/sha256/" + "c" * 64, 500, days=31),
+        put("stacks/git/" + "c" * 64, 600, days=31),
     ]
     kept = [
         put("blobs/" + "d" * 64, days=29),
         put("layers/blobs/sha256/" + "e" * 64, days=29),
         put("layers/index.json", days=400),
         put("layers/oci-layout", days=400),
+        put("stacks/blobs/sha256/" + "e" * 64, days=29),
+        put("stacks/git/" + "e" * 64, days=29),
+        put("stacks/index.json", days=400),
+        put("stacks/oci-layout", days=400),
         put("uv/archive/thing", days=400),
+        put("buildah/overlay/thing", days=400),
     ]
+    for name in ("stacks/git", "stacks/blobs", "stacks/blobs/sha256", "buildah/overlay"):
+        aged(cache.directory() / name, 400)  # a folder's own time is no use of what it holds
     freed = collection.collect(30)
     assert not [path for path in old if path.exists()]
     assert all(path.exists() for path in kept)
     assert Freed("blobs", 1, 100) in freed
     assert Freed("layers", 3, 1020) in freed
+    assert Freed("stacks", 2, 1100) in freed
     assert not list((cache.directory() / ".trash").iterdir())
 
 

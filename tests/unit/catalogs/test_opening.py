@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,16 +13,18 @@ from fakeregistry import FakeRegistry, serve
 from madestack import NAME
 from signedbase import signer
 
-from imgforge import compiled, lock, pins, project, settled
+from imgforge import compiled, lock, pins, project, settled, stack
 from imgforge.catalogs import bounds, changelog, choosing, opening
 from imgforge.catalogs.choosing import Wanted
 from imgforge.catalogs.opening import How, Opened
+from imgforge.cli import main
 from imgforge.errors import BuildFailedError, EvidenceError, InvalidInputError, RegistryError
 from imgforge.lock import LockedStack
 from imgforge.policy import Policy
 from imgforge.policy.stacks import Stacks
 from imgforge.project import Project
 from imgforge.provenance import build as provenance
+from imgforge.workshop import rendered
 
 Make = Callable[..., Project]
 RESOLVE = How(resolve=True)
@@ -327,3 +330,51 @@ def test_names_in_a_directory_that_is_not_there_are_an_error(
     madestack.configure(monkeypatch, tmp_path, {"name": "acme", "directory": "gone"})
     with pytest.raises(InvalidInputError, match="the catalog acme cannot be read"):
         choosing.choose(Wanted("python"))
+
+
+def test_caches_are_the_catalogs_own_and_those_of_our_stacks_stay(
+    make_project: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec_text: str
+) -> None:
+    cached = madestack.TEMPLATE.replace("call run()", 'call run(cache=["/root/.cache/pip"])')
+    own = madestack.write(tmp_path / "stacks", **{"build.Dockerfile.j2": cached})
+    madestack.configure(monkeypatch, tmp_path, {"name": "acme", "directory": "stacks"})
+    (stage,) = make_project(madestack.SPEC).plan().stages
+    mount = "--mount=type=cache,id=catalog.acme/root/.cache/pip,target=/root/.cache/pip,"
+    assert mount in stage.instructions
+    tried = project.load(tmp_path / "project", stack=stack.read(own, trusted=False))
+    text = rendered.dockerfile(tried.spec, tried.stack, tried.choice)
+    assert mount.replace("catalog.acme", "folder") in text
+    # A hand-written mount reaches no further.
+    theirs = "RUN --network=none --mount=type=cache,target=/root/.cache/pip true\n"
+    (own / "build.Dockerfile.j2").write_text(theirs)
+    with pytest.raises(InvalidInputError, match="cannot be part of an image"):
+        make_project(madestack.SPEC).plan()
+    for each in make_project(spec_text).plan().stages:
+        assert "type=cache,id=" not in each.instructions
+
+
+def test_two_refs_of_a_git_catalog_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = tmp_path / "origin"
+    madestack.write(origin)
+    madestack.commit(origin)
+    madestack.git(origin, "tag", "1.0.0")
+    madestack.write(origin, "1.1.0")
+    madestack.commit(origin)
+    place = {"name": "acme", "git": str(origin), "ref": "main", "stacks": [NAME]}
+    madestack.configure(monkeypatch, tmp_path, place)
+    argv = ["stack", "diff", f"acme/{NAME}@refs/tags/1.0.0", f"{NAME}@main", "--exit-code"]
+    assert main.main([*argv, "--format", "json"]) == 10
+    told = json.loads(capsys.readouterr().out)
+    assert [told[side].split()[0] for side in ("old", "new")] == [f"{NAME}@1.0.0", f"{NAME}@1.1.0"]
+    assert told["changelog"] == ["## 1.1.0", "- Greets louder."]
+    assert main.main(["stack", "pull", f"{NAME}@refs/tags/1.0.0", "-o", str(tmp_path / "old")]) == 0
+    assert 'version = "1.0.0"' in (tmp_path / "old" / "stack.toml").read_text()
+    assert main.main(["stack", "show", f"{NAME}@nowhere"]) == 4
+
+
+@pytest.mark.parametrize("name", ["python@main", "imgforge/python@1.x"])
+def test_only_a_git_catalog_has_refs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["stack", "show", name]) == 2
+    assert "has no refs" in capsys.readouterr().err

@@ -144,3 +144,15 @@ def test_hundreds_take_seconds(tmp_path: Path, repository: Callable[..., Path]) 
     start = time.process_time()
     assert len(census.take([tmp_path], QUIET)) == 301
     assert time.process_time() - start < 10
+
+
+def test_one_broken_spec_breaks_no_other_of_its_stack(
+    tmp_path: Path, repository: Callable[..., Path], spec_text: str
+) -> None:
+    broken = repository("a")
+    repository("b")
+    changed = f'{spec_text}\n[stack.blocks]\n"build.install" = "gone.block"\n'
+    (broken / "imgforge.toml").write_text(changed, encoding="utf-8")
+    uses = take(tmp_path)
+    assert "gone.block" in uses["a"].problem
+    assert uses["b"].problem == ""
