@@ -27,6 +27,8 @@ _LIBRARIES: Final = {
     "weasyprint": "libpango-1.0-0",
     "pyodbc": "unixodbc",
 }
+_MADE: Final = re.compile(r"(?m)^(\w+)\s*(?::[^=\n]+)?=\s*(FastAPI|Starlette|Flask)\(")
+_HANDED: Final = re.compile(r"(?m)^from \S+ import (?:\w+ as )?(app|application)\b")
 _SERVERS: Final = ("uvicorn", "gunicorn", "hypercorn", "granian")
 
 
@@ -69,8 +71,10 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         and "--hash=" not in (text := tree.text(joined(folder.path, locks[0])))
         and re.search(r"(?m)^\s*[^\s#-]", text)
     ):
+        loose = f"{locks[0].removesuffix('.txt')}.in"
         doubts.append(
-            f"{locks[0]} pins no hashes: uv pip compile --generate-hashes makes a lock that does"
+            f"{locks[0]} pins no hashes: mv {locks[0]} {loose} && "
+            f"uv pip compile --generate-hashes {loose} -o {locks[0]}"
         )
     packages = dict.fromkeys(_LIBRARIES[name] for name in _LIBRARIES if name in needs)
     if packages:
@@ -204,23 +208,51 @@ def _guess(
     return (PYTHON, f"/app/{name}"), [Evidence(name, "a usual name")]
 
 
+def _modules(tree: Tree, folder: Folder) -> list[str]:
+    """Return the modules that may make an application: at the top, then in its packages."""
+    top = sorted(n for n in folder.files if n.endswith(".py"))
+    inner = [*hints.folders(folder), *(f"src/{n}" for n in _inside(tree, folder, "src"))]
+    usual = ("wsgi", "asgi", "main", "app", "__init__")
+    below = [f"{path}/{name}.py" for path in inner for name in usual]
+    return top + [path for path in below if tree.has(joined(folder.path, path))]
+
+
+def _inside(tree: Tree, folder: Folder, name: str) -> list[str]:
+    return sorted(tree.folder(joined(folder.path, name)).folders)
+
+
+def _application(name: str, text: str) -> tuple[str, str, bool] | None:
+    """Return a module's application as servers name it, why, and whether it is of the ASGI kind."""
+    module = name.removeprefix("src/").removesuffix(".py").replace("/", ".")
+    module = module.removesuffix(".__init__")
+    if found := _MADE.search(text):
+        return f"{module}:{found[1]}", f"{found[1]} = {found[2]}(…)", found[2] != "Flask"
+    if name in {"wsgi.py", "asgi.py"} and (found := _HANDED.search(text)):
+        return f"{module}:{found[1]}", f"hands on {found[1]}", name == "asgi.py"
+    return None
+
+
+def _uvicorn(target: str) -> tuple[str, ...]:
+    return (
+        *(PYTHON, "-m", "uvicorn", target),
+        *("--host", "0.0.0.0", "--port", "8080"),  # noqa: S104 - in a container
+    )
+
+
 def _served(
     tree: Tree, folder: Folder, needs: frozenset[str]
 ) -> tuple[tuple[str, ...], list[Evidence]] | None:
     """Return how a web framework's application is served, if the requirements have a server."""
-    made = re.compile(r"(?m)^(\w+)\s*(?::[^=\n]+)?=\s*(FastAPI|Starlette|Flask)\(")
-    for name in sorted(folder.files):
-        found = made.search(tree.text(joined(folder.path, name))) if name.endswith(".py") else None
-        if found:
-            target = f"{name.removesuffix('.py')}:{found[1]}"
-            seen = [Evidence(name, f"{found[1]} = {found[2]}(…)")]
-            if found[2] != "Flask" and "uvicorn" in needs:
-                return (
-                    *(PYTHON, "-m", "uvicorn", target),
-                    *("--host", "0.0.0.0", "--port", "8080"),  # noqa: S104 - in a container
-                ), seen
-            if "gunicorn" in needs:
-                return (PYTHON, "-m", "gunicorn", "--bind", "0.0.0.0:8080", target), seen
+    for name in _modules(tree, folder):
+        made = _application(name, tree.text(joined(folder.path, name)))
+        if made is None:
+            continue
+        target, says, asynchronous = made
+        seen = [Evidence(name, says)]
+        if asynchronous and "uvicorn" in needs:
+            return _uvicorn(target), seen
+        if "gunicorn" in needs and name != "asgi.py":
+            return (PYTHON, "-m", "gunicorn", "--bind", "0.0.0.0:8080", target), seen
     if "manage.py" in folder.files and "gunicorn" in needs:
         for name in hints.folders(folder):
             if tree.has(joined(folder.path, f"{name}/wsgi.py")):

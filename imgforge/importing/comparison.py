@@ -77,7 +77,8 @@ def build(original: Original, folder: Path, say: Say) -> Path:
         raise BuildFailedError(
             f"{original.dockerfile} could not be built",
             details=error.details,
-            hint="the spec was written; leave out --compare, or build the Dockerfile by itself",
+            hint="the spec was written and built; give a base that cannot be fetched with "
+            "--build-context NAME=PLACE, or leave out --compare",
         ) from error
     return layout
 

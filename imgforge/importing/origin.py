@@ -77,6 +77,17 @@ def offered(version: str, versions: Iterable[str]) -> str:
     return next((v for v in sorted(versions, key=len, reverse=True) if v in names), "")
 
 
+def nearest(version: str, versions: Iterable[str]) -> str:
+    """Return the first of a stack's versions that is newer than ``version``; empty if none is."""
+    said = _numbers(version)
+    newer = [v for v in versions if _numbers(v) > said]
+    return min(newer, key=_numbers, default="")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", version))
+
+
 def plain(image: str) -> bool:
     """Whether ``image`` says nothing of what runs on it."""
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]

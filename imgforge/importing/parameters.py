@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,13 +40,18 @@ def detected(candidate: Candidate, definition: stacks.Definition, line: int) -> 
         yield Row(line, "the project", "improved", f"{names} (by {files})", settings)
 
 
-def of(command: Command, stack: str, definition: stacks.Definition) -> tuple[Setting, ...]:
-    """Return the parameters that a command of the stack's own tools says: ``go build ./cmd/x``."""
+def of(
+    command: Command, stack: str, definition: stacks.Definition, env: Mapping[str, str]
+) -> tuple[Setting, ...]:
+    """Return the parameters that a command of the stack's own tools says: ``go build ./cmd/x``.
+
+    ``env`` are the variables that the stage knows.
+    """
     words = _words(command)
     found: dict[str, Any] = {}
     match stack, command.name:
         case "go", "go" if command.args[:1] == ("build",):
-            found = _go(words, command)
+            found = _go(words, command, env)
         case "rust", "cargo" if command.args[:1] == ("build",):
             found = _cargo(words)
         case "node", "npm" | "yarn" | "pnpm":
@@ -58,6 +63,19 @@ def of(command: Command, stack: str, definition: stacks.Definition) -> tuple[Set
         case "ruby", "bundle":
             found = {"without": _after(command, "--without")} if "--without" in command.args else {}
     return tuple(_fitting(found, definition))
+
+
+def unknown(command: Command, stack: str, env: Mapping[str, str]) -> list[str]:
+    """Return what the linker of Go is to set to variables that have no value here."""
+    if (stack, command.name, command.args[:1]) != ("go", "go", ("build",)):
+        return []
+    return [v.partition("=")[0] for v in _linked(_words(command), env) if "$" in v]
+
+
+def _linked(words: dict[str, str], env: Mapping[str, str]) -> list[str]:
+    said = re.findall(r"-X[ =]'?([^\s']+)", words.get("-ldflags", ""))
+    known = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+    return [known.sub(lambda m: env.get(m[1] or m[2]) or m[0], variable) for variable in said]
 
 
 def named(found: dict[str, Any], definition: stacks.Definition) -> tuple[Setting, ...]:
@@ -94,7 +112,7 @@ def _words(command: Command) -> dict[str, str]:
     return out
 
 
-def _go(words: dict[str, str], command: Command) -> dict[str, Any]:
+def _go(words: dict[str, str], command: Command, env: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if (package := words.get("", "")) and package != ".":
         found["package"] = package.rstrip("/")
@@ -102,7 +120,7 @@ def _go(words: dict[str, str], command: Command) -> dict[str, Any]:
         found["binary"] = name
     if tags := words.get("-tags"):
         found["tags"] = [tag for tag in re.split(r"[ ,]", tags) if tag]
-    if variables := re.findall(r"-X[ =]'?([^\s']+)", words.get("-ldflags", "")):
+    if variables := [v for v in _linked(words, env) if "$" not in v]:
         found["variables"] = variables
     if any(name == "CGO_ENABLED" and value == "1" for name, value in _assigned(command)):
         found["cgo"] = True

@@ -44,15 +44,28 @@ class Places:
     def of(self, path: str) -> str:
         """Return where ``path`` (absolute, or relative to the working directory) is now.
 
-        What no copy put there stays as it is.
+        The working directory is ``/app``; what else no copy put there stays as it is.
         """
         found = self._found(path)
-        return path if found is None else str(PurePosixPath(found[0].new) / found[1])
+        if found is not None:
+            return str(PurePosixPath(found[0].new) / found[1])
+        here = path.startswith("/") and path != "/" and path.rstrip("/") == self.workdir
+        return APP if here else path
 
     def has(self, path: str) -> bool:
         """Whether ``path`` is something of the context that a copy put there."""
         found = self._found(path)
         return found is not None and (self.root / found[0].source / found[1]).exists()
+
+    def empty(self, path: str) -> str:
+        """Return where a folder is now that nothing was copied to; '' if it holds anything."""
+        whole = PurePosixPath(self.workdir) / path
+        holds = [PurePosixPath(self.workdir), *(PurePosixPath(place.old) for place in self.moved)]
+        if any(held.is_relative_to(whole) for held in holds) or self.has(path):
+            return ""
+        if whole.is_relative_to(self.workdir) and self.workdir != "/":
+            return str(PurePosixPath(APP) / whole.relative_to(self.workdir))
+        return str(whole)
 
     def argument(self, word: str) -> str:
         """Return an argument as it must be now: a path of the application's may have moved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,6 +29,10 @@ _GEMS: Final = frozenset(
 
 _OR_FAIL: Final = re.compile(r"\s*\|\|\s*exit\s+1\s*$")
 """What health checks often end with; any other failure says the same."""
+
+_VARIABLE: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^${}]*))?\})", re.ASCII)
+_HARMLESS: Final = re.compile(r"[\w ./:@,=+%-]*", re.ASCII)
+"""Values that mean the same to a shell and without one, but for the blanks between words."""
 
 _INITS: Final = frozenset({"tini", "dumb-init", "catatonit"})
 _EXPANDS: Final = re.compile(r"[$`*?\[~]")
@@ -56,16 +60,39 @@ class Started(NamedTuple):
     words: tuple[str, ...]
     doubt: str = ""
     notes: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    """Variables that a shell expanded at each start, and that have a value for good now."""
 
 
-def words(step: Step) -> Started:
-    """Return the words of an ENTRYPOINT, CMD or HEALTHCHECK; of shell form, if it needs none."""
+def words(step: Step, env: Mapping[str, str]) -> Started:
+    """Return the words of an ENTRYPOINT, CMD or HEALTHCHECK; of shell form, if it needs none.
+
+    ``env`` is what the image sets: a variable of it, or one with a default, gets that value.
+    """
     args = step.args[1:] if step.name == "HEALTHCHECK" else step.args
     if step.instruction.json:
         if len(args) == 3 and args[0].rpartition("/")[2] in commands.SHELLS and args[1] == "-c":  # noqa: PLR2004 - sh -c TEXT
-            return _unwrapped(args[2])
+            return _settled(args[2], env)
         return Started(tuple(args))
-    return _unwrapped(args[-1] if args else "")
+    return _settled(args[-1] if args else "", env)
+
+
+def _settled(text: str, env: Mapping[str, str]) -> Started:
+    """Return the words of ``text`` with the variables that are known; no other is guessed at."""
+    if "'" in text or "\\" in text:  # a quoted dollar is no variable
+        return _unwrapped(text)
+    fixed: list[str] = []
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        known = env.get(name) or (found[3] if found[3] is not None else env.get(name))
+        if known is None or not _HARMLESS.fullmatch(known):
+            return found[0]
+        fixed.append(f"{name} is {known or 'empty'}")
+        return known
+
+    said = _unwrapped(_VARIABLE.sub(value, text))
+    return said._replace(fixed=tuple(dict.fromkeys(fixed)))
 
 
 def _unwrapped(text: str) -> Started:

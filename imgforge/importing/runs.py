@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from imgforge import stack as stacks
@@ -14,6 +14,7 @@ from imgforge.detection.php import EXTENSIONS
 from imgforge.importing import parameters
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting, Verdict
+from imgforge.plan import APP
 
 _TOOLS: Final = frozenset(
     {
@@ -50,6 +51,17 @@ _ACCOUNTS: Final = frozenset(
 _SILENT: Final = frozenset(
     {"set", "cd", "echo", "true", ":", "export", "printf", "test", "[", "id"}
 )
+_IN_PHP: Final = frozenset(
+    {
+        *("pdo", "opcache", "json", "ctype", "fileinfo", "filter", "hash", "iconv", "phar"),
+        *("posix", "session", "sockets", "tokenizer", "calendar", "exif", "pcntl", "gettext"),
+    }
+)
+"""Extensions that Debian's own packages of PHP, and so the bases, have (debian/control of php)."""
+
+_SERVERS: Final = re.compile(r"(?:/etc/(?:apache2|nginx)\b|/usr/local/apache2\b)")
+_SYSTEM: Final = re.compile(r"/(?:etc|usr|bin|sbin|lib|lib64|boot|dev|proc|sys|root|run|tmp)\b")
+_UNSURE: Final = re.compile(r"[*?${]")
 _FETCHERS: Final = frozenset({"curl", "wget"})
 _INSTALLERS: Final = {
     ("pip", "install"): "python",
@@ -140,21 +152,26 @@ def _judged(  # noqa: PLR0917 - what a command is judged by
         )
     owner = _owner(command)
     if owner:
-        return _stacks(command, owner, stack, definition)
+        return _stacks(command, owner, stack, definition, run)
     if stack == "php" and command.name.startswith("docker-php-ext-"):
         return _extensions(command)
     if command.name in {"chown", "chgrp"}:
         return _owned(command, places)
     made = command.name == "mkdir"
-    return _made(command, written) if made else _other(command, run)
+    return _made(command, written, places, run) if made else _other(command, run, stack)
 
 
 def _stacks(
-    command: Command, owner: str, stack: str, definition: stacks.Definition | None
+    command: Command, owner: str, stack: str, definition: stacks.Definition | None, run: Run
 ) -> Judgement:
     """Return what becomes of what the tools of the language ``owner`` do."""
     if owner == stack and definition is not None:
-        found = parameters.of(command, stack, definition)
+        found = parameters.of(command, stack, definition, run.stage.env)
+        if unknown := parameters.unknown(command, stack, run.stage.env):
+            note = (
+                f"no value is known of {', '.join(unknown)}: set it in stack.parameters.variables"
+            )
+            return Judgement("person", note, found)
         said = "; ".join(f"{s.key[-1]} = {s.value}" for s in found)
         note = f"the stack {stack} does it, exactly as the lock says"
         return Judgement("improved", f"{note}: {said}" if said else note, found)
@@ -173,10 +190,11 @@ def _extensions(command: Command) -> Judgement:
     names = _paths(command)
     packages = list(dict.fromkeys(f"php{{}}-{EXTENSIONS[n]}" for n in names if n in EXTENSIONS))
     settings = (Setting(("stack", "packages"), packages),) if packages else ()
-    if unknown := [n for n in names if n not in EXTENSIONS]:
-        note = f"part of the base, or find Debian's name for [stack] packages: {', '.join(unknown)}"
+    if unknown := [n for n in names if n not in EXTENSIONS and n not in _IN_PHP]:
+        note = f"find Debian's name for [stack] packages, or leave it out: {', '.join(unknown)}"
         return Judgement("person", note, settings)
-    return Judgement("improved", "Debian's packages, pinned by the lock", settings)
+    note = "Debian's packages, pinned by the lock" if packages else "the base has them"
+    return Judgement("improved", note, settings)
 
 
 def _owner(command: Command) -> str:
@@ -190,8 +208,12 @@ def _owner(command: Command) -> str:
     return _INSTALLERS.get((name, verb)) or _INSTALLERS.get((name, "")) or ""
 
 
-def _other(command: Command, run: Run) -> Judgement:
+def _other(command: Command, run: Run, stack: str) -> Judgement:
     name = command.name
+    if stack in {"php", "static"} and (
+        name.startswith(("a2en", "a2dis")) or any(map(_SERVERS.match, _paths(command)))
+    ):
+        return Judgement("dropped", "settings of a web server that the image does not have")
     if name in _ACCOUNTS:
         return Judgement("improved", "the image runs as 65532, which needs no account")
     if name == "chmod":
@@ -256,16 +278,33 @@ def _paths(command: Command) -> tuple[str, ...]:
 
 
 def _owned(command: Command, places: Places) -> Judgement:
-    folders = [p for p in _paths(command)[1:] if p.startswith("/") and not places.has(p)]
-    folders = [p.rstrip("/") for p in folders if not any(c in p for c in "*?$")]
-    if folders:
-        note = f"{', '.join(folders)} can be written by the program, nothing else can"
-        return Judgement("kept", note, (Setting(("run", "writable"), folders),))
-    return Judgement("improved", "the program cannot change itself: its files are root's")
+    paths = [p for p in _paths(command)[1:] if p.startswith("/")]
+    found = _writes(paths, places, "can be written by the program, nothing else can")
+    return found or Judgement("improved", "the program cannot change itself: its files are root's")
 
 
-def _made(command: Command, written: Collection[str]) -> Judgement:
-    kept = [p for p in (p.rstrip("/") for p in _paths(command)) if p in written]
+def _made(command: Command, written: Collection[str], places: Places, run: Run) -> Judgement:
+    """Return what becomes of a folder: nothing was put into it, so the program writes there."""
+    paths = _paths(command)
+    if not run.shipped or not paths:
+        return Judgement("dropped", "a folder of the build alone")
+    kept = [p.rstrip("/") for p in paths if p.rstrip("/") in written]
     if kept:
         return Judgement("kept", "declared as writable", (Setting(("run", "writable"), kept),))
-    return Judgement("dropped", "list it in [run] writable if the program writes there")
+    note = "made empty, so it can be written: take it out of [run] writable if nothing writes there"
+    return _writes(paths, places, note) or Judgement("dropped", "folders come with what is in them")
+
+
+def _writes(paths: Iterable[str], places: Places, note: str) -> Judgement | None:
+    """Return the folders among ``paths`` that hold nothing; those of the application move."""
+    plain = (path.rstrip("/") for path in paths if path != "/" and not _UNSURE.search(path))
+    found = [now for path in plain if (now := places.empty(path)) and not _SYSTEM.match(now)]
+    if not found:
+        return None
+    inside = {path: path.replace(APP, "/data", 1) for path in found if path.startswith(f"{APP}/")}
+    settings = (Setting(("run", "writable"), [inside.get(path, path) for path in found]),)
+    if inside:
+        moved = ", ".join(f"{new} instead of {old}" for old, new in inside.items())
+        note = f"the application stays read-only: let the program write to {moved}"
+        return Judgement("person", note, settings)
+    return Judgement("kept", f"{', '.join(found)}: {note}", settings)

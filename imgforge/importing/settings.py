@@ -21,7 +21,7 @@ _WRITTEN_BY_US: Final = frozenset({"created", "revision", "ref.name", "base.name
 _BUILD_ONLY: Final = re.compile(
     r"(?:DEBIAN_FRONTEND|PIP_[A-Z_]+|POETRY_[A-Z_]+|UV_[A-Z_]+|NPM_CONFIG_[A-Z_]+|npm_config_\w+"
     r"|PNPM_HOME|VIRTUAL_ENV|PATH|GOPATH|GOFLAGS|CGO_ENABLED|CARGO_HOME|RUSTUP_HOME|BUNDLE_\w+"
-    r"|GEM_HOME|COMPOSER_\w+|JAVA_HOME|LC_ALL|LANG|LANGUAGE|HOME|TERM)"
+    r"|GEM_HOME|COMPOSER_\w+|APACHE_\w+|JAVA_HOME|LC_ALL|LANG|LANGUAGE|HOME|TERM)"
 )
 
 
@@ -45,7 +45,9 @@ def env(step: Step, given: Mapping[str, str], places: Places) -> Iterator[Row]:
                 step.line,
                 said,
                 "person",
-                "a secret must not be in an image: list it in [run] secrets and mount it",
+                f"a secret must not be in an image: change it, give it with --env {name} when it "
+                "runs, or list it in [run] secrets and read the file",
+                (Setting(("run", "required-env"), [name]),),
             )
         elif _BUILD_ONLY.fullmatch(name):
             yield Row(step.line, said, "dropped", "imgforge's stacks and bases set what is needed")
@@ -54,7 +56,7 @@ def env(step: Step, given: Mapping[str, str], places: Places) -> Iterator[Row]:
         elif why := _fits(EnvName, name) or _fits(Text, value):
             yield Row(step.line, said, "person", why)
         else:
-            moved = places.of(value) if value.startswith("/") else value
+            moved = _moved(name, value, given, places)
             note = "as it was" if moved == value else f"the path is {moved} now"
             yield Row(
                 step.line,
@@ -63,6 +65,15 @@ def env(step: Step, given: Mapping[str, str], places: Places) -> Iterator[Row]:
                 note,
                 (Setting(("env", name), moved),),
             )
+
+
+def _moved(name: str, value: str, given: Mapping[str, str], places: Places) -> str:
+    """Return a variable with its paths where they are now; the stack's search path stays first."""
+    if name == "PYTHONPATH":
+        said = [part for part in value.split(":") if part.startswith("/")]
+        parts = [given.get(name, ""), *(places.of(part) for part in said)]
+        return ":".join(dict.fromkeys(part for part in parts if part))
+    return places.of(value) if value.startswith("/") else value
 
 
 def label(step: Step) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -12,13 +12,12 @@ from imgforge import stack as stacks
 from imgforge.checks.dockerfile.subject import Subject, subject
 from imgforge.dockerfile import Dockerfile, Stage, Step
 from imgforge.dockerfile.context import Context
-from imgforge.importing import origin, parameters, process, runs, settings
-from imgforge.importing.own import own_start, site
+from imgforge.importing import origin, parameters, runs, settings, starts, wanted
+from imgforge.importing.own import site
 from imgforge.importing.places import Places, moves
 from imgforge.importing.row import Row, Setting, assembled
 from imgforge.plan import DEFAULT_EXCLUDE
 
-_COPIES: Final = frozenset({"COPY", "ADD"})
 _NOT_SOURCES: Final = ("Dockerfile*", ".dockerignore", "docker-compose*", "compose*.y*ml")
 
 
@@ -44,7 +43,7 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     definition = stacks.load(stack).definition if stack in offered else None
     shipped = file.shipped()
     workdirs = list(_with_workdirs(shipped))
-    copies = [(s, w) for s, w in workdirs if s.name in _COPIES and _of_context(s)]
+    copies = [(s, w) for s, w in workdirs if s.name in wanted.COPIES and wanted.of_context(s)]
     workdir = workdirs[-1][1] if workdirs else "/"
     found = Places(tuple(moves(copies, root)), workdir, root)
     rows = [base]
@@ -52,14 +51,14 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     if definition is not None:
         if seen is not None:
             rows += parameters.detected(seen, definition, base.line)
-        rows += _locks(definition, context, read)
-        rows += _version(definition, read, stack)
+        rows += wanted.locks(definition, context, read, found)
+        rows += wanted.version(definition, read, stack)
     rows += _sources(read, definition, found, context)
     rows += _carried(read, stack, definition, found)
     if definition is not None and stack == "static":
         rows += site(read, found, definition)
     chosen = _parameters(rows)
-    rows += _process(
+    rows += starts.rows(
         read,
         stack,
         found,
@@ -132,63 +131,25 @@ def _stack(read: Subject) -> tuple[Row, str]:
     return Row(shipped.line, f"FROM {shipped.written}", "person", note), "binary"
 
 
+def _port(read: Subject, stack: str) -> str:
+    """Say which port the stack has instead of a web server's own; empty if it has none."""
+    if stack == "static":
+        return "nginx listens on 8080, which needs no root: publish that port"
+    apache = stack == "php" and "apache" in read.file.shipped()[0].base
+    return "FPM answers at 9000; the port is the web server's" if apache else ""
+
+
 def _base(stage: Stage, stack: str) -> Row:
     note = f"stack {stack}: a minimal base, pinned by digest in imgforge.lock"
+    if stack == "php" and "apache" in stage.base:
+        note = (
+            f"{note}. Apache is not in it: FPM answers at 9000, and a web server stands before it "
+            "(imgforge stack show php)"
+        )
+        return Row(stage.line, f"FROM {stage.written}", "person", note)
     if stack not in stacks.names():
         return Row(stage.line, f"FROM {stage.written}", "person", f"there is no stack {stack}")
     return Row(stage.line, f"FROM {stage.written}", "improved", note)
-
-
-def _version(definition: stacks.Definition, read: Subject, stack: str) -> Iterator[Row]:
-    for stage in read.file.built():
-        found = origin.origin(stage.base) if stage.parent is None else None
-        if found is None or found.stack != stack or not found.version:
-            continue
-        version = origin.offered(found.version, definition.versions)
-        if version:
-            note = f"version {version}"
-            yield Row(
-                stage.line,
-                f"FROM {stage.written}",
-                "kept",
-                note,
-                (Setting(("stack", "version"), version),),
-            )
-        else:
-            yield Row(
-                stage.line,
-                f"FROM {stage.written}",
-                "person",
-                f"{stack} {found.version} is not offered ({', '.join(definition.versions)}): "
-                f"try it with {definition.default}, or name a base of your own in stack.base",
-            )
-        return
-
-
-def _locks(definition: stacks.Definition, context: Context, read: Subject) -> Iterator[Row]:
-    """Yield the lock, if the stack wants one and the context has one of its kinds."""
-    if definition.lock == "none":
-        return
-    line = read.file.stages[read.file.target].line
-    copied = {
-        str(PurePosixPath(word))
-        for _, step in read.steps()
-        if step.name in _COPIES and _of_context(step)
-        for word in step.args[:-1]
-    }
-    for kind in definition.locks:
-        names = sorted(
-            n for n in {*context.names, *copied} if fnmatchcase(PurePosixPath(n).name, kind.file)
-        )
-        names = [n for n in names if n in copied] or names
-        if not names:
-            continue
-        note = f"installed exactly as locked; if it is not a full lock: {kind.mend}"
-        yield Row(line, "lock", "improved", note, (Setting(("app", "lock"), names[0]),))
-        return
-    if definition.lock == "required":
-        mends = "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
-        yield Row(line, "lock", "person", f"there is none beside the Dockerfile; make one: {mends}")
 
 
 def _with_workdirs(shipped: tuple[Stage, ...]) -> Iterator[tuple[Step, str]]:
@@ -199,14 +160,6 @@ def _with_workdirs(shipped: tuple[Stage, ...]) -> Iterator[tuple[Step, str]]:
             if step.name == "WORKDIR" and step.args:
                 here /= step.args[0]
             yield step, str(here)
-
-
-def _of_context(step: Step) -> bool:
-    return (
-        step.source is None
-        and step.instruction.flag("from") is None
-        and not step.instruction.heredocs
-    )
 
 
 def _sources(
@@ -221,7 +174,7 @@ def _sources(
     shipped = {stage.index for stage in read.file.shipped()}
     builds = definition is not None and any(not s.installs for s in definition.stages)
     for stage, step in read.steps():
-        if step.name not in _COPIES:
+        if step.name not in wanted.COPIES:
             continue
         said = step.instruction.text
         if step.instruction.heredocs:
@@ -231,7 +184,7 @@ def _sources(
                 "person",
                 "a file written in the Dockerfile: keep it beside the spec",
             )
-        elif not _of_context(step):
+        elif not wanted.of_context(step):
             yield _copied(read, step, said)
         elif step.name == "ADD" and any(
             "://" in word or word.startswith("git@") for word in step.args[:-1]
@@ -248,7 +201,22 @@ def _sources(
                 step.line, said, "person", "the stack writes nginx's settings: see its parameters"
             )
         else:
-            yield _source(step, installs, places, context)
+            made = _source(step, installs, places, context)
+            beside = definition if stage.index in shipped else None
+            yield _beside(made, beside, places) if beside else made
+
+
+def _beside(made: Row, definition: stacks.Definition, places: Places) -> Row:
+    """Return the row of a COPY into the image; where only a program is shipped, as its assets."""
+    if definition.runtime.source != "none":
+        return made
+    names: list[str] = next((s.value for s in made.settings if s.key == ("app", "source")), [])
+    assets = parameters.named({"assets": names}, definition)
+    moved = [f"{p.new} instead of {p.old}" for p in places.moved if p.source in names]
+    if not assets or not moved:
+        return made
+    note = f"{', '.join(moved)}: change it where the program names that"
+    return replace(made, verdict="person", note=note, settings=(*made.settings, *assets))
 
 
 def _nginx(step: Step) -> bool:
@@ -317,8 +285,7 @@ def _carried(
         if step.name in {"ARG", "SHELL"}:
             note = "nothing of a spec varies by build"
             yield Row(step.line, step.instruction.text, "dropped", note)
-        elif step.name == "EXPOSE" and stack == "static":
-            note = "nginx listens on 8080, which needs no root: publish that port"
+        elif step.name == "EXPOSE" and (note := _port(read, stack)):
             yield Row(step.line, step.instruction.text, "improved", note)
         elif stage.index in shipped:
             yield from settings.rows(step, given, places)
@@ -327,90 +294,3 @@ def _carried(
             if step.instruction.trigger is not None:
                 note = "what images built on this one do: imgforge's images are not built on"
                 yield Row(step.line, step.instruction.text, "person", note)
-
-
-def _process(
-    read: Subject,
-    stack: str,
-    places: Places,
-    root: Path,
-    *,
-    starts_itself: bool,
-    chosen: dict[str, Any],
-) -> Iterator[Row]:
-    """Yield what is started: ENTRYPOINT and CMD together, and HEALTHCHECK."""
-    last = {s.name: s for stage in read.file.shipped() for s in stage.steps}
-    # A CMD before the ENTRYPOINT of a later stage is forgotten by it (Dockerfile reference, CMD).
-    entry, command, health = (last.get(n) for n in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
-    first = entry or command
-    if first is None and (stack == "static" or (stack == "php" and starts_itself)):
-        yield Row(read.final.line, "ENTRYPOINT", "kept", "the stack's own entry point")
-    elif first is None:
-        yield Row(
-            read.final.line,
-            "ENTRYPOINT",
-            "person",
-            "the base's own is started: name it in app.entrypoint",
-        )
-    else:
-        yield from _started(first, command if entry else None, stack, places, root, chosen)
-    if health is None or health.args[:1] == ("NONE",):
-        return
-    said = process.words(health)
-    now = process.health(said.words, stack, places, root) if not said.doubt else said
-    if now.doubt:
-        yield Row(health.line, health.instruction.text, "person", now.doubt)
-        return
-    values = [Setting(("health", "command"), list(now.words))]
-    for flag, key in (
-        ("interval", "interval"),
-        ("timeout", "timeout"),
-        ("start-period", "start-period"),
-    ):
-        if value := health.instruction.flag(flag):
-            values.append(Setting(("health", key), value))
-    if (retries := health.instruction.flag("retries")) and retries.isdecimal() and int(retries):
-        values.append(Setting(("health", "retries"), int(retries)))
-    same = now.words == said.words and not now.notes and not said.notes
-    note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"
-    yield Row(
-        health.line, health.instruction.text, "kept" if same else "improved", note, tuple(values)
-    )
-
-
-def _started(  # noqa: PLR0917 - what a start depends on
-    first: Step,
-    command: Step | None,
-    stack: str,
-    places: Places,
-    root: Path,
-    chosen: dict[str, Any],
-) -> Iterator[Row]:
-    said = process.words(first)
-    now = process.started(said.words, stack, places, root) if not said.doubt else said
-    if command is not None and not said.doubt and process.only_init(said.words):
-        more = process.words(command)
-        said = process.Started((*said.words, *more.words), more.doubt, more.notes)
-        now = process.started(said.words, stack, places, root) if not said.doubt else said
-        command = None
-    text = first.instruction.text
-    own = own_start(said.words, stack, places, chosen) if not said.doubt else None
-    if own is not None:
-        yield Row(first.line, text, "kept", own.note, own.settings)
-        now = said
-    elif now.doubt:
-        yield Row(first.line, text, "person", now.doubt)
-    else:
-        same = now.words == said.words and first.instruction.json
-        note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"
-        values = (Setting(("app", "entrypoint"), list(now.words)),)
-        yield Row(first.line, text, "kept" if same else "improved", note, values)
-    if command is None:
-        return
-    more = process.words(command)
-    text = command.instruction.text
-    if more.doubt or now.doubt:
-        yield Row(command.line, text, "person", more.doubt or "see ENTRYPOINT")
-        return
-    arguments = Setting(("app", "command"), [places.argument(word) for word in more.words])
-    yield Row(command.line, text, "kept", "default arguments", (arguments,))

@@ -13,7 +13,7 @@ _ORDER: Final = {
     "stack": ("name", "version", "packages", "parameters"),
     "app": ("source", "exclude", "lock", "entrypoint", "command", "ports", "stop-signal"),
     "env": (),
-    "run": ("user", "writable"),
+    "run": ("user", "required-env", "writable"),
     "health": ("command", "interval", "timeout", "start-period", "retries"),
 }
 

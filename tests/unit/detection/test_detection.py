@@ -18,6 +18,7 @@ from imgforge.detection.candidate import Candidate
 from imgforge.errors import InvalidInputError
 
 GUNICORN = "gunicorn==23.0 --hash=sha256:" + "0" * 64 + "\n"
+FLASK = "app = Flask(__name__)\n"
 
 
 def made(root: Path, files: Mapping[str, str]) -> Path:
@@ -432,3 +433,28 @@ def test_a_python_project_without_a_build_lock_is_copied_and_says_so(tmp_path: P
     assert said["stack"]["parameters"] == {"script": "greet = greet.main:main"}
     assert said["env"] == {"PYTHONPATH": "/opt/deps:/app/src"}
     assert any("project = true" in doubt for doubt in candidate.doubts)
+
+
+@pytest.mark.parametrize(
+    ("files", "target"),
+    [
+        ({"wsgi.py": "from a.b import app\n", "shop/main.py": FLASK}, "wsgi:app"),
+        ({"shop/__init__.py": FLASK}, "shop:app"),
+        ({"shop/main.py": FLASK}, "shop.main:app"),
+        ({"src/shop/__init__.py": "", "src/shop/main.py": FLASK}, "shop.main:app"),
+    ],
+)  # fmt: skip
+def test_an_application_in_a_package_is_served(
+    tmp_path: Path, files: dict[str, str], target: str
+) -> None:
+    candidate = found(tmp_path, {"requirements.txt": GUNICORN, **files})
+    entrypoint = written(candidate)["app"]["entrypoint"]
+    assert entrypoint[1:] == ["-m", "gunicorn", "--bind", "0.0.0.0:8080", target]
+
+
+def test_requirements_without_hashes_say_how_a_lock_is_made(tmp_path: Path) -> None:
+    files = {"requirements.txt": "gunicorn==23.0\n", "app.py": "app = Flask(__name__)\n"}
+    assert any(
+        "mv requirements.txt requirements.in && uv pip compile" in doubt
+        for doubt in found(tmp_path, files).doubts
+    )
