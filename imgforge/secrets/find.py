@@ -15,6 +15,7 @@ from imgforge.analysis.programs import MARKS, Mark
 from imgforge.secrets.catalogue import RULES, Rule
 from imgforge.secrets.confirm import CHECKS, sample
 from imgforge.secrets.names import entropy, listed, placeholder, secret_name
+from imgforge.secrets.published import unpublished
 
 Candidates = Callable[[bytes], Sequence[Rule | Mark]]
 """Names the rules (not ``config_only``) that may match in some bytes, and the marks in them."""
@@ -160,7 +161,7 @@ def _assignments(data: bytes) -> Iterator[Match]:
 def _serious(secret: bytes) -> bool:
     """Whether an assigned text may be a secret."""
     text = secret.decode(errors="replace")
-    return not placeholder(text) and not sample(secret) and _dense(secret)
+    return not placeholder(text) and not sample(secret) and _dense(secret) and unpublished(secret)
 
 
 def _dense(secret: bytes) -> bool:

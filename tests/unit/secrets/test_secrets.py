@@ -156,6 +156,19 @@ def test_a_key_that_a_library_ships_is_told_by_all_of_its_first_line(
     assert published.unpublished(line[:63].encode() + b"-")
 
 
+def test_a_token_that_an_index_ships_to_everyone_is_told_by_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a CI service, say, left in a package that half of all applications have."""
+    token = letters(32) + "7"
+    line = f"repo_token: {token}\n"
+    assert [match.rule.id for match in found(line, config=True)] == ["assigned-secret"]
+    known = frozenset({hashlib.sha256(token.encode()).hexdigest()[:16]})
+    monkeypatch.setattr(published, "_KEYS", known)
+    assert found(line, config=True) == []
+    assert found(f"repo_token: {token}8\n", config=True)
+
+
 @pytest.mark.parametrize(
     "before", ["\\n", "\\t", "%3D", "%3d", "\\u003d", '"', "=", "_"], ids=ascii
 )
