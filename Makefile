@@ -24,7 +24,10 @@ demo: setup ## build, prove, sign, verify, scan and run an example
 	@$(BIN)/python dev/demo.py
 
 test: tools lint ## lint, then run every test
-	@$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	@status=0; \
+	$(BIN)/pytest -n 2 tests/golden tests/hostile tests/unit $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/integration $(ARGS) || status=$$?; \
+	exit $$status
 
 unit: setup ## run the tests that need neither network nor engine
 	@$(BIN)/pytest tests/unit tests/hostile $(ARGS)

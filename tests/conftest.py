@@ -34,14 +34,6 @@ entrypoint = ["/usr/bin/python3", "-m", "web"]
 EPOCH = 1_700_000_000
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the integration tests in one process, in their order: they share engine and bases."""
-    for item in items:
-        if "integration" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("integration"))
-
-
 @pytest.fixture(autouse=True)
 def _own_cache(
     request: pytest.FixtureRequest,
