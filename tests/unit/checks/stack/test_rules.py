@@ -105,7 +105,7 @@ def test_sources_beside_a_network(tmp_path: Path) -> None:
 
 
 def test_a_cache_without_lock(tmp_path: Path) -> None:
-    step = "RUN --network=none --mount=type=cache,target=/c true\n{% block build %}"
+    step = "RUN --network=none --mount=type=cache,id=folder/c,target=/c true\n{% block build %}"
     folder = made(tmp_path, template=("{% block build %}", step))
     assert f"IF227 {TEMPLATE}:14" in told(folder)
 
