@@ -76,17 +76,13 @@ def _rendered(variant: Variant) -> Rendered:
     return Rendered(variant, read_commands(file, None))
 
 
-_WAIVED = ("DL3003", "SC2016")
-"""hadolint's: a step's shell changes its folder, and quoted text stands as it is."""
-
-
 def _of_the_house(finding: Finding) -> bool:
     """Whether a finding is about how imgforge itself writes steps, not about the stack.
 
-    The head of every Dockerfile says so too; what imgforge prepares for a stage is a context, no
-    image (IF123).
+    Each step is a shell of its own, which may change its folder (hadolint's DL3003); what imgforge
+    prepares for a stage is a context, no image (IF123).
     """
-    return finding.check in _WAIVED or (
+    return finding.check == "DL3003" or (
         finding.check == copied_image.RULE.id and finding.key == CONTEXT
     )
 

@@ -119,7 +119,10 @@ def test_hadolint_finds_nothing_in_any_variant_of_a_stack(stack: str, tmp_path: 
     lint = ("stack", "lint", ROOT / "stacks" / stack, "--format", "json")
     said = imgforge(*lint, cwd=tmp_path, env={"PATH": path})
     assert "hadolint is not installed" not in said.stderr
-    assert json.loads(said.stdout)["subjects"][0]["findings"] == []
+    findings = json.loads(said.stdout)["subjects"][0]["findings"]
+    # Files that these write hold dollars that no shell may expand, which is what it asks about.
+    writing = {"SC2016"} if stack in {"php", "ruby", "static"} else set()
+    assert {finding["check"] for finding in findings} == writing
 
 
 # What judges list and nobody installed: docs/explanation/sbom-accuracy.md says of each kind why.
