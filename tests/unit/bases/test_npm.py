@@ -257,6 +257,7 @@ def link(name: str) -> tarfile.TarInfo:
         (b"", "malformed"),
         (b"\x1f\x8b nonsense", "malformed"),
     ],
+    ids=["lacking", "climbing", "absolute", "link", "cut", "empty", "nonsense"],
 )
 def test_hostile_tarballs_are_refused(tmp_path: Path, tarball: bytes, complaint: str) -> None:
     with pytest.raises(RegistryError, match=complaint):
