@@ -43,6 +43,18 @@ PLAIN: Final = frozenset(
 """Images that say nothing of what runs on them."""
 
 
+_WORDS: Final = {
+    "python": ("python", "uvicorn", "gunicorn", "fastapi", "django", "flask", "uwsgi"),
+    "php": ("php", "frankenphp", "laravel", "symfony"),
+    "java": ("java", "jdk", "jre", "openjdk", "maven", "gradle", "quarkus"),
+    "rust": ("rust", "cargo"),
+    "ruby": ("ruby", "rails", "passenger"),
+    "go": ("go", "golang"),
+    "node": ("node", "nodejs", "nextjs"),
+}
+"""Stack → words in the names of images that others made for it; the first that fits counts."""
+
+
 class Origin(NamedTuple):
     """A stack and the runtime version that the image's tag names; empty if it names none."""
 
@@ -65,6 +77,20 @@ def origin(image: str) -> Origin | None:
     elif name in {"uv", "bun", "composer", "rails"}:
         number = re.search(r"(?<=python)\d+(?:\.\d+)*", tag) if name == "uv" else None
     return Origin(stack, number[0] if number else "")
+
+
+def guessed(image: str) -> Origin | None:
+    """Return what the words in an image's name and tag speak of; None if they tell nothing."""
+    path, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
+    owner = image.partition("@")[0].rpartition("/")[0].rpartition("/")[2]
+    for said in (path, tag, owner):
+        words = re.findall(r"[a-z]+", said.lower())
+        for stack, names in _WORDS.items():
+            if any(name in words for name in names):
+                text = f"{path}:{tag}".lower()
+                found = re.search(rf"(?:{'|'.join(names)})[-:]?(\d+(?:\.\d+)*)", text)
+                return Origin(stack, found[1] if found else "")
+    return None
 
 
 def offered(version: str, versions: Iterable[str]) -> str:

@@ -57,6 +57,31 @@ class Places:
         found = self._found(path)
         return found is not None and (self.root / found[0].source / found[1]).exists()
 
+    def file(self, path: str) -> Path | None:
+        """Return the file of the context that a copy put at ``path``; None if it is none."""
+        found = self._found(path)
+        file = self.root / found[0].source / found[1] if found is not None else None
+        return file if file is not None and file.is_file() else None
+
+    def beside(self, word: str) -> Path | None:
+        """Return the only file that was copied under the name of a command in PATH."""
+        found = [p for p in self.moved if PurePosixPath(p.old).name == word]
+        file = self.root / found[0].source if len(found) == 1 else None
+        return file if file is not None and file.is_file() else None
+
+    @property
+    def home(self) -> str:
+        """Where the files are now that were in the working directory of the Dockerfile's image."""
+        if self._found(self.workdir) is not None:
+            return self.of(self.workdir)
+        for place in self.moved:
+            old = PurePosixPath(place.old)
+            if self.workdir != "/" and old.is_relative_to(self.workdir):
+                below = f"/{old.relative_to(self.workdir)}"
+                if place.new.endswith(below):
+                    return place.new.removesuffix(below) or APP
+        return APP
+
     def empty(self, path: str) -> str:
         """Return where a folder is now that nothing was copied to; '' if it holds anything."""
         whole = PurePosixPath(self.workdir) / path

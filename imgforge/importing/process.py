@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from imgforge.checks import commands
 from imgforge.dockerfile import Step
+from imgforge.importing import launched
 from imgforge.importing.places import Places
 from imgforge.programs import PROGRAMS
 
@@ -27,6 +28,8 @@ _GEMS: Final = frozenset(
 )
 """Commands of gems that the stack ruby installs."""
 
+_PID: Final = "/tmp/server.pid"  # noqa: S108 - in the container, whose /tmp is the program's
+
 _OR_FAIL: Final = re.compile(r"\s*\|\|\s*exit\s+1\s*$")
 """What health checks often end with; any other failure says the same."""
 
@@ -34,7 +37,6 @@ _VARIABLE: Final = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^${}
 _HARMLESS: Final = re.compile(r"[\w ./:@,=+%-]*", re.ASCII)
 """Values that mean the same to a shell and without one, but for the blanks between words."""
 
-_INITS: Final = frozenset({"tini", "dumb-init", "catatonit"})
 _EXPANDS: Final = re.compile(r"[$`*?\[~]")
 _ADDRESS: Final = re.compile(
     r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])[\w:/.?&=%-]*", re.ASCII
@@ -79,6 +81,8 @@ def words(step: Step, env: Mapping[str, str]) -> Started:
 
 def _settled(text: str, env: Mapping[str, str]) -> Started:
     """Return the words of ``text`` with the variables that are known; no other is guessed at."""
+    if re.fullmatch(r"\s*\[.*\]\s*", text, re.DOTALL):
+        return Started((), 'it is no JSON, so a shell gets it: write CMD ["…"] in double quotes')
     if "'" in text or "\\" in text:  # a quoted dollar is no variable
         return _unwrapped(text)
     fixed: list[str] = []
@@ -110,14 +114,16 @@ def _unwrapped(text: str) -> Started:
 
 def started(said: Sequence[str], stack: str, places: Places, root: Path) -> Started:
     """Return ``said`` as imgforge's image starts it: absolute, with paths where they are now."""
-    rest, notes = _without_init(list(said))
+    rest, notes = launched.without_init(list(said))
+    rest, more_notes = launched.without_runner(rest)
+    notes += more_notes
     if not rest:
         return Started((), "nothing is started")
     if rest[0].rpartition("/")[2] in {"npm", "yarn", "pnpm"}:
         return _script(rest, places, root, notes)
-    if stack == "ruby" and rest[:2] == ["bundle", "exec"]:
-        rest = rest[2:] or rest
-        notes = (*notes, "no Bundler stands between: the lock is installed as it is")
+    if stack == "ruby":
+        rest, more_notes = _ruby(rest)
+        notes += more_notes
     program, more = _program(rest[0], stack, places)
     if not program:
         return Started((), more)
@@ -128,35 +134,65 @@ def started(said: Sequence[str], stack: str, places: Places, root: Path) -> Star
 
 def only_init(said: Sequence[str]) -> bool:
     """Whether ``said`` only starts an init program, which starts what comes after it."""
-    rest, notes = _without_init(list(said))
+    rest, notes = launched.without_init(list(said))
     return bool(notes) and not rest
 
 
-def _without_init(rest: list[str]) -> tuple[list[str], tuple[str, ...]]:
-    if not rest or rest[0].rpartition("/")[2] not in _INITS:
-        return rest, ()
-    rest = rest[1:]
-    while rest and rest[0].startswith("-"):
+def hands_on(said: Sequence[str], places: Places) -> bool:
+    """Whether ``said`` is a shell script of the context that ends with starting its arguments."""
+    rest, _ = launched.without_init(list(said))
+    if not rest:
+        return False
+    file = places.file(rest[0]) or places.beside(rest[0])
+    found = launched.script(file) if file else None
+    return found is not None and found.shell and found.hands_on
+
+
+def _ruby(rest: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Return a command without Bundler and Thruster; of Rails, the project's own program."""
+    notes: tuple[str, ...] = ()
+    if rest[:2] == ["bundle", "exec"] and rest[2:]:
+        rest = rest[2:]
+        notes = ("no Bundler stands between: the lock is installed as it is",)
+    if rest[0].rpartition("/")[2] == "thrust" and rest[1:]:
         rest = rest[1:]
-    return rest, ("no init program: the application is PID 1 and gets the signals itself",)
+        notes += ("no Thruster stands before it: the platform's proxy compresses and caches",)
+    if rest[0] == "rails":
+        rest = ["bin/rails", *rest[1:]]
+    if rest[0].removeprefix("./") == "bin/rails" and rest[1:2] in (["s"], ["server"]):
+        notes += (f"Rails keeps its PID in tmp: set PIDFILE to {_PID}, and let it log to stdout",)
+    return rest, notes
 
 
 def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], str]:
     """Return how a program is started and a note on it; without words, the note says why not."""
     name = word.rpartition("/")[2]
-    if name.endswith(".sh"):
-        return (), f"{name} is a shell script, and the image has no shell"
-    if "/" in word and places.has(word):
-        return (places.of(word),), ""
+    file = places.file(word) if "/" in word else None
+    if file is not None or name.endswith(".sh"):
+        return _file(word, file, places)
     if name in PROGRAMS or (stack == "ruby" and name in _GEMS):
         gem = name not in PROGRAMS
         return ((PROGRAMS["ruby"], f"/opt/deps/bin/{name}") if gem else (PROGRAMS[name],)), ""
     if stack == "python" and name in _MODULES:
         note = f"{name} is started as a module: scripts name another machine's interpreter"
         return (PROGRAMS["python"], "-m", name), note
+    why = f"{word} is looked up in PATH: say where it is in the image"
     if "/" in word:
-        return (), f"{word} is nothing that the Dockerfile copies from the context"
-    return (), f"{word} is looked up in PATH: say where it is in the image"
+        why = f"{word} is nothing that the Dockerfile copies from the context"
+    elif stack == "python" and name == "uwsgi":
+        why = "uwsgi is no module of Python: take a server such as gunicorn into the lock"
+    return (), why
+
+
+def _file(word: str, file: Path | None, places: Places) -> tuple[tuple[str, ...], str]:
+    """Return how a file of the context is started: by the interpreter that it names."""
+    found = launched.script(file) if file is not None else None
+    if file is None or word.endswith(".sh") or (found is not None and found.shell):
+        return (), f"{word.rpartition('/')[2]} is a shell script, and the image has no shell"
+    if found is not None and found.interpreter in PROGRAMS:
+        note = f"its first line names {found.interpreter}, which starts it"
+        return (PROGRAMS[found.interpreter], places.of(word)), note
+    return (places.of(word),), ""
 
 
 def _script(rest: list[str], places: Places, root: Path, notes: tuple[str, ...]) -> Started:
@@ -167,6 +203,11 @@ def _script(rest: list[str], places: Places, root: Path, notes: tuple[str, ...])
     if not isinstance(text, str):
         return Started((), f"{rest[0]} {script}: no such script in package.json")
     said = _unwrapped(text)
+    if said.words[:2] == ("next", "start"):
+        more = " ".join(said.words[2:])
+        note = "its standalone output is started: the configuration must say output: standalone"
+        note += f"; give {more} as PORT and HOSTNAME" if more else ""
+        return Started((PROGRAMS["node"], "server.js"), notes=(*notes, note))
     if said.doubt or said.words[0] not in {"node", "nodejs"}:
         return Started((), f"{rest[0]} {script} runs {text!r}: write what node is to run")
     tail = [places.argument(word) for word in said.words[1:]]

@@ -11,46 +11,23 @@ from imgforge.checks.commands import Command, options
 from imgforge.checks.dockerfile.subject import Run
 from imgforge.checks.installs import SIGNED, Use, use
 from imgforge.detection.php import EXTENSIONS
-from imgforge.importing import parameters
+from imgforge.importing import parameters, tools
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting, Verdict
 from imgforge.plan import APP
 
-_TOOLS: Final = frozenset(
-    {
-        *(
-            "apt-transport-https",
-            "apt-utils",
-            "bash",
-            "build-essential",
-            "ca-certificates",
-            "cmake",
-        ),
-        *("curl", "dirmngr", "dumb-init", "g++", "gcc", "git", "gnupg", "gnupg2", "gosu", "htop"),
-        *(
-            "less",
-            "locales",
-            "lsb-release",
-            "make",
-            "nano",
-            "net-tools",
-            "netcat",
-            "openssh-client",
-        ),
-        *("pkg-config", "procps", "python3-pip", "software-properties-common", "ssh", "sudo"),
-        *("telnet", "tini", "tzdata", "unzip", "vim", "wget", "xz-utils", "zip", "iputils-ping"),
-        *("autoconf", "automake", "libtool", "patch", "pkgconf", "python3", "python3-dev"),
-    }
-)
-"""Packages of the build, or of somebody looking around: no application needs them to run."""
-
-_GIVEN: Final = frozenset({"ca-certificates", "tzdata", "locales"})
 _ACCOUNTS: Final = frozenset(
     {"useradd", "adduser", "addgroup", "groupadd", "usermod", "groupmod", "passwd", "chsh"}
 )
 _SILENT: Final = frozenset(
-    {"set", "cd", "echo", "true", ":", "export", "printf", "test", "[", "id"}
+    {
+        *("set", "cd", "echo", "true", ":", "export", "printf", "test", "[", "id", "ls", "pwd"),
+        *("which", "cat", "sync", "seq", "exit", "uname", "date", "grep", "sleep", "umask"),
+    }
 )
+"""What changes nothing, unless its output goes to a file."""
+
+_ASKING: Final = (("--version",), ("-v",), ("-V",), ("version",), ("--help",))
 _IN_PHP: Final = frozenset(
     {
         *("pdo", "opcache", "json", "ctype", "fileinfo", "filter", "hash", "iconv", "phar"),
@@ -63,48 +40,6 @@ _SERVERS: Final = re.compile(r"(?:/etc/(?:apache2|nginx)\b|/usr/local/apache2\b)
 _SYSTEM: Final = re.compile(r"/(?:etc|usr|bin|sbin|lib|lib64|boot|dev|proc|sys|root|run|tmp)\b")
 _UNSURE: Final = re.compile(r"[*?${]")
 _FETCHERS: Final = frozenset({"curl", "wget"})
-_INSTALLERS: Final = {
-    ("pip", "install"): "python",
-    ("pip3", "install"): "python",
-    ("uv", "sync"): "python",
-    ("uv", "pip"): "python",
-    ("poetry", "install"): "python",
-    ("poetry", "config"): "python",
-    ("pdm", "install"): "python",
-    ("pdm", "sync"): "python",
-    ("pipenv", "install"): "python",
-    ("npm", "ci"): "node",
-    ("npm", "install"): "node",
-    ("npm", "run"): "node",
-    ("npm", "prune"): "node",
-    ("npm", "cache"): "node",
-    ("yarn", ""): "node",
-    ("yarn", "install"): "node",
-    ("yarn", "build"): "node",
-    ("yarn", "run"): "node",
-    ("pnpm", "install"): "node",
-    ("pnpm", "i"): "node",
-    ("pnpm", "build"): "node",
-    ("pnpm", "run"): "node",
-    ("corepack", "enable"): "node",
-    ("go", "mod"): "go",
-    ("go", "build"): "go",
-    ("go", "install"): "go",
-    ("cargo", "build"): "rust",
-    ("cargo", "fetch"): "rust",
-    ("cargo", "install"): "rust",
-    ("bundle", "install"): "ruby",
-    ("bundle", "config"): "ruby",
-    ("composer", "install"): "php",
-    ("composer", "dump-autoload"): "php",
-    ("mvn", ""): "java",
-    ("mvnw", ""): "java",
-    ("gradle", ""): "java",
-    ("gradlew", ""): "java",
-    ("javac", ""): "java",
-    ("jlink", ""): "java",
-}
-"""Program and verb (empty: any) → the stack whose own steps do that."""
 
 
 class Judgement(NamedTuple):
@@ -115,7 +50,10 @@ class Judgement(NamedTuple):
     settings: tuple[Setting, ...] = ()
 
 
-_CLEANED: Final = re.compile(r"/(?:var/(?:lib/apt|cache)|tmp|root)\b")
+_CLEANED: Final = re.compile(
+    r"(?:/(?:var/(?:lib/apt|cache|apt|log|tmp)|tmp|root|usr/(?:src|share/(?:doc|man|locale|info)))\b"
+    r"|~/|\$\{?(?:HOME|GNUPGHOME|BUNDLE_PATH)\b|.*/\.?cache\b)"
+)
 
 
 def rows(
@@ -127,11 +65,23 @@ def rows(
 ) -> Iterator[Row]:
     """Yield a row for each command of a RUN; ``written`` are folders that a VOLUME names."""
     for command in run.commands():
-        if command.name in _SILENT or not command.words:
+        if not command.words or (_silent(command) and not _into_file(command)):
             continue
         found = _judged(command, run, stack, definition, places, written)
         said = " ".join(command.words)
         yield Row(run.line(command), f"RUN {said}", found.verdict, found.note, found.settings)
+
+
+def _silent(command: Command) -> bool:
+    return command.name in _SILENT or command.args in _ASKING
+
+
+def _into_file(command: Command) -> bool:
+    """Whether the output of a command is kept in a file."""
+    return any(
+        r.operator.lstrip("0123456789&").startswith(">") and not r.target.startswith(("/dev/", "&"))
+        for r in command.redirects
+    )
 
 
 def _judged(  # noqa: PLR0917 - what a command is judged by
@@ -144,28 +94,30 @@ def _judged(  # noqa: PLR0917 - what a command is judged by
 ) -> Judgement:
     found = use(command)
     if found is not None and found.manager.name in SIGNED:
-        return _system(found, run)
+        return _system(found, run, stack)
     if found is not None and found.installs and (loose := _loose(found)):
         return Judgement(
             "person",
             f"{', '.join(loose)} must be listed in the project's lock: nothing else is installed",
         )
-    owner = _owner(command)
-    if owner:
-        return _stacks(command, owner, stack, definition, run)
+    of = tools.owner(command)
+    if of:
+        return _stacks(command, of, stack, definition, run)
     if stack == "php" and command.name.startswith("docker-php-ext-"):
         return _extensions(command)
     if command.name in {"chown", "chgrp"}:
-        return _owned(command, places)
+        return _owned(command, places, run)
     made = command.name == "mkdir"
     return _made(command, written, places, run) if made else _other(command, run, stack)
 
 
 def _stacks(
-    command: Command, owner: str, stack: str, definition: stacks.Definition | None, run: Run
+    command: Command, of: str, stack: str, definition: stacks.Definition | None, run: Run
 ) -> Judgement:
-    """Return what becomes of what the tools of the language ``owner`` do."""
-    if owner == stack and definition is not None:
+    """Return what becomes of what the tools of the stack ``of`` do."""
+    if of == stack and command.name in {"bun", "bunx"}:
+        return Judgement("person", "no stack installs with Bun: make a lock of npm, pnpm or Yarn")
+    if of == stack and definition is not None:
         found = parameters.of(command, stack, definition, run.stage.env)
         if unknown := parameters.unknown(command, stack, run.stage.env):
             note = (
@@ -180,7 +132,7 @@ def _stacks(
             "person",
             "make the pages before the image is built: the stack static serves the folder of them",
         )
-    return Judgement("person", f"it belongs to the stack {owner}: an image has one stack")
+    return Judgement("person", f"it belongs to the stack {of}: an image has one stack")
 
 
 def _extensions(command: Command) -> Judgement:
@@ -197,55 +149,53 @@ def _extensions(command: Command) -> Judgement:
     return Judgement("improved", note, settings)
 
 
-def _owner(command: Command) -> str:
-    """Return the stack whose own steps do what ``command`` does; empty if none does."""
-    name, args = command.name, command.args
-    if re.fullmatch(r"python[0-9.]*", name) and args[:1] == ("-m",) and len(args) > 1:
-        if args[1] == "venv":
-            return "python"
-        name, args = args[1], args[2:]
-    verb = next((a for a in args if not a.startswith("-")), "")
-    return _INSTALLERS.get((name, verb)) or _INSTALLERS.get((name, "")) or ""
-
-
 def _other(command: Command, run: Run, stack: str) -> Judgement:
     name = command.name
     if stack in {"php", "static"} and (
         name.startswith(("a2en", "a2dis")) or any(map(_SERVERS.match, _paths(command)))
     ):
         return Judgement("dropped", "settings of a web server that the image does not have")
-    if name in _ACCOUNTS:
-        return Judgement("improved", "the image runs as 65532, which needs no account")
-    if name == "chmod":
-        return Judgement(
-            "improved", "what is copied is root's: it can be read and run, not changed"
-        )
-    if name == "rm" and all(_CLEANED.match(path) for path in _paths(command)):
-        return Judgement("dropped", "nothing is left that would have to be removed")
-    if name in _FETCHERS:
-        return Judgement(
-            "person", "a download that no lock pins: keep the file beside the spec, or package it"
-        )
+    if name in _ACCOUNTS or name == "chmod":
+        note = "the image runs as 65532, which needs no account"
+        if name == "chmod":
+            note = "what is copied is root's: it can be read and run, not changed"
+        return Judgement("improved", note)
+    if name == "rm":
+        return _removed(command)
+    if name == "update-ca-certificates" and not _paths(command):
+        return Judgement("dropped", "the base has them")
     where = "the runtime stage runs nothing" if run.shipped else "no stack's stage does this"
-    return Judgement("person", f"{where}: see [[build.steps]], or do it before the build")
+    note = f"{where}: see [[build.steps]], or do it before the build"
+    if name in _FETCHERS:
+        note = "a download that no lock pins: keep the file beside the spec, or package it"
+    elif _into_file(command):
+        note = "a file that the Dockerfile writes: keep it beside the spec"
+    return Judgement("person", note)
 
 
-def _system(found: Use, run: Run) -> Judgement:
+def _removed(command: Command) -> Judgement:
+    if all(_CLEANED.match(path) for path in _paths(command)):
+        return Judgement("dropped", "nothing is left that would have to be removed")
+    return Judgement("person", "what must not be in the image: list it in app.exclude")
+
+
+def _system(found: Use, run: Run, stack: str) -> Judgement:
     if not found.installs:
         return Judgement("dropped", "system packages are resolved by imgforge lock alone")
-    names = [p.partition("=")[0].partition(":")[0] for p in found.packages]
+    packages = [word for package in found.packages for word in _words(package, run)]
+    names = [p.partition("=")[0].partition(":")[0] for p in packages]
     if not run.shipped:
         return Judgement("dropped", "builders have compilers; see [stack] build-packages for more")
     if any("$" in n for n in names):
         return Judgement("person", "packages that a variable names")
-    kept = [n for n in names if n not in _TOOLS and not n.endswith("-dev")]
+    given = [n for n in names if n in tools.GIVEN or n in tools.OF_BASE.get(stack, ())]
+    kept = [n for n in names if n not in {*tools.TOOLS, *given} and not n.endswith("-dev")]
     if kept and found.manager.name != "apt":
         return Judgement(
             "person",
             f"{found.manager.name} names packages otherwise than Debian: list Debian's names of "
             f"{', '.join(kept)} in [stack] packages",
         )
-    given = [n for n in names if n in _GIVEN]
     left = [n for n in names if n not in {*kept, *given}]
     texts = [
         f"{text} {', '.join(values)}"
@@ -260,11 +210,19 @@ def _system(found: Use, run: Run) -> Judgement:
     return Judgement("improved" if kept else "dropped", "; ".join(texts) or "nothing", settings)
 
 
+def _words(package: str, run: Run) -> list[str]:
+    """Return the packages that a variable stands for, if the same RUN gives it a plain value."""
+    found = re.fullmatch(r"\$\{?(\w+)\}?", package)
+    said = re.search(rf"""\b{found[1]}=(["'])([^"'$`]*)\1""", run.text) if found else None
+    return [w for w in said[2].split() if w != "\\"] if said else [package]
+
+
 def _loose(found: Use) -> tuple[str, ...]:
     """Return packages that are named in the Dockerfile itself, besides the installers."""
     if found.options.has("-r", "--requirement", "--requirements"):
         return ()
     own = {"pip", "setuptools", "wheel", "uv", "poetry", "pdm", "pipenv", "npm", "pnpm", "yarn"}
+    own |= {"bundler", "cargo-chef", "corepack"}
     names = [re.split(r"[=<>~!\[@]", p)[0] or p for p in found.packages]
     return tuple(
         p
@@ -277,9 +235,11 @@ def _paths(command: Command) -> tuple[str, ...]:
     return options(command.args).operands
 
 
-def _owned(command: Command, places: Places) -> Judgement:
+def _owned(command: Command, places: Places, run: Run) -> Judgement:
     paths = [p for p in _paths(command)[1:] if p.startswith("/")]
     found = _writes(paths, places, "can be written by the program, nothing else can")
+    if not run.shipped:
+        return Judgement("dropped", "owners of the build's own files")
     return found or Judgement("improved", "the program cannot change itself: its files are root's")
 
 
@@ -290,7 +250,7 @@ def _made(command: Command, written: Collection[str], places: Places, run: Run) 
         return Judgement("dropped", "a folder of the build alone")
     kept = [p.rstrip("/") for p in paths if p.rstrip("/") in written]
     if kept:
-        return Judgement("kept", "declared as writable", (Setting(("run", "writable"), kept),))
+        return Judgement("kept", "declared as writable: see VOLUME")
     note = "made empty, so it can be written: take it out of [run] writable if nothing writes there"
     return _writes(paths, places, note) or Judgement("dropped", "folders come with what is in them")
 
@@ -299,6 +259,7 @@ def _writes(paths: Iterable[str], places: Places, note: str) -> Judgement | None
     """Return the folders among ``paths`` that hold nothing; those of the application move."""
     plain = (path.rstrip("/") for path in paths if path != "/" and not _UNSURE.search(path))
     found = [now for path in plain if (now := places.empty(path)) and not _SYSTEM.match(now)]
+    found = [now for now in found if now != APP]
     if not found:
         return None
     inside = {path: path.replace(APP, "/data", 1) for path in found if path.startswith(f"{APP}/")}

@@ -13,6 +13,7 @@ from imgforge.dockerfile import Step
 from imgforge.fields import EnvName, ImagePath, LabelName, Port, Text, User
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
+from imgforge.plan import APP
 from imgforge.secrets import secret_name, secret_value
 
 _STANDARD: Final = "org.opencontainers.image."
@@ -25,7 +26,7 @@ _BUILD_ONLY: Final = re.compile(
 )
 
 
-def _fits(kind: object, value: object) -> str:
+def misfit(kind: object, value: object) -> str:
     """Say why ``value`` cannot stand in a spec; empty if it can."""
     try:
         adapter: TypeAdapter[object] = TypeAdapter(kind)  # type: ignore[arg-type]
@@ -51,9 +52,12 @@ def env(step: Step, given: Mapping[str, str], places: Places) -> Iterator[Row]:
             )
         elif _BUILD_ONLY.fullmatch(name):
             yield Row(step.line, said, "dropped", "imgforge's stacks and bases set what is needed")
+        elif unset := _unset(step, value, name):
+            note = f"no value is known here of {unset}: write env.{name} yourself, if it is needed"
+            yield Row(step.line, said, "person", note)
         elif given.get(name) == value:
             yield Row(step.line, said, "dropped", "the stack sets it to the same")
-        elif why := _fits(EnvName, name) or _fits(Text, value):
+        elif why := misfit(EnvName, name) or misfit(Text, value):
             yield Row(step.line, said, "person", why)
         else:
             moved = _moved(name, value, given, places)
@@ -65,6 +69,14 @@ def env(step: Step, given: Mapping[str, str], places: Places) -> Iterator[Row]:
                 note,
                 (Setting(("env", name), moved),),
             )
+
+
+def _unset(step: Step, value: str, name: str) -> str:
+    """Return a variable that ``value`` is made of and that only the base could set; '' for none."""
+    if name == "PYTHONPATH":  # what the stack sets takes its place
+        return ""
+    found = re.findall(r"\$\{?(\w+)", value, re.ASCII)
+    return next((variable for variable in found if variable in step.unset), "")
 
 
 def _moved(name: str, value: str, given: Mapping[str, str], places: Places) -> str:
@@ -83,7 +95,7 @@ def label(step: Step) -> Iterator[Row]:
         short = name.removeprefix(_STANDARD)
         if name.startswith(_STANDARD) and short in _WRITTEN_BY_US:
             yield Row(step.line, said, "improved", "imgforge writes it, from what it built on")
-        elif why := _fits(LabelName, name) or _fits(Text, value):
+        elif why := misfit(LabelName, name) or misfit(Text, value):
             yield Row(step.line, said, "person", why)
         elif name.startswith(_STANDARD) and short in _OWN:
             yield Row(
@@ -102,7 +114,7 @@ def expose(step: Step) -> Iterator[Row]:
         port: int | str = word
         if number.isdecimal() and protocol in {"", "tcp"}:
             port = int(number)
-        if _fits(Port, port):
+        if misfit(Port, port):
             yield Row(step.line, f"EXPOSE {word}", "person", "not one port: list each in app.ports")
         elif isinstance(port, int) and port < 1024:  # noqa: PLR2004 - what only root may bind
             yield Row(
@@ -125,7 +137,7 @@ def expose(step: Step) -> Iterator[Row]:
 def user(step: Step) -> Row:
     """Return what became of USER: always a number, never root's."""
     word = step.args[0] if step.args else ""
-    if not _fits(User, word):
+    if not misfit(User, word):
         return Row(
             step.line, f"USER {word}", "kept", "as it was", (Setting(("run", "user"), word),)
         )
@@ -143,15 +155,18 @@ def volume(step: Step, places: Places) -> Iterator[Row]:
         if places.has(path):
             note = "it lies in the application, which stays read-only: write elsewhere"
             yield Row(step.line, f"VOLUME {path}", "person", note)
-        elif why := _fits(ImagePath, clean):
+        elif why := misfit(ImagePath, clean):
             yield Row(step.line, f"VOLUME {path}", "person", why)
         else:
+            now = places.empty(clean)
+            inside = now.startswith(f"{APP}/")
+            moved = now.replace(APP, "/data", 1) if inside else clean
+            note = "writable, and a volume only if the one who runs it wants one"
+            if inside:
+                note = f"the application stays read-only: let the program write to {moved}"
+            settings = (Setting(("run", "writable"), [moved]),)
             yield Row(
-                step.line,
-                f"VOLUME {path}",
-                "improved",
-                "writable, and a volume only if the one who runs it wants one",
-                (Setting(("run", "writable"), [clean]),),
+                step.line, f"VOLUME {path}", "person" if inside else "improved", note, settings
             )
 
 

@@ -24,11 +24,17 @@ def rows(
     *,
     starts_itself: bool,
     chosen: dict[str, Any],
+    usual: tuple[str, ...] = (),
 ) -> Iterator[Row]:
-    """Yield what is started: ENTRYPOINT and CMD together, and HEALTHCHECK."""
+    """Yield what is started: ENTRYPOINT and CMD together, and HEALTHCHECK.
+
+    ``usual`` is how ``imgforge init`` would start the project.
+    """
     last = {s.name: s for stage in read.file.shipped() for s in stage.steps}
     # A CMD before the ENTRYPOINT of a later stage is forgotten by it (Dockerfile reference, CMD).
-    entry, command, health = (last.get(n) for n in ("ENTRYPOINT", "CMD", "HEALTHCHECK"))
+    # An empty list sets back what the base or an earlier stage starts.
+    entry, command = (s if (s := last.get(n)) and s.args else None for n in ("ENTRYPOINT", "CMD"))
+    health = last.get("HEALTHCHECK")
     first = entry or command
     env = {
         name: value or ""
@@ -41,12 +47,11 @@ def rows(
     if first is None and (stack == "static" or (stack == "php" and starts_itself)):
         yield Row(read.final.line, "ENTRYPOINT", "kept", "the stack's own entry point")
     elif first is None:
-        yield Row(
-            read.final.line,
-            "ENTRYPOINT",
-            "person",
-            "the base's own is started: name it in app.entrypoint",
-        )
+        note = "the base's own is started: name it in app.entrypoint"
+        if usual:
+            note = "the base's own was started; this is how imgforge init would start the project"
+        settings = (Setting(("app", "entrypoint"), list(usual)),) if usual else ()
+        yield Row(read.final.line, "ENTRYPOINT", "person", note, settings)
     else:
         yield from _started(first, command if entry else None, stack, places, root, chosen, env)
     if health is None or health.args[:1] == ("NONE",):
@@ -90,6 +95,19 @@ def _started(  # noqa: PLR0917 - what a start depends on
         now = process.started(said.words, stack, places, root) if not said.doubt else said
         command = None
     text = first.instruction.text
+    if (
+        now.doubt
+        and not said.doubt
+        and command is not None
+        and process.hands_on(said.words, places)
+    ):
+        note = (
+            "a shell script, and the image has no shell: what it does before it starts CMD must "
+            "be done before, or by the program; CMD is started at once"
+        )
+        yield Row(first.line, text, "person", note)
+        yield from _started(command, None, stack, places, root, chosen, env)
+        return
     own = own_start(said.words, stack, places, chosen) if not said.doubt else None
     if own is not None:
         yield _fixed(Row(first.line, text, "kept", own.note, own.settings), said, stack)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from imgforge import stack as stacks
 from imgforge.checks.dockerfile.subject import Subject, subject
 from imgforge.dockerfile import Dockerfile, Stage, Step
 from imgforge.dockerfile.context import Context
-from imgforge.importing import origin, parameters, runs, settings, starts, wanted
+from imgforge.importing import copies, lineage, parameters, runs, settings, starts, wanted
 from imgforge.importing.own import site
 from imgforge.importing.places import Places, moves
-from imgforge.importing.row import Row, Setting, assembled
-from imgforge.plan import DEFAULT_EXCLUDE
+from imgforge.importing.row import Row, Setting, Verdict, assembled
+from imgforge.plan import APP
 
-_NOT_SOURCES: Final = ("Dockerfile*", ".dockerignore", "docker-compose*", "compose*.y*ml")
+if TYPE_CHECKING:
+    from imgforge.detection.candidate import Candidate
+
+_SOURCE: Final = ("app", "source")
+_INTERPRETED: Final = frozenset({"python", "node", "ruby"})
+"""Stacks whose programs lie under /app as they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,14 @@ class Translation:
 def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> Translation:
     """Translate ``file``; ``root`` is its build context, ``name`` what the image is called."""
     read = subject(file, context)
-    base, stack = _stack(read)
+    base, stack = lineage.image(read)
     offered = set(stacks.names())
     definition = stacks.load(stack).definition if stack in offered else None
     shipped = file.shipped()
     workdirs = list(_with_workdirs(shipped))
-    copies = [(s, w) for s, w in workdirs if s.name in wanted.COPIES and wanted.of_context(s)]
+    copied = [(s, w) for s, w in workdirs if s.name in wanted.COPIES and wanted.of_context(s)]
     workdir = workdirs[-1][1] if workdirs else "/"
-    found = Places(tuple(moves(copies, root)), workdir, root)
+    found = Places(tuple(moves(copied, root)), workdir, root)
     rows = [base]
     seen = parameters.project(root, stack)
     if definition is not None:
@@ -53,11 +57,15 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
             rows += parameters.detected(seen, definition, base.line)
         rows += wanted.locks(definition, context, read, found)
         rows += wanted.version(definition, read, stack)
-    rows += _sources(read, definition, found, context)
+    rows += copies.rows(read, definition, found, context)
+    rows += copies.unsaid(read, context)
     rows += _carried(read, stack, definition, found)
     if definition is not None and stack == "static":
         rows += site(read, found, definition)
     chosen = _parameters(rows)
+    if definition is not None and not any(s.key == _SOURCE for row in rows for s in row.settings):
+        rows += _uncopied(read, definition, seen)
+    rows += _elsewhere(read, stack, found)
     rows += starts.rows(
         read,
         stack,
@@ -65,6 +73,7 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
         root,
         starts_itself=seen is not None and seen.starts_itself,
         chosen=chosen,
+        usual=seen.entrypoint if seen is not None else (),
     )
     if definition is not None and _parameters(rows).get("build") in {"maven", "gradle"}:
         rows += _unlocked(definition, rows, base.line)
@@ -72,7 +81,38 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     tables["stack"] = {"name": stack, **tables.get("stack", {})}
     if definition is not None:
         _settle(tables, definition)
+        if stack == "python" and found.home != APP:
+            _searched(tables, definition, found.home)
     return Translation(file.name, tables, tuple(sorted(rows, key=lambda row: row.line)))
+
+
+def _uncopied(
+    read: Subject, definition: stacks.Definition, seen: Candidate | None
+) -> Iterator[Row]:
+    """Yield the sources of an image that nothing is copied into: they are mounted when it runs."""
+    if definition.name in {"static", "binary"}:
+        return
+    names = list(seen.source) if seen is not None and seen.source else ["."]
+    builds = definition.runtime.source == "none"
+    verdict: Verdict = "improved" if builds else "person"
+    note = (
+        "the sources that the program is made of"
+        if builds
+        else "the Dockerfile copies no sources: these are what imgforge init would take"
+    )
+    settings_ = (Setting(_SOURCE, names),)
+    yield Row(read.final.line, "app.source", verdict, f"{note}: {', '.join(names)}", settings_)
+
+
+def _elsewhere(read: Subject, stack: str, places: Places) -> Iterator[Row]:
+    """Yield a working directory below the application: a program starts in /app itself."""
+    if stack not in _INTERPRETED or places.home == APP:
+        return
+    step = list(read.shipped("WORKDIR"))[-1]
+    note = f"the program starts in {APP}, not in {places.home}: give it whole paths of its files"
+    if stack == "python":
+        note += "; PYTHONPATH finds its modules"
+    yield Row(step.line, step.instruction.text, "person", note)
 
 
 def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
@@ -105,30 +145,11 @@ def _settle(tables: dict[str, Any], definition: stacks.Definition) -> None:
         app["source"] = [path for path in source if path != app.get("lock")]
 
 
-def _stack(read: Subject) -> tuple[Row, str]:
-    """Return the row of the base, and the stack: of the image's own base, else of a builder's."""
-    file = read.file
-    shipped = file.shipped()[0]
-    found = origin.origin(shipped.base)
-    if found is not None:
-        return _base(shipped, found.stack), found.stack
-    feeding = {
-        step.source for stage in file.shipped() for step in stage.steps if step.source is not None
-    }
-    for index in sorted(feeding):
-        stage: Stage | None = file.stages[index]
-        while stage is not None and stage.parent is not None:
-            stage = file.stages[stage.parent]
-        found = origin.origin(stage.base) if stage else None
-        if found is not None:
-            return _base(shipped, found.stack), found.stack
-    if origin.plain(shipped.base):
-        return _base(shipped, "binary"), "binary"
-    note = (
-        "nothing is known of what this image brings; taken for a program that brings all it "
-        "needs: choose a stack (imgforge stack list)"
-    )
-    return Row(shipped.line, f"FROM {shipped.written}", "person", note), "binary"
+def _searched(tables: dict[str, Any], definition: stacks.Definition, home: str) -> None:
+    """Let Python find the modules that lay in the working directory of the Dockerfile's image."""
+    env = tables.setdefault("env", {})
+    said = env.get("PYTHONPATH", dict(definition.runtime.env).get("PYTHONPATH", ""))
+    env["PYTHONPATH"] = ":".join(dict.fromkeys([*filter(None, said.split(":")), home]))
 
 
 def _port(read: Subject, stack: str) -> str:
@@ -160,115 +181,6 @@ def _with_workdirs(shipped: tuple[Stage, ...]) -> Iterator[tuple[Step, str]]:
             if step.name == "WORKDIR" and step.args:
                 here /= step.args[0]
             yield step, str(here)
-
-
-def _sources(
-    read: Subject, definition: stacks.Definition | None, places: Places, context: Context
-) -> Iterator[Row]:
-    """Yield a row for each COPY and ADD: the sources of the application, or what they are not."""
-    installs = {
-        f
-        for kind in (definition.locks if definition else ())
-        for f in (*kind.beside, *kind.optional, *(() if "*" in kind.file else (kind.file,)))
-    }
-    shipped = {stage.index for stage in read.file.shipped()}
-    builds = definition is not None and any(not s.installs for s in definition.stages)
-    for stage, step in read.steps():
-        if step.name not in wanted.COPIES:
-            continue
-        said = step.instruction.text
-        if step.instruction.heredocs:
-            yield Row(
-                step.line,
-                said,
-                "person",
-                "a file written in the Dockerfile: keep it beside the spec",
-            )
-        elif not wanted.of_context(step):
-            yield _copied(read, step, said)
-        elif step.name == "ADD" and any(
-            "://" in word or word.startswith("git@") for word in step.args[:-1]
-        ):
-            yield Row(
-                step.line, said, "person", "a download that no lock pins: keep it beside the spec"
-            )
-        elif stage.index not in shipped and not builds:
-            yield Row(step.line, said, "dropped", "the stack copies what installing needs")
-        elif stage.index not in shipped and definition is not None and definition.name == "static":
-            yield Row(step.line, said, "dropped", "only what was made of it is served")
-        elif definition is not None and definition.name == "static" and _nginx(step):
-            yield Row(
-                step.line, said, "person", "the stack writes nginx's settings: see its parameters"
-            )
-        else:
-            made = _source(step, installs, places, context)
-            beside = definition if stage.index in shipped else None
-            yield _beside(made, beside, places) if beside else made
-
-
-def _beside(made: Row, definition: stacks.Definition, places: Places) -> Row:
-    """Return the row of a COPY into the image; where only a program is shipped, as its assets."""
-    if definition.runtime.source != "none":
-        return made
-    names: list[str] = next((s.value for s in made.settings if s.key == ("app", "source")), [])
-    assets = parameters.named({"assets": names}, definition)
-    moved = [f"{p.new} instead of {p.old}" for p in places.moved if p.source in names]
-    if not assets or not moved:
-        return made
-    note = f"{', '.join(moved)}: change it where the program names that"
-    return replace(made, verdict="person", note=note, settings=(*made.settings, *assets))
-
-
-def _nginx(step: Step) -> bool:
-    return step.args[-1].startswith("/etc/nginx")
-
-
-def _copied(read: Subject, step: Step, said: str) -> Row:
-    source = step.instruction.flag("from") or ""
-    if step.source is not None:
-        title = read.file.stages[step.source].title
-        note = f"the stack's own stages make it, instead of {title}; see imgforge stack show"
-        return Row(step.line, said, "improved", note)
-    return Row(step.line, said, "person", f"{source} is another image: no stack copies from it")
-
-
-def _source(step: Step, installs: Collection[str], places: Places, context: Context) -> Row:
-    """Return the row of what is copied from the context; ``installs`` are patterns of locks."""
-    said = step.instruction.text
-    names = [str(PurePosixPath(word.lstrip("/") or ".")) for word in step.args[:-1]]
-    names = [match for name in names for match in _matches(name, context)]
-    if any(c in n for n in names for c in "*?[$"):
-        return Row(step.line, said, "person", "a pattern: list the files or folders in app.source")
-    needed = [
-        n for n in names if not any(fnmatchcase(PurePosixPath(n).name, kind) for kind in installs)
-    ]
-    if not needed:
-        return Row(step.line, said, "improved", "the stack takes it along with the lock")
-    values = [Setting(("app", "source"), needed)]
-    if "." in needed:
-        values.append(Setting(("app", "exclude"), _exclude(context)))
-    moved = sorted(p.new for p in places.moved if p.source in needed and p.old != p.new)
-    if any(n != "." and "/" not in n and n not in context.names for n in needed):
-        note = "it does not exist beside the Dockerfile"
-        return Row(step.line, said, "person", note, tuple(values))
-    note = f"to {', '.join(moved)}, root's and read-only" if moved else "root's and read-only"
-    return Row(step.line, said, "improved", note, tuple(values))
-
-
-def _matches(name: str, context: Context) -> list[str]:
-    """Return the files at the context's top that a pattern stands for; itself if there is none."""
-    if "/" in name or "$" in name or not any(c in name for c in "*?["):
-        return [name]
-    return sorted(n for n in context.names if fnmatchcase(n, name)) or [name]
-
-
-def _exclude(context: Context) -> list[str]:
-    """Return what a ``.dockerignore`` leaves out and what no image needs, as a spec's patterns."""
-    lines = [line.strip("/") for line in context.ignore or () if not line.startswith("!")]
-    known = {*DEFAULT_EXCLUDE, *(p.removeprefix("**/") for p in DEFAULT_EXCLUDE)}
-    kept = [line for line in lines if line and line not in known and not line.startswith("#")]
-    names = [n for n in sorted(context.names) if any(fnmatchcase(n, p) for p in _NOT_SOURCES)]
-    return list(dict.fromkeys([*kept, *names, "imgforge.toml", "imgforge.lock"]))
 
 
 def _carried(

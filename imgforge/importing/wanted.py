@@ -9,6 +9,7 @@ from typing import Final
 
 from imgforge import stack as stacks
 from imgforge.checks.dockerfile.subject import Subject
+from imgforge.checks.installs import use
 from imgforge.dockerfile import Stage, Step
 from imgforge.dockerfile.context import Context
 from imgforge.importing import origin
@@ -16,6 +17,9 @@ from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
 
 COPIES: Final = frozenset({"COPY", "ADD"})
+_VERBS: Final = frozenset({"install", "i", "ci", "sync", ""})
+"""Verbs of managers that install what a project's own lock says."""
+
 _COMPATIBLE: Final = frozenset({"go", "rust"})
 """Languages whose newer compilers build what was written for older ones (go.dev/doc/go1compat)."""
 
@@ -72,13 +76,17 @@ def locks(
         if step.name in COPIES and of_context(step)
         for word in step.args[:-1]
     }
-    for kind in definition.locks:
+    managers, named = _installers(read)
+    kinds = sorted(definition.locks, key=lambda kind: kind.manager not in managers)
+    for kind in kinds:
         names = sorted(
             n for n in {*context.names, *copied} if fnmatchcase(PurePosixPath(n).name, kind.file)
         )
         if kind.file == "*.txt":  # other texts lie about too
             names = [n for n in names if "require" in PurePosixPath(n).name.lower()]
         names = [n for n in names if n in copied] or names
+        asked = [n for n in named if fnmatchcase(PurePosixPath(n).name, kind.file)]
+        names = [n for n in asked if (places.root / n).is_file()] or names
         if not names:
             continue
         names.sort(key=lambda n: PurePosixPath(n).name != "requirements.txt")
@@ -91,6 +99,24 @@ def locks(
     if definition.lock == "required":
         mends = "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
         yield Row(line, "lock", "person", f"there is none beside the Dockerfile; make one: {mends}")
+
+
+def _installers(read: Subject) -> tuple[set[str], list[str]]:
+    """Return the managers that install in the Dockerfile, and files of requirements they name."""
+    managers, files = set(), list[str]()
+    for command in (c for run in read.runs if run.built for c in run.commands()):
+        found = use(command)
+        manager, verb = command.name, next(iter(command.args), "")
+        if found is not None and found.installs:
+            if found.packages:
+                continue
+            values = [*found.options.values("-r", "--requirement", "--requirements")]
+            files += [str(PurePosixPath(v.lstrip("/"))) for v in values if v]
+            manager = "pip" if values else manager
+        elif verb not in _VERBS and (manager != "yarn" or not verb.startswith("-")):
+            continue
+        managers.add(manager)
+    return managers, files
 
 
 def _unhashed(path: Path, name: str, manager: str) -> str:
