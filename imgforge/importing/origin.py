@@ -88,7 +88,7 @@ def guessed(image: str) -> Origin | None:
         for stack, names in _WORDS.items():
             if any(name in words for name in names):
                 text = f"{path}:{tag}".lower()
-                found = re.search(rf"(?:{'|'.join(names)})[-:]?(\d+(?:\.\d+)*)", text)
+                found = re.search(rf"(?<![a-z])(?:{'|'.join(names)})-?(\d+(?:\.\d+)*)", text)
                 return Origin(stack, found[1] if found else "")
     return None
 

@@ -6,11 +6,15 @@ imgforge copies each source to ``/app`` under its own path; a Dockerfile may put
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Final
 
-from imgforge.dockerfile import Step
+from imgforge.dockerfile import Dockerfile, Step
 from imgforge.plan import APP
+
+_MOST: Final = 1000
+"""Places that are followed in a stage: stages that copy of each other could make ever more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,11 @@ class Places:
     def has(self, path: str) -> bool:
         """Whether ``path`` is something of the context that a copy put there."""
         found = self._found(path)
-        return found is not None and (self.root / found[0].source / found[1]).exists()
+        if found is None:
+            return False
+        place, rest = found
+        made = not rest and place.source != "."  # what is built first may not be there yet
+        return made or (self.root / place.source / rest).exists()
 
     def file(self, path: str) -> Path | None:
         """Return the file of the context that a copy put at ``path``; None if it is none."""
@@ -101,17 +109,61 @@ class Places:
         return word if same and not word.startswith("/") else now
 
 
-def moves(steps: list[tuple[Step, str]], root: Path) -> Iterator[Place]:
-    """Yield what each COPY or ADD of the context put where; steps come with their workdir."""
-    for step, workdir in steps:
-        *sources, destination = step.args
-        target = PurePosixPath(workdir) / destination
-        folder = destination.endswith("/") or destination in {".", "./", ".."} or len(sources) > 1
-        for written in sources:
-            source = str(PurePosixPath(written.lstrip("/") or "."))
-            new = APP if source == "." else f"{APP}/{source}"
-            if source == "." or (root / source).is_dir():
-                yield Place(source, str(target), new)
-            else:
-                old = target / PurePosixPath(source).name if folder else target
-                yield Place(source, str(old), new)
+def placed(file: Dockerfile, root: Path) -> tuple[Place, ...]:
+    """Return where the context's files are in the image, whatever stages they went by."""
+    made: list[tuple[Place, ...]] = []
+    ends: list[PurePosixPath] = []
+    for stage in file.stages[: file.target + 1]:  # a stage is made of earlier ones alone
+        found = list(made[stage.parent]) if stage.parent is not None else []
+        here = ends[stage.parent] if stage.parent is not None else PurePosixPath("/")
+        for step in stage.steps:
+            if step.name == "WORKDIR" and step.args:
+                here /= step.args[0]
+            elif step.name in {"COPY", "ADD"} and not step.instruction.heredocs:
+                if step.source is not None:
+                    found += _carried(step, here, made[step.source], root)
+                elif step.instruction.flag("from") is None:
+                    found += _moves(step, here, root)
+        made.append(tuple(dict.fromkeys(found))[:_MOST])
+        ends.append(here)
+    return made[file.target]
+
+
+def _carried(
+    step: Step, workdir: PurePosixPath, made: tuple[Place, ...], root: Path
+) -> Iterator[Place]:
+    """Yield what a COPY takes of the context's files in another stage, which has them at ``made``.
+
+    What is made there lies beside them, and is none of them.
+    """
+    *sources, destination = step.args
+    target = workdir / destination
+    folder = destination.endswith("/") or destination in {".", "./", ".."} or len(sources) > 1
+    for taken in (PurePosixPath("/") / written for written in sources):
+        for place in made:
+            old = PurePosixPath(place.old)
+            if old.is_relative_to(taken):
+                yield replace(place, old=str(target / old.relative_to(taken)))
+            elif taken.is_relative_to(old):
+                rest = str(taken.relative_to(old))
+                source = str(PurePosixPath(place.source) / rest)
+                if not (root / source).exists():
+                    continue
+                into = folder and not (root / source).is_dir()
+                put = target / taken.name if into else target
+                yield Place(source, str(put), f"{APP}/{source}")
+
+
+def _moves(step: Step, workdir: PurePosixPath, root: Path) -> Iterator[Place]:
+    """Yield what a COPY or ADD of the context puts where."""
+    *sources, destination = step.args
+    target = workdir / destination
+    folder = destination.endswith("/") or destination in {".", "./", ".."} or len(sources) > 1
+    for written in sources:
+        source = str(PurePosixPath(written.lstrip("/") or "."))
+        new = APP if source == "." else f"{APP}/{source}"
+        if source == "." or (root / source).is_dir():
+            yield Place(source, str(target), new)
+        else:
+            old = target / PurePosixPath(source).name if folder else target
+            yield Place(source, str(old), new)

@@ -30,6 +30,10 @@ _GEMS: Final = frozenset(
 
 _PID: Final = "/tmp/server.pid"  # noqa: S108 - in the container, whose /tmp is the program's
 
+_DEVELOPING: Final = frozenset(
+    {"ng", "vite", "nodemon", "nest", "ts-node", "tsx", "react-scripts", "vue-cli-service"}
+)
+
 _OR_FAIL: Final = re.compile(r"\s*\|\|\s*exit\s+1\s*$")
 """What health checks often end with; any other failure says the same."""
 
@@ -170,6 +174,8 @@ def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], st
     file = places.file(word) if "/" in word else None
     if file is not None or name.endswith(".sh"):
         return _file(word, file, places)
+    if "/" in word and places.has(word):
+        return (places.of(word),), ""
     if name in PROGRAMS or (stack == "ruby" and name in _GEMS):
         gem = name not in PROGRAMS
         return ((PROGRAMS["ruby"], f"/opt/deps/bin/{name}") if gem else (PROGRAMS[name],)), ""
@@ -179,6 +185,8 @@ def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], st
     why = f"{word} is looked up in PATH: say where it is in the image"
     if "/" in word:
         why = f"{word} is nothing that the Dockerfile copies from the context"
+    elif name in _DEVELOPING:
+        why = f"{name} is for development: build what it serves, and start or serve that"
     elif stack == "python" and name == "uwsgi":
         why = "uwsgi is no module of Python: take a server such as gunicorn into the lock"
     return (), why

@@ -13,7 +13,7 @@ from imgforge.dockerfile import Dockerfile, Stage, Step
 from imgforge.dockerfile.context import Context
 from imgforge.importing import copies, lineage, parameters, runs, settings, starts, wanted
 from imgforge.importing.own import site
-from imgforge.importing.places import Places, moves
+from imgforge.importing.places import Place, Places, placed
 from imgforge.importing.row import Row, Setting, Verdict, assembled
 from imgforge.plan import APP
 
@@ -47,9 +47,9 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     definition = stacks.load(stack).definition if stack in offered else None
     shipped = file.shipped()
     workdirs = list(_with_workdirs(shipped))
-    copied = [(s, w) for s, w in workdirs if s.name in wanted.COPIES and wanted.of_context(s)]
     workdir = workdirs[-1][1] if workdirs else "/"
-    found = Places(tuple(moves(copied, root)), workdir, root)
+    # Where nothing is copied, the project is mounted over the working directory.
+    found = Places(placed(file, root) or (Place(".", workdir, APP),), workdir, root)
     rows = [base]
     seen = parameters.project(root, stack)
     if definition is not None:
@@ -65,7 +65,9 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     chosen = _parameters(rows)
     if definition is not None and not any(s.key == _SOURCE for row in rows for s in row.settings):
         rows += _uncopied(read, definition, seen)
-    rows += _elsewhere(read, stack, found)
+    if elsewhere := _elsewhere(read, stack, found):
+        at = (elsewhere.line, elsewhere.said)
+        rows = [row for row in rows if (row.line, row.said) != at] + [elsewhere]
     rows += starts.rows(
         read,
         stack,
@@ -104,15 +106,16 @@ def _uncopied(
     yield Row(read.final.line, "app.source", verdict, f"{note}: {', '.join(names)}", settings_)
 
 
-def _elsewhere(read: Subject, stack: str, places: Places) -> Iterator[Row]:
-    """Yield a working directory below the application: a program starts in /app itself."""
-    if stack not in _INTERPRETED or places.home == APP:
-        return
-    step = list(read.shipped("WORKDIR"))[-1]
+def _elsewhere(read: Subject, stack: str, places: Places) -> Row | None:
+    """Return a working directory below the application: a program starts in /app itself."""
+    steps = list(read.shipped("WORKDIR"))
+    if stack not in _INTERPRETED or places.home == APP or not steps:
+        return None
+    step = steps[-1]
     note = f"the program starts in {APP}, not in {places.home}: give it whole paths of its files"
     if stack == "python":
         note += "; PYTHONPATH finds its modules"
-    yield Row(step.line, step.instruction.text, "person", note)
+    return Row(step.line, step.instruction.text, "person", note)
 
 
 def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
@@ -136,7 +139,11 @@ def _settle(tables: dict[str, Any], definition: stacks.Definition) -> None:
         version = stack.get("version", definition.default)
         stack["packages"] = [name.replace("{}", version) for name in packages]
     source = app.get("source", [])
-    if "." in source:
+    root = stack.get("parameters", {}).get("root")
+    if definition.name == "static" and root in source:
+        app["source"] = [root]
+        app.pop("exclude", None)
+    elif "." in source:
         app["source"] = ["."]
     elif source and definition.requires:
         needed = [*definition.requires, *([app["lock"]] if "lock" in app else [])]

@@ -97,8 +97,11 @@ def locks(
         yield Row(line, "lock", "improved", note, (Setting(("app", "lock"), names[0]),))
         return
     if definition.lock == "required":
-        mends = "; ".join(f"{kind.file}: {kind.mend}" for kind in definition.locks)
-        yield Row(line, "lock", "person", f"there is none beside the Dockerfile; make one: {mends}")
+        known = [kind for kind in kinds if kind.manager in managers] or list(definition.locks)
+        mends = "; ".join(f"{kind.file}: {kind.mend}" for kind in known)
+        name = known[0].file.replace("*", "requirements")
+        note = f"there is none beside the Dockerfile; make one: {mends}"
+        yield Row(line, "lock", "person", note, (Setting(("app", "lock"), name),))
 
 
 def _installers(read: Subject) -> tuple[set[str], list[str]]:
