@@ -7,17 +7,18 @@ Manifests are read as data; nothing of the project is run. To add a language, wr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from imgforge.detection import files, go, java, node, php, python, ruby, rust
-from imgforge.detection.candidate import Candidate
+from imgforge.detection import files, go, hints, java, node, pages, php, python, ruby, rust
+from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.tree import Folder, Tree, walk
 from imgforge.errors import InvalidInputError
 from imgforge.files import SPEC
 
 _LOOKS: Final[tuple[Callable[[Tree, Folder], Candidate | None], ...]] = (
-    *(python.look, node.look, java.look, go.look, rust.look, ruby.look, php.look),
+    *(python.look, node.look, java.look, go.look, rust.look, ruby.look, php.look, pages.look),
     *(files.site, files.program),
 )
 _MANIFESTS: Final = {
@@ -54,7 +55,24 @@ def candidates(root: Path) -> tuple[Tree, list[Candidate]]:
     tree = walk(root)
     top = tree.folder("")
     found = [candidate for look in _LOOKS if (candidate := look(tree, top)) is not None]
-    return tree, sorted(found, key=lambda candidate: -candidate.weight)
+    found.sort(key=lambda candidate: -candidate.weight)
+    return tree, _preferred(tree, found)
+
+
+def _preferred(tree: Tree, found: list[Candidate]) -> list[Candidate]:
+    """Let the base of a Dockerfile decide between candidates that fit equally well."""
+    if len(found) < 2 or len(ties(found)) < 2:  # noqa: PLR2004 - a choice
+        return found
+    from imgforge.importing.origin import guessed, origin
+
+    image = hints.base(tree, "")
+    said = (origin(image) or guessed(image)) if image else None
+    first = next((c for c in ties(found) if said is not None and c.stack == said.stack), None)
+    if first is None:
+        return found
+    seen = Evidence("Dockerfile", f"FROM {image}")
+    first_ = replace(first, weight=first.weight + 1, evidence=(*first.evidence, seen))
+    return [first_, *(c for c in found if c is not first)]
 
 
 def elsewhere(tree: Tree) -> list[tuple[str, str]]:

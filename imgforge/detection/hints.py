@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -78,12 +79,37 @@ def dockerfile(tree: Tree, folder: str) -> tuple[tuple[str, ...], list[int], Evi
     ]
     argv = parts.get("ENTRYPOINT", ()) + parts.get("CMD", ())
     said = f"starts {' '.join(argv)}" if argv else "EXPOSE" if ports else ""
-    return argv, [p for p in ports if 0 < p < 1 << 16], Evidence(path, said) if said else None
+    ports = list(dict.fromkeys(p for p in ports if 0 < p < 1 << 16))
+    return argv, ports, Evidence(path, said) if said else None
+
+
+def base(tree: Tree, folder: str) -> str:
+    """Return the image that a Dockerfile's last stage begins with; '' without one."""
+    text = tree.text(joined(folder, "Dockerfile"))
+    found = re.findall(r"(?mi)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(\S+)(?:[ \t]+AS[ \t]+(\S+))?", text)
+    names = {name.lower(): image for image, name in found if name}
+    image = found[-1][0] if found else ""
+    for _ in found:  # a stage may be made of an earlier one
+        image = names.get(image.lower(), image)
+    return image
 
 
 def exposed(tree: Tree, folder: str) -> tuple[int, ...]:
     """Return the ports that a Dockerfile exposes."""
     return tuple(port for port in dockerfile(tree, folder)[1] if port >= 1024)  # noqa: PLR2004 - root's
+
+
+def named(tree: Tree, folder: str, sources: Sequence[str]) -> list[str]:
+    """Return folders at the top that the sources name in a text: pages, data, descriptions."""
+    place = tree.folder(folder)
+    others = [n for n in folders(place) if n not in sources]
+    known = {n: re.compile(rf"""["'`/]{re.escape(n)}["'`/]""") for n in others}
+    wanted = {joined(folder, s) for s in sources}
+    tops = tuple(f"{path}/" for path in wanted)
+    paths = (joined(at.path, n) for at in tree.below(folder) for n in sorted(at.files))
+    paths = (p for p in paths if p.endswith(_SOURCES) and (p in wanted or p.startswith(tops)))
+    texts = [tree.text(path) for path in itertools.islice(paths, _MOST)]
+    return [n for n in others if any(known[n].search(text) for text in texts)]
 
 
 def bound(argv: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from imgforge.detection import hints
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from imgforge.fields import Parameter
 
 _LOCKS: Final = ("package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock")
+_MANAGERS: Final = dict(zip(_LOCKS, ("npm", "npm", "pnpm", "yarn"), strict=True))
 _CODE: Final = (".js", ".mjs", ".cjs")
 _BUNDLERS: Final = frozenset({"esbuild", "webpack", "@vercel/ncc", "@rspack/core", "@rspack/cli"})
 """What puts dependencies into its output unless told otherwise; compilers such as tsc do not."""
@@ -26,12 +28,12 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     if not tree.has(manifest):
         return None
     package = tree.json(manifest)
-    locks = [name for name in _LOCKS if name in folder.files]
+    locks = _locks(tree, folder, package)
     seen = [Evidence(manifest, "Node.js")]
     seen += [Evidence(joined(folder.path, name), "what it is installed from") for name in locks]
     argv, more, doubts = _start(tree, folder, package)
     if len(locks) > 1:
-        doubts.append(f"several lock files: {', '.join(locks)}; the first was taken")
+        doubts.append(f"several lock files: {', '.join(locks)}; {locks[0]} was taken")
     parameters = _built(package, argv, doubts)
     source = _source(tree, folder, argv)
     if parameters:
@@ -66,6 +68,19 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     )
 
 
+def _locks(tree: Tree, folder: Folder, package: dict[str, Any]) -> list[str]:
+    """Return the locks that are there: first that of the manager which the project names."""
+    found = [name for name in _LOCKS if name in folder.files]
+    said = _text(package, "packageManager").partition("@")[0]
+    if not said:
+        text = tree.text(joined(folder.path, "Dockerfile"))
+        uses = re.search(
+            r"(?m)^(?:[^#\n]*[ \t])?(pnpm|yarn|npm)[ \t]+(?:install|i|ci|--frozen)\b", text
+        )
+        said = uses[1] if uses else ""
+    return sorted(found, key=lambda name: not (said and _MANAGERS[name] == said))
+
+
 def _text(table: dict[str, Any], key: str) -> str:
     value = table.get(key)
     return value if isinstance(value, str) else ""
@@ -95,18 +110,21 @@ def _start(
         return argv, [seen], doubts
     if doubt:
         doubts.append(doubt)
-    scripts = package.get("scripts")
-    start = _text(scripts, "start") if isinstance(scripts, dict) else ""
+    scripts = _table(package, "scripts")
+    start = _text(scripts, "start")
     manifest = joined(folder.path, "package.json")
-    if start and (argv := _interpreted(hints.words(start))):
-        return argv, [Evidence(manifest, f"start: {start}")], doubts
+    for name in ("start", "start:prod", "start:production", "serve:prod"):
+        command = _text(scripts, name)
+        if command and (argv := _interpreted(hints.words(command))):
+            return argv, [Evidence(manifest, f"{name}: {command}")], doubts
     if start:
         doubts.append(f"the start script is no plain `node FILE`: {start}")
     argv, _, seen = hints.dockerfile(tree, folder.path)
     if argv and (argv := _interpreted(argv)) and seen:
         return argv, [seen], doubts
     main = _text(package, "main")
-    if main.endswith(_CODE) and _inside(main):
+    known = (tree.root / joined(folder.path, main)).is_file() or "build" in scripts
+    if main.endswith(_CODE) and _inside(main) and known:
         path = posixpath.normpath(main)
         return (NODE, f"/app/{path}"), [Evidence(manifest, f"main: {main}")], doubts
     for name in ("server.js", "index.js", "app.js"):
@@ -122,6 +140,8 @@ def _inside(path: str) -> bool:
 
 def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
     """Return ``argv`` with absolute paths if it is Node.js running a file; else nothing."""
+    if argv and argv[0].rpartition("/")[2] == "nodemon":  # which only starts anew on changes
+        argv = ("node", *argv[1:])
     if len(argv) < 2 or argv[0].rpartition("/")[2] not in {"node", "nodejs"}:  # noqa: PLR2004
         return ()
     out = [NODE]
@@ -173,4 +193,4 @@ def _source(tree: Tree, folder: Folder, argv: tuple[str, ...]) -> list[str]:
             found.append(name)
     found += [n for n in ("public", "views", "static") if n in folder.folders and n not in found]
     found += sorted(n for n in folder.files if n.endswith(_CODE) and ".config." not in n)
-    return found
+    return [*found, *hints.named(tree, folder.path, found)]

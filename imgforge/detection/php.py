@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _FOLDERS: Final = (
     *("app", "bin", "bootstrap", "config", "database", "migrations", "public", "resources"),
-    *("routes", "src", "templates", "translations", "web"),
+    *("routes", "src", "templates", "translations", "web", "html", "htdocs"),
 )
+_PUBLIC: Final = ("public", "web", "html", "htdocs")
 EXTENSIONS: Final = {
     "pdo_sqlite": "sqlite3",
     "sqlite3": "sqlite3",
@@ -42,7 +43,12 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     """Return how the folder's PHP project may be built; None if it has none."""
     manifest = joined(folder.path, "composer.json")
     index = next(
-        (p for p in ("public", "web") if tree.has(joined(folder.path, f"{p}/index.php"))), ""
+        (
+            p
+            for p in ("public", "web", "html", "htdocs")
+            if tree.has(joined(folder.path, f"{p}/index.php"))
+        ),
+        "",
     )
     if not tree.has(manifest) and not index:
         return None

@@ -27,6 +27,9 @@ _LIBRARIES: Final = {
     "weasyprint": "libpango-1.0-0",
     "pyodbc": "unixodbc",
 }
+_DATA: Final = ("templates", "static", "locale", "alembic", "migrations")
+"""Folders without modules that frameworks look for by themselves."""
+
 _MADE: Final = re.compile(r"(?m)^(\w+)\s*(?::[^=\n]+)?=\s*(FastAPI|Starlette|Flask)\(")
 _HANDED: Final = re.compile(r"(?m)^from \S+ import (?:\w+ as )?(app|application)\b")
 _SERVERS: Final = ("uvicorn", "gunicorn", "hypercorn", "granian")
@@ -43,11 +46,13 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     table = tree.toml(joined(folder.path, "pyproject.toml"))
     project = table.get("project")
     project = project if isinstance(project, dict) else {}
-    needs = _needs(tree, folder, project)
+    poetry = _poetry(table)
+    needs = _needs(tree, folder, project, poetry)
     source, package, env = _source(tree, folder)
     doubts: list[str] = []
     script = "" if package or "Procfile" in folder.files else _script(table, doubts)
-    whole = bool(env and script) and "build-system" in table and "scripts" in project
+    packaged = "scripts" in project or ("scripts" in poetry and poetry.get("package-mode", True))
+    whole = bool(script and packaged and "build-system" in table and (env or poetry))
     built = whole and _BUILD_LOCK in folder.files
     argv, more = ((), []) if script else _start(tree, folder, needs, package, doubts)
     if built:
@@ -58,13 +63,15 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
     elif whole:
         doubts.append(
             f"the project declares how its wheel is built: with {_BUILD_LOCK} beside the lock, "
-            "stack.parameters.project = true installs that instead of copying src"
+            f"stack.parameters.project = true installs that instead of copying {', '.join(source)}"
         )
     if script:
         more = [Evidence(joined(folder.path, "pyproject.toml"), f"the script {script}")]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
     serves = any(name in argv for name in _SERVERS)
-    wanted, wanted_by = _version(tree, folder, project)
+    wanted, wanted_by = _version(tree, folder, project, poetry)
+    if "manage.py" in folder.files and not argv and not script:
+        doubts.append("manage.py is Django's, but no server such as gunicorn is required")
     if (
         locks
         and locks[0].endswith(".txt")
@@ -92,9 +99,9 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         wanted=wanted,
         wanted_by=wanted_by,
         locks=tuple(locks),
-        name=str(project.get("name", "")),
-        version=str(project.get("version", "")),
-        licence=_licence(project),
+        name=str(project.get("name") or poetry.get("name") or ""),
+        version=str(project.get("version") or poetry.get("version") or ""),
+        licence=_licence(project) or _licence(poetry),
         source=tuple(source),
         entrypoint=argv,
         ports=_ports(tree, folder, argv, ports) if serves else tuple(ports),
@@ -122,15 +129,27 @@ def _licence(project: dict[str, object]) -> str:
     return licence if isinstance(licence, str) else ""
 
 
-def _version(tree: Tree, folder: Folder, project: dict[str, object]) -> tuple[str, str]:
+def _poetry(table: dict[str, Any]) -> dict[str, Any]:
+    """Return the table of Poetry; empty if the project is none of its."""
+    tool = table.get("tool")
+    poetry = tool.get("poetry") if isinstance(tool, dict) else None
+    return poetry if isinstance(poetry, dict) else {}
+
+
+def _version(
+    tree: Tree, folder: Folder, project: dict[str, object], poetry: dict[str, Any]
+) -> tuple[str, str]:
     for name in _VERSIONS:
         if text := tree.text(joined(folder.path, name)).strip():
             return text.splitlines()[0], name
-    wanted = project.get("requires-python")
+    needs = poetry.get("dependencies")
+    wanted = project.get("requires-python") or (isinstance(needs, dict) and needs.get("python"))
     return (wanted, "pyproject.toml") if isinstance(wanted, str) else ("", "")
 
 
-def _needs(tree: Tree, folder: Folder, project: dict[str, object]) -> frozenset[str]:
+def _needs(
+    tree: Tree, folder: Folder, project: dict[str, object], poetry: dict[str, Any]
+) -> frozenset[str]:
     """Return the names of what is required, in lower case."""
     lines: list[str] = []
     for name in sorted(folder.files):
@@ -138,6 +157,8 @@ def _needs(tree: Tree, folder: Folder, project: dict[str, object]) -> frozenset[
             lines += tree.text(joined(folder.path, name)).splitlines()
     listed = project.get("dependencies")
     lines += [str(item) for item in listed] if isinstance(listed, list) else []
+    tables = (poetry.get("dependencies"), tree.toml(joined(folder.path, "Pipfile")).get("packages"))
+    lines += [str(name) for table in tables if isinstance(table, dict) for name in table]
     found = (re.match(r"\s*([A-Za-z0-9][\w.-]*)", line) for line in lines)
     return frozenset(re.sub(r"[-_.]+", "-", m[1]).lower() for m in found if m)
 
@@ -153,7 +174,19 @@ def _source(tree: Tree, folder: Folder) -> tuple[list[str], str, dict[str, str]]
     ]
     modules = sorted(n for n in folder.files if n.endswith(".py") and n not in _NOT_RUN)
     modules = [n for n in modules if not n.startswith("test_")]
-    return [*packages, *modules], _runnable(tree, folder), {}
+    texts = "".join(tree.text(joined(folder.path, n)) for n in modules)
+    packages += sorted(n for n in folder.folders & hints.APART if _imported(tree, folder, n, texts))
+    found = [*packages, *modules]
+    given = [n for n in _DATA if n in folder.folders and n not in found]
+    named = [n for n in hints.named(tree, folder.path, found) if n not in given]
+    return [*found, *given, *named], _runnable(tree, folder), {}
+
+
+def _imported(tree: Tree, folder: Folder, name: str, texts: str) -> bool:
+    """Whether a folder with an unlikely name is a package that the modules at the top use."""
+    inside = tree.folder(joined(folder.path, name)).files
+    pattern = rf"""(?m)(?:^\s*(?:from|import)\s+|["']){re.escape(name)}\b"""
+    return "__init__.py" in inside and re.search(pattern, texts) is not None
 
 
 def _is_package(folder: Folder) -> bool:
@@ -266,6 +299,8 @@ def _interpreted(argv: tuple[str, ...]) -> tuple[str, ...]:
     program = argv[0].rpartition("/")[2]
     if re.fullmatch(r"python3?(\.\d+)?", program):
         return (PYTHON, *argv[1:])
-    if program in _SERVERS:
+    if program in (*_SERVERS, "fastapi", "celery"):
         return (PYTHON, "-m", program, *argv[1:])
-    return argv if argv[0].startswith("/") else ()
+    if program in {"uv", "poetry", "pipenv", "pdm"} and argv[1:2] == ("run",) and argv[2:]:
+        return _interpreted(argv[2:])
+    return argv if argv[0].startswith("/usr/bin/") else ()

@@ -71,7 +71,8 @@ def _ports(tree: Tree, folder: Folder, argv: tuple[str, ...]) -> tuple[int, ...]
     """Return the port of puma's command or settings, else the Dockerfile's, else the usual."""
     if bound := hints.bound(argv):
         return (bound,)
-    text = tree.text(joined(folder.path, "config/puma.rb"))
+    names = ("config/puma.rb", "puma.rb")
+    text = next(filter(None, (tree.text(joined(folder.path, n)) for n in names)), "")
     named = re.search(r"(?m)^\s*port\b[^#\n]*?\b([1-9]\d{3,4})\b", text)
     if named and int(named[1]) < 1 << 16:
         return (int(named[1]),)
@@ -125,8 +126,10 @@ def _start(
     if "config.ru" in folder.files:
         program = "/opt/deps/bin/puma" if "puma" in locked else _DEBIAN
         seen = Evidence(joined(folder.path, "config.ru"), "a Rack application")
-        if tree.has(joined(folder.path, "config/puma.rb")):
-            return (RUBY, program, "-C", "/app/config/puma.rb"), [seen], doubts
+        for name in ("config/puma.rb", "puma.rb"):
+            if tree.has(joined(folder.path, name)):
+                more = Evidence(joined(folder.path, name), "puma's settings")
+                return (RUBY, program, "-C", f"/app/{name}"), [seen, more], doubts
         return (RUBY, program, "--port", "8080"), [seen], doubts
     argv, _, seen = hints.dockerfile(tree, folder.path)
     if argv and (argv := _interpreted(argv)) and seen:

@@ -19,7 +19,10 @@ from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
 from imgforge.plan import DEFAULT_EXCLUDE
 
-_NOT_SOURCES: Final = ("Dockerfile*", ".dockerignore", "docker-compose*", "compose*.y*ml")
+_NOT_SOURCES: Final = (
+    *("Dockerfile*", "*.Dockerfile", ".dockerignore", "docker-compose*", "compose*.y*ml"),
+    *(".github", ".gitlab*", ".gitignore", ".gitattributes", ".devcontainer", ".vscode", ".idea"),
+)
 _COVERED: Final = frozenset({"*.py[cod]", "**/*.py[cod]", "*.py[co]", "**/*.py[co]"})
 """What a spec leaves out by itself, in other words."""
 

@@ -125,7 +125,8 @@ def test_library_that_a_requirement_needs_is_named_and_doubted(tmp_path: Path) -
     ],
 )  # fmt: skip
 def test_how_node_starts(tmp_path: Path, package: dict[str, Any], entrypoint: str) -> None:
-    candidate = found(tmp_path, {"package.json": json.dumps(package), "package-lock.json": "{}"})
+    files = {"package.json": json.dumps(package), "package-lock.json": "{}", "lib/index.js": ""}
+    candidate = found(tmp_path, files)
     assert candidate.stack == "node"
     assert candidate.locks == ("package-lock.json",)
     assert candidate.entrypoint == ("/nodejs/bin/node", *entrypoint.split())
@@ -291,6 +292,7 @@ def test_equal_candidates_are_never_guessed_among(tmp_path: Path) -> None:
         "requirements.txt": GUNICORN,
         "package.json": '{"main": "index.js"}',
         "package-lock.json": "{}",
+        "index.js": "",
     }
     tree, candidates = detection.candidates(made(tmp_path, files))
     with pytest.raises(InvalidInputError, match="2 stacks fit equally well") as caught:
