@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.names import pypi
@@ -32,20 +32,24 @@ def read(path: str, text: str) -> Locked:
     roots: dict[str, dict[str, None]] = {"required": {}, "optional": {}}
     for at, row in rows:
         needs = list(_needs(at, row.get("dependencies"), versions))
-        extras = at.table(row.get("optional-dependencies"), "optional-dependencies")
-        optional = [n for group in extras.values() for n in _needs(at, group, versions)]
-        for key, marker in (*needs, *optional):
-            markers.setdefault(key, set()).add(marker)
+        groups = at.table(row.get("optional-dependencies"), "optional-dependencies")
+        extras = {name: list(_needs(at, group, versions)) for name, group in groups.items()}
+        optional = [need for group in extras.values() for need in group]
+        for need in (*needs, *optional):
+            markers.setdefault(need.key, set()).add(need.marker)
         entry = _entry(at, row)
         own = any(kind in at.table(row.get("source"), "source") for kind in _OWN)
         if own:
-            roots["required"] |= dict.fromkeys(key for key, _ in needs)
-            roots["optional"] |= dict.fromkeys(key for key, _ in optional)
+            roots["required"] |= dict.fromkeys(node for need in needs for node in need.nodes)
+            roots["optional"] |= dict.fromkeys(node for need in optional for node in need.nodes)
             projects.append(entry.name)
             continue
         # Which extras somebody asks for, only the needs of others say: all of them may be there.
-        entry = entry._replace(needs=tuple(sorted({key for key, _ in (*needs, *optional)})))
-        edges[entry.key] = tuple(key for key, _ in needs)
+        entry = entry._replace(needs=tuple(sorted({need.key for need in (*needs, *optional)})))
+        edges[entry.key] = tuple(node for need in needs for node in need.nodes)
+        for name, group in extras.items():
+            nodes = tuple(node for need in group for node in need.nodes)
+            edges[f"{entry.key}[{pypi(name)}]"] = nodes
         entries.append(entry)
     required, loose = (reached(roots[kind], edges) for kind in ("required", "optional"))
     return Locked(
@@ -58,22 +62,35 @@ def read(path: str, text: str) -> Locked:
     )
 
 
+class _Need(NamedTuple):
+    """A package that another needs, where ``marker`` holds; ``extras`` are asked for with it."""
+
+    key: str
+    marker: str
+    extras: tuple[str, ...]
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """What is reached by it: the package, and each of the extras that are asked for."""
+        return (self.key, *(f"{self.key}[{extra}]" for extra in self.extras))
+
+
 def _joined(markers: set[str]) -> str:
     if not markers or "" in markers:
         return ""
     return " or ".join(f"({marker})" for marker in sorted(markers))
 
 
-def _needs(
-    spot: Spot, value: object, versions: Mapping[str, list[str]]
-) -> Iterator[tuple[str, str]]:
+def _needs(spot: Spot, value: object, versions: Mapping[str, list[str]]) -> Iterator[_Need]:
     for item in spot.items(value, "dependencies"):
         row = spot.table(item, "a dependency")
         name = pypi(spot.name(row.get("name"), "name of a dependency"))
         said = spot.word(row.get("version"), "version")
         marker = spot.marker(row.get("marker"))
+        asked = spot.items(row.get("extra"), "extra")
+        extras = tuple(pypi(spot.name(extra, "an extra")) for extra in asked)
         for version in [said] if said else versions.get(name, []):
-            yield f"{name}@{version}", marker
+            yield _Need(f"{name}@{version}", marker, extras)
 
 
 def _entry(spot: Spot, row: Mapping[str, Any]) -> Entry:

@@ -195,6 +195,10 @@ source = { registry = "https://example.test/simple" }
 dependencies = [{ name = "b" }]
 [package.optional-dependencies]
 x = [{ name = "c" }]
+y = [{ name = "unasked" }]
+[[package]]
+name = "unasked"
+version = "1"
 [[package]]
 name = "B"
 version = "1"
@@ -213,9 +217,10 @@ name = "n"
 version = "2.0"
 """
     assert shown("uv.lock", text) == {
-        "a@1.0": ("required", ("b@1", "c@1")),
+        "a@1.0": ("required", ("b@1", "c@1", "unasked@1")),
         "b@1": ("required", ("a@1.0",)),
-        "c@1": ("dev", ()),
+        "c@1": ("required", ()),
+        "unasked@1": ("dev", ()),
         "w@1": ("required", ()),
         "n@1.0": ("required", ()),
         "n@2.0": ("required", ()),
