@@ -77,7 +77,10 @@ def dockerfile(tree: Tree, folder: str) -> tuple[tuple[str, ...], list[int], Evi
     ports = [
         int(p) for p in re.findall(r"(?mi)^[ \t]*EXPOSE[ \t]+(\d{1,5})(?:/tcp)?[ \t\r]*$", text)
     ]
-    argv = parts.get("ENTRYPOINT", ()) + parts.get("CMD", ())
+    entry, command = parts.get("ENTRYPOINT", ()), parts.get("CMD", ())
+    if len(entry) == 1 and command and re.search(r"entrypoint[\w.-]*$|\.sh$", entry[0]):
+        entry = ()  # a script that prepares, and then starts what CMD says
+    argv = entry + command
     said = f"starts {' '.join(argv)}" if argv else "EXPOSE" if ports else ""
     ports = list(dict.fromkeys(p for p in ports if 0 < p < 1 << 16))
     return argv, ports, Evidence(path, said) if said else None

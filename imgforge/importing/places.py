@@ -80,7 +80,8 @@ class Places:
     @property
     def home(self) -> str:
         """Where the files are now that were in the working directory of the Dockerfile's image."""
-        if self._found(self.workdir) is not None:
+        found = self._found(self.workdir)
+        if found is not None and not (self.root / found[0].source).is_file():
             return self.of(self.workdir)
         for place in self.moved:
             old = PurePosixPath(place.old)
@@ -158,7 +159,7 @@ def _moves(step: Step, workdir: PurePosixPath, root: Path) -> Iterator[Place]:
     """Yield what a COPY or ADD of the context puts where."""
     *sources, destination = step.args
     target = workdir / destination
-    folder = destination.endswith("/") or destination in {".", "./", ".."} or len(sources) > 1
+    folder = destination.endswith("/") or len(sources) > 1 or workdir.is_relative_to(target)
     for written in sources:
         source = str(PurePosixPath(written.lstrip("/") or "."))
         new = APP if source == "." else f"{APP}/{source}"

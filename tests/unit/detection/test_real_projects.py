@@ -75,6 +75,12 @@ def test_a_dockerfiles_manager_is_not_started(tmp_path: Path) -> None:
     assert found(tmp_path, files).entrypoint == words
 
 
+def test_what_a_dockerfiles_script_starts_in_the_end(tmp_path: Path) -> None:
+    text = 'ENTRYPOINT ["/app/docker-entrypoint.sh"]\nCMD ["gunicorn", "x.a:app"]\n'
+    files = {"requirements.txt": GUNICORN, "x/a.py": "", "Dockerfile": text}
+    assert found(tmp_path, files).entrypoint == ("/usr/bin/python3", "-m", "gunicorn", "x.a:app")
+
+
 POETRY = """\
 [tool.poetry]
 name = "tally"

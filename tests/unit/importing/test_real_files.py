@@ -186,6 +186,14 @@ def test_a_folder_whose_working_directory_is_its_parent(tmp_path: Path) -> None:
     assert spec["env"]["PYTHONPATH"] == "/opt/deps:/app/backend"
 
 
+def test_a_file_that_is_copied_to_the_working_directory_lies_in_it(tmp_path: Path) -> None:
+    text = f'{UV}COPY main.py /app\nCOPY . /app\nCMD ["python", "/app/main.py"]\n'
+    found, spec = read(tmp_path, text, LOCKED)
+    assert "env" not in spec
+    assert spec["app"]["entrypoint"] == ["/usr/bin/python3", "/app/main.py"]
+    assert row(found, "WORKDIR").verdict == "improved"
+
+
 def test_files_are_followed_through_stages(tmp_path: Path) -> None:
     text = (
         "FROM ruby:3.3 AS made\nWORKDIR /app\nCOPY . .\nRUN bundle install\n"
