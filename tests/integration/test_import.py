@@ -20,13 +20,58 @@ CMD ["python", "-m", "web"]
 """
 
 
+NODE = """\
+FROM node:24
+WORKDIR /srv
+COPY package*.json ./
+COPY . .
+ENV NODE_ENV=production PORT=8080
+EXPOSE 8080
+ENTRYPOINT ["./docker-entrypoint.sh"]
+CMD ["npm", "start"]
+"""
+
+
+def base(name: str, root: Path) -> str:
+    """Build a base that stands for the Dockerfile's own, and return it as a build context."""
+    built = imgforge(
+        "base", "build", name, "--platform", "linux/amd64",
+        "--output", str(root / "base"), "--format", "json", cwd=root,
+    )  # fmt: skip
+    return f"oci-layout://{root / 'base'}@{json.loads(built.stdout)['digest']}"
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_node_service_and_its_script_stand_side_by_side(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    scripts = {"start": "node server.js"}
+    package = {"name": "demo", "version": "1.0.0", "scripts": scripts}
+    lock = {**package, "lockfileVersion": 3, "packages": {"": package}}
+    (root / "package.json").write_text(json.dumps(package))
+    (root / "package-lock.json").write_text(json.dumps(lock))
+    (root / "server.js").write_text("require('node:http').createServer().listen(8080)\n")
+    (root / "docker-entrypoint.sh").write_text('#!/bin/sh\nexec "$@"\n')
+    (root / "Dockerfile").write_text(NODE)
+    out = imgforge(
+        *("import", "--compare", "--format", "json"),
+        *("--build-context", f"node:24={base('node-24-dev', tmp_path)}"),
+        cwd=root,
+    )
+    value = json.loads(out.stdout)
+    assert value["problems"] == []
+    lines = {line["name"]: (line["before"], line["after"]) for line in value["comparison"]}
+    assert lines["entry point"] == ("./docker-entrypoint.sh", "/nodejs/bin/node server.js")
+    assert lines["shell"][0] != "none"
+    assert lines["shell"][1] == "none"
+    assert lines["user"][1] == "65532:65532"
+    assert lines["ports"] == ("8080/tcp", "8080/tcp")
+    assert float(lines["size"][1].split()[0]) < float(lines["size"][0].split()[0])
+
+
 @pytest.mark.usefixtures("engine")
 def test_both_are_built_and_stand_side_by_side(tmp_path: Path) -> None:
-    base = imgforge(
-        "base", "build", "python-3.13-dev", "--platform", "linux/amd64",
-        "--output", str(tmp_path / "base"), "--format", "json", cwd=tmp_path,
-    )  # fmt: skip
-    digest = json.loads(base.stdout)["digest"]
+    python = base("python-3.13-dev", tmp_path)
     root = tmp_path / "project"
     (root / "web").mkdir(parents=True)
     (root / "web" / "__main__.py").write_text("import idna\nprint(idna.encode('x'))\n")
@@ -35,7 +80,7 @@ def test_both_are_built_and_stand_side_by_side(tmp_path: Path) -> None:
     (root / "Dockerfile").write_text(DOCKERFILE)
     out = imgforge(
         *("import", "--compare", "--format", "json"),
-        *("--build-context", f"python:3.13=oci-layout://{tmp_path / 'base'}@{digest}"),
+        *("--build-context", f"python:3.13={python}"),
         cwd=root,
     )
     value = json.loads(out.stdout)
