@@ -83,6 +83,8 @@ def unsaid(read: Subject, context: Context) -> Iterator[Row]:
     step = next((s for s in whole if wanted.of_context(s)), None)
     if step is not None and (lost := _lost(context)):
         note = f"app.exclude cannot say {lost}: list such files in it by their names"
+        if "!" in lost:
+            note += "; what ! brings back is left out as long as another pattern says so"
         yield Row(step.line, context.ignore_file, "person", note)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 _INITS: Final = frozenset({"tini", "dumb-init", "catatonit"})
+INIT: Final = "no init program: the application is PID 1 and gets the signals itself"
 _RUNNERS: Final = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch"})
 """Managers whose verb ``run`` starts a program of the environment that they keep."""
 
@@ -34,9 +35,7 @@ def without_init(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
     """Return ``words`` without an init program before them, and a note if there was one."""
     if not words or words[0].rpartition("/")[2] not in _INITS:
         return words, ()
-    return _operands(words[1:]), (
-        "no init program: the application is PID 1 and gets the signals itself",
-    )
+    return _operands(words[1:]), (INIT,)
 
 
 def without_runner(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -63,6 +62,15 @@ def script(path: Path) -> Script | None:
     words = [word.decode("utf-8", "replace").rpartition("/")[2] for word in found.groups(b"")]
     name = words[1] if words[0] == "env" else words[0]
     return Script(name, name in _SHELLS, _HANDS_ON.search(data) is not None)
+
+
+def ends(path: Path) -> bool:
+    """Whether a program's text speaks of SIGTERM, which the kernel spares an unready PID 1."""
+    try:
+        with path.open("rb") as file:
+            return b"SIGTERM" in file.read(_LARGEST)
+    except OSError:
+        return False
 
 
 def _operands(words: list[str]) -> list[str]:

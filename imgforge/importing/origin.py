@@ -96,11 +96,14 @@ def guessed(image: str) -> Origin | None:
 def offered(version: str, versions: Iterable[str]) -> str:
     """Return the version of a stack that stands for ``version``: the same, or of the same line.
 
-    ``3.12.4`` is served by ``3.12`` alone, ``22.11.0`` by ``22``; empty if nothing is.
+    ``3.12.4`` is served by ``3.12`` alone, ``22.11.0`` by ``22``, and ``3`` by the newest that
+    begins so; empty if nothing is.
     """
     parts = version.split(".")
     names = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
-    return next((v for v in sorted(versions, key=len, reverse=True) if v in names), "")
+    known = sorted(versions, key=len, reverse=True)
+    newest = sorted((v for v in known if v.startswith(f"{version}.")), key=_numbers, reverse=True)
+    return next((v for v in (*known, *newest) if v in {*names, *newest}), "")
 
 
 def nearest(version: str, versions: Iterable[str]) -> str:

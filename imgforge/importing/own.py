@@ -16,7 +16,8 @@ from imgforge.plan import APP
 
 _SERVED: Final = ("/usr/share/nginx/html", "/usr/local/apache2/htdocs", "/srv", "/var/www/html")
 
-_GENERATORS: Final = {"hugo": "public", "jekyll": "_site", "mkdocs": "site", "zola": "public"}
+_CLASSES: Final = frozenset({"-cp", "-classpath", "--class-path"})
+GENERATORS: Final = {"hugo": "public", "jekyll": "_site", "mkdocs": "site", "zola": "public"}
 """Makers of sites → the folder that they make where they are told no other."""
 
 
@@ -35,7 +36,7 @@ def own_start(
     rest = list(words[1:])
     if stack == "static" and name in {"nginx", "httpd-foreground", "caddy"}:
         return Own("the stack's own entry point")
-    if stack == "php" and name.startswith("php-fpm"):
+    if stack == "php" and name.startswith(("php-fpm", "apache2-foreground", "apachectl")):
         return Own("the stack's own entry point (server = fpm)")
     if stack in {"go", "rust"} and name and not name.endswith(".sh") and not places.has(words[0]):
         program = f"{APP}/{chosen.get('binary', 'app')}"
@@ -43,6 +44,13 @@ def own_start(
         return Own(f"the stack's own entry point: {program}", settings)
     if stack == "java" and name == "java" and "-jar" in rest[:-1]:
         return _jar(rest, places)
+    made = stack == "java" and chosen.get("build") in {"maven", "gradle"}
+    if made and name == "java" and (at := [i for i, w in enumerate(rest) if w in _CLASSES]):
+        told = rest[: at[0]]
+        options = (Setting(("env", "JAVA_TOOL_OPTIONS"), " ".join(told)),) if told else ()
+        return Own(
+            "the stack's own entry point, by the main class of the jar that it makes", options
+        )
     return None
 
 
@@ -120,14 +128,14 @@ def _made(read: Subject, source: int | None, written: str) -> tuple[str, str]:
     folder = PurePosixPath("/") / top / written
     if folder != top and folder.is_relative_to(top) and top != PurePosixPath("/"):
         return str(folder.relative_to(top)), made
-    maker = next((_GENERATORS[n] for c in builders for n in c.words if n in _GENERATORS), "")
+    maker = next((GENERATORS[n] for c in builders for n in c.words if n in GENERATORS), "")
     return maker or folder.name or "public", made
 
 
 def _builds(command: Command) -> bool:
     """Whether a command makes pages, and is not one that installs or asks."""
     words = set(command.words)
-    return bool(words & _GENERATORS.keys()) or (
+    return bool(words & GENERATORS.keys()) or (
         command.name in {"npm", "yarn", "pnpm", "npx", "bun", "make"}
         and any("build" in word for word in command.args)
     )

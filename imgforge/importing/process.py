@@ -185,6 +185,8 @@ def _program(word: str, stack: str, places: Places) -> tuple[tuple[str, ...], st
     why = f"{word} is looked up in PATH: say where it is in the image"
     if "/" in word:
         why = f"{word} is nothing that the Dockerfile copies from the context"
+    elif name in {"supervisord", "s6-svscan"}:
+        why = f"{name} starts several programs: an image starts one, and each other is its own"
     elif name in _DEVELOPING:
         why = f"{name} is for development: build what it serves, and start or serve that"
     elif stack == "python" and name == "uwsgi":

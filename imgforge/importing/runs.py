@@ -12,10 +12,14 @@ from imgforge.checks.dockerfile.subject import Run
 from imgforge.checks.installs import SIGNED, Use, use
 from imgforge.detection.php import EXTENSIONS
 from imgforge.importing import parameters, tools
+from imgforge.importing.own import GENERATORS
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting, Verdict
 from imgforge.plan import APP
 
+_PAGES: Final = (
+    "make the pages before the image is built: the stack static serves the folder of them"
+)
 _ACCOUNTS: Final = frozenset(
     {"useradd", "adduser", "addgroup", "groupadd", "usermod", "groupmod", "passwd", "chsh"}
 )
@@ -128,10 +132,7 @@ def _stacks(
         note = f"the stack {stack} does it, exactly as the lock says"
         return Judgement("improved", f"{note}: {said}" if said else note, found)
     if stack == "static":
-        return Judgement(
-            "person",
-            "make the pages before the image is built: the stack static serves the folder of them",
-        )
+        return Judgement("person", _PAGES)
     return Judgement("person", f"it belongs to the stack {of}: an image has one stack")
 
 
@@ -161,11 +162,13 @@ def _other(command: Command, run: Run, stack: str) -> Judgement:
             note = "what is copied is root's: it can be read and run, not changed"
         return Judgement("improved", note)
     if name == "rm":
-        return _removed(command)
+        return _removed(command, stack)
     if name == "update-ca-certificates" and not _paths(command):
         return Judgement("dropped", "the base has them")
     where = "the runtime stage runs nothing" if run.shipped else "no stack's stage does this"
     note = f"{where}: see [[build.steps]], or do it before the build"
+    if stack == "static":
+        note = _PAGES
     if name in _FETCHERS:
         note = "a download that no lock pins: keep the file beside the spec, or package it"
     elif _into_file(command):
@@ -173,8 +176,8 @@ def _other(command: Command, run: Run, stack: str) -> Judgement:
     return Judgement("person", note)
 
 
-def _removed(command: Command) -> Judgement:
-    if all(_CLEANED.match(path) for path in _paths(command)):
+def _removed(command: Command, stack: str) -> Judgement:
+    if stack == "static" or all(_CLEANED.match(path) for path in _paths(command)):
         return Judgement("dropped", "nothing is left that would have to be removed")
     return Judgement("person", "what must not be in the image: list it in app.exclude")
 
@@ -189,6 +192,7 @@ def _system(found: Use, run: Run, stack: str) -> Judgement:
     if any("$" in n for n in names):
         return Judgement("person", "packages that a variable names")
     given = [n for n in names if n in tools.GIVEN or n in tools.OF_BASE.get(stack, ())]
+    names = [n for n in names if stack != "static" or n not in GENERATORS]
     kept = [n for n in names if n not in {*tools.TOOLS, *given} and not n.endswith("-dev")]
     if kept and found.manager.name != "apt":
         return Judgement(

@@ -9,10 +9,11 @@ from typing import Any
 
 from imgforge.checks.dockerfile.subject import Subject
 from imgforge.dockerfile import Step
-from imgforge.importing import process
+from imgforge.importing import launched, process
 from imgforge.importing.own import own_start
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
+from imgforge.plan import APP
 from imgforge.secrets import secret_name, secret_value
 
 
@@ -118,9 +119,8 @@ def _started(  # noqa: PLR0917 - what a start depends on
         same = now.words == said.words and first.instruction.json
         note = "; ".join((*said.notes, *now.notes)) or "absolute, without a shell"
         values = (Setting(("app", "entrypoint"), list(now.words)),)
-        yield _fixed(
-            Row(first.line, text, "kept" if same else "improved", note, values), said, stack
-        )
+        made = Row(first.line, text, "kept" if same else "improved", note, values)
+        yield _fixed(_signalled(made, now, places), said, stack)
     if command is None:
         return
     more = process.words(command, env)
@@ -130,6 +130,20 @@ def _started(  # noqa: PLR0917 - what a start depends on
         return
     arguments = Setting(("app", "command"), [places.argument(word) for word in more.words])
     yield _fixed(Row(command.line, text, "kept", "default arguments", (arguments,)), more, stack)
+
+
+def _signalled(made: Row, now: process.Started, places: Places) -> Row:
+    """Return the row of a start; a person's, if a script that an init ended must end itself now.
+
+    As PID 1 a program gets no signal that it has no handler for (pid_namespaces(7)).
+    """
+    if launched.INIT not in now.notes or len(now.words) < 2 or now.words[1].startswith("-"):  # noqa: PLR2004 - interpreter, script
+        return made
+    file = places.file(now.words[1]) or places.root / now.words[1].removeprefix(f"{APP}/")
+    if launched.ends(file):
+        return made
+    note = "no init program stands between: end at SIGTERM, which nothing else does for PID 1"
+    return replace(made, verdict="person", note=note)
 
 
 def _fixed(made: Row, said: process.Started, stack: str) -> Row:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from imgforge import stack as stacks
 from imgforge.checks.dockerfile.subject import Subject, subject
 from imgforge.dockerfile import Dockerfile, Stage, Step
 from imgforge.dockerfile.context import Context
-from imgforge.importing import copies, lineage, parameters, runs, settings, starts, wanted
+from imgforge.importing import (
+    copies,
+    lineage,
+    parameters,
+    runs,
+    settings,
+    sources,
+    starts,
+    wanted,
+)
 from imgforge.importing.own import site
 from imgforge.importing.places import Place, Places, placed
-from imgforge.importing.row import Row, Setting, Verdict, assembled
+from imgforge.importing.row import Row, Setting, assembled
 from imgforge.plan import APP
 
-if TYPE_CHECKING:
-    from imgforge.detection.candidate import Candidate
-
-_SOURCE: Final = ("app", "source")
 _INTERPRETED: Final = frozenset({"python", "node", "ruby"})
 """Stacks whose programs lie under /app as they were written."""
 
@@ -58,13 +63,14 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
         rows += wanted.locks(definition, context, read, found)
         rows += wanted.version(definition, read, stack)
     rows += copies.rows(read, definition, found, context)
-    rows += copies.unsaid(read, context)
+    if stack != "static":
+        rows += copies.unsaid(read, context)
     rows += _carried(read, stack, definition, found)
     if definition is not None and stack == "static":
         rows += site(read, found, definition)
+    rows = sources.programs(rows, read)
     chosen = _parameters(rows)
-    if definition is not None and not any(s.key == _SOURCE for row in rows for s in row.settings):
-        rows += _uncopied(read, definition, seen)
+    rows = sources.needed(rows, read, definition, seen)
     if elsewhere := _elsewhere(read, stack, found):
         at = (elsewhere.line, elsewhere.said)
         rows = [row for row in rows if (row.line, row.said) != at] + [elsewhere]
@@ -86,24 +92,6 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
         if stack == "python" and found.home != APP:
             _searched(tables, definition, found.home)
     return Translation(file.name, tables, tuple(sorted(rows, key=lambda row: row.line)))
-
-
-def _uncopied(
-    read: Subject, definition: stacks.Definition, seen: Candidate | None
-) -> Iterator[Row]:
-    """Yield the sources of an image that nothing is copied into: they are mounted when it runs."""
-    if definition.name in {"static", "binary"}:
-        return
-    names = list(seen.source) if seen is not None and seen.source else ["."]
-    builds = definition.runtime.source == "none"
-    verdict: Verdict = "improved" if builds else "person"
-    note = (
-        "the sources that the program is made of"
-        if builds
-        else "the Dockerfile copies no sources: these are what imgforge init would take"
-    )
-    settings_ = (Setting(_SOURCE, names),)
-    yield Row(read.final.line, "app.source", verdict, f"{note}: {', '.join(names)}", settings_)
 
 
 def _elsewhere(read: Subject, stack: str, places: Places) -> Row | None:
@@ -163,8 +151,9 @@ def _port(read: Subject, stack: str) -> str:
     """Say which port the stack has instead of a web server's own; empty if it has none."""
     if stack == "static":
         return "nginx listens on 8080, which needs no root: publish that port"
-    apache = stack == "php" and "apache" in read.file.shipped()[0].base
-    return "FPM answers at 9000; the port is the web server's" if apache else ""
+    base = read.file.shipped()[0].base
+    served = stack == "php" and any(name in base for name in ("apache", "nginx", "franken"))
+    return "FPM answers at 9000; the port is the web server's" if served else ""
 
 
 def _base(stage: Stage, stack: str) -> Row:

@@ -372,3 +372,61 @@ def test_stages_that_copy_of_each_other_cost_little(tmp_path: Path) -> None:
     text = "FROM scratch AS s0\nCOPY a b /\n" + "".join(stages)
     found, _ = read(tmp_path, text, {"a": "", "b": ""})
     assert found.spec["stack"]["name"] == "binary"
+
+
+@pytest.mark.parametrize(
+    ("image", "version"), [("golang:1-alpine", "1.24"), ("golang:1.24.5", "1.24")]
+)
+def test_a_tag_that_names_a_line_of_versions(tmp_path: Path, image: str, version: str) -> None:
+    text = f'FROM {image}\nCOPY . .\nRUN go build -o /demo\nENTRYPOINT ["/demo"]\n'
+    found, spec = read(tmp_path, text, {"go.mod": "module demo\n", "main.go": "package main\n"})
+    assert spec["stack"]["version"] == version
+    assert found.open == ()
+
+
+def test_of_several_programs_the_one_that_is_started(tmp_path: Path) -> None:
+    text = (
+        "FROM golang:1.24 AS b\nCOPY . .\nRUN go build -o /bin/demo ./cmd/demo\n"
+        "RUN go build -o /bin/tool ./cmd/tool\nFROM scratch\n"
+        'COPY --from=b /bin/demo /bin/tool /\nCMD ["/demo"]\n'
+    )
+    found, spec = read(tmp_path, text, {"go.mod": "module demo\n"})
+    parameters = spec["stack"]["parameters"]
+    assert (parameters["binary"], parameters["package"]) == ("demo", "./cmd/demo")
+    assert row(found, "RUN go build -o /bin/tool").verdict == "person"
+
+
+MAIN = "require('node:http').createServer().listen(8080)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [(MAIN, "person"), (f"{MAIN}process.on('SIGTERM', () => process.exit(0))\n", "improved")],
+)
+def test_who_ends_a_program_that_an_init_ended(tmp_path: Path, text: str, verdict: str) -> None:
+    dockerfile = f'{NODE}RUN npm ci\nENTRYPOINT ["tini", "--"]\nCMD ["node", "a.js"]\n'
+    files = {"package.json": "{}", "package-lock.json": "", "a.js": text}
+    found, spec = read(tmp_path, dockerfile, files)
+    assert spec["app"]["entrypoint"] == ["/nodejs/bin/node", "a.js"]
+    assert row(found, "ENTRYPOINT").verdict == verdict
+
+
+def test_what_maven_made_before_is_made_anew(tmp_path: Path) -> None:
+    text = (
+        "FROM eclipse-temurin:21\nCOPY target/lib /app/lib\nCOPY target/classes /app\n"
+        'ENTRYPOINT ["java", "-Xmx1g", "-cp", "app:app/lib/*", "demo.Main"]\n'
+    )
+    found, spec = read(tmp_path, text, {"pom.xml": "<project/>", "src/main/java/A.java": ""})
+    assert spec["app"]["source"] == ["pom.xml", "src"]
+    assert "entrypoint" not in spec["app"]
+    assert spec["env"] == {"JAVA_TOOL_OPTIONS": "-Xmx1g"}
+    assert "target/lib" in row(found, "app.source").note
+    assert complete(found)
+
+
+def test_several_programs_in_an_image_of_php(tmp_path: Path) -> None:
+    text = 'FROM acme/php-nginx:8.4\nCOPY . /app\nEXPOSE 80\nCMD ["supervisord"]\n'
+    found, spec = read(tmp_path, text, {"public/index.php": ""})
+    assert "ports" not in spec["app"]
+    assert "several programs" in row(found, "CMD").note
+    assert complete(found)
