@@ -51,11 +51,7 @@ def without_runner(words: list[str]) -> tuple[list[str], tuple[str, ...]]:
 
 def script(path: Path) -> Script | None:
     """Return what the first line of a file says of its interpreter; None if it says nothing."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST)
-    except OSError:
-        return None
+    data = beginning(path)
     found = _SHEBANG.match(data[:_LINE].split(b"\n", 1)[0])
     if found is None:
         return None
@@ -66,11 +62,18 @@ def script(path: Path) -> Script | None:
 
 def ends(path: Path) -> bool:
     """Whether a program's text speaks of SIGTERM, which the kernel spares an unready PID 1."""
+    return b"SIGTERM" in beginning(path)
+
+
+def beginning(path: Path) -> bytes:
+    """Return the first MiB of an ordinary file; nothing of any other, which might never end."""
     try:
+        if not path.is_file():
+            return b""
         with path.open("rb") as file:
-            return b"SIGTERM" in file.read(_LARGEST)
+            return file.read(_LARGEST)
     except OSError:
-        return False
+        return b""
 
 
 def _operands(words: list[str]) -> list[str]:

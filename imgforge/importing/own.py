@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from imgforge import stack as stacks
 from imgforge.checks.commands import Command
 from imgforge.checks.dockerfile.subject import Subject
-from imgforge.importing import parameters
+from imgforge.importing import launched, parameters
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
 from imgforge.plan import APP
@@ -148,11 +148,7 @@ def _proxies(places: Places) -> str | None:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(1 << 20).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    return launched.beginning(path).decode("utf-8", "replace")
 
 
 def _fallback(places: Places) -> dict[str, str]:

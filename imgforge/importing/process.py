@@ -243,8 +243,7 @@ def health(said: Sequence[str], stack: str, places: Places, root: Path) -> Start
 
 def _scripts(root: Path) -> dict[str, object]:
     try:
-        with (root / "package.json").open("rb") as file:
-            found = json.loads(file.read(1 << 20))["scripts"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        found = json.loads(launched.beginning(root / "package.json"))["scripts"]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

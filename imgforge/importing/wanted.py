@@ -12,7 +12,7 @@ from imgforge.checks.dockerfile.subject import Subject
 from imgforge.checks.installs import use
 from imgforge.dockerfile import Stage, Step
 from imgforge.dockerfile.context import Context
-from imgforge.importing import origin
+from imgforge.importing import launched, origin
 from imgforge.importing.places import Places
 from imgforge.importing.row import Row, Setting
 
@@ -126,11 +126,7 @@ def _unhashed(path: Path, name: str, manager: str) -> str:
     """Say what makes a lock of requirements without hashes; '' if they have them, or are none."""
     if manager != "pip":
         return ""
-    try:
-        with path.open("rb") as file:
-            text = file.read(1 << 20).decode("utf-8", "replace")
-    except OSError:
-        return ""
+    text = launched.beginning(path).decode("utf-8", "replace")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or "--hash=" in text:
         return ""

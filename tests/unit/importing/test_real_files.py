@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -430,3 +431,14 @@ def test_several_programs_in_an_image_of_php(tmp_path: Path) -> None:
     assert "ports" not in spec["app"]
     assert "several programs" in row(found, "CMD").note
     assert complete(found)
+
+
+def test_a_pipe_beside_the_dockerfile_is_not_read(tmp_path: Path) -> None:
+    text = 'FROM nginx\nCOPY a.conf /etc/nginx/conf.d/a.conf\nCOPY start /\nCMD ["/start"]\n'
+    for name in ("a.conf", "start", "requirements.txt", "package.json"):
+        os.mkfifo(tmp_path / name)
+    for base in ("nginx", "python:3.13\nRUN pip install -r requirements.txt", "node:24"):
+        lines = text.replace("nginx", base, 1).replace('"/start"', '"npm", "start"')
+        for dockerfile in (lines, text.replace("nginx", base, 1)):
+            found, _ = read(tmp_path, dockerfile, {})
+            assert found.rows
