@@ -114,15 +114,15 @@ def placed(file: Dockerfile, root: Path) -> tuple[Place, ...]:
     """Return where the context's files are in the image, whatever stages they went by."""
     made: list[tuple[Place, ...]] = []
     ends: list[PurePosixPath] = []
-    for stage in file.stages[: file.target + 1]:  # a stage is made of earlier ones alone
+    for stage in file.stages[: file.target + 1]:
         found = list(made[stage.parent]) if stage.parent is not None else []
         here = ends[stage.parent] if stage.parent is not None else PurePosixPath("/")
         for step in stage.steps:
             if step.name == "WORKDIR" and step.args:
                 here /= step.args[0]
             elif step.name in {"COPY", "ADD"} and not step.instruction.heredocs:
-                if step.source is not None:
-                    found += _carried(step, here, made[step.source], root)
+                if step.source is not None:  # what comes later in the file is not followed
+                    found += _carried(step, here, (*made, ())[min(step.source, len(made))], root)
                 elif step.instruction.flag("from") is None:
                     found += _moves(step, here, root)
         made.append(tuple(dict.fromkeys(found))[:_MOST])
