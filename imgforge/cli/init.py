@@ -29,6 +29,9 @@ EXAMPLES = """\
   imgforge init --entrypoint '/usr/bin/python3 -m web'   say what the files don't
 """
 
+_SHOWN = 8
+"""Folders that are listed where the one that was named cannot be started."""
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command's parser."""
@@ -66,7 +69,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
     chosen = _chosen(tree, found, given.stack)
     if given.entrypoint:
         chosen = replace(chosen, entrypoint=_words(given.entrypoint))
-    draft = drafts.write(chosen, given.path.resolve().name)
+    below = [
+        f"imgforge init {given.path / path}: {name}" for path, name in detection.elsewhere(tree)
+    ]
+    draft = drafts.write(chosen, given.path.resolve().name, below[:_SHOWN])
     draft = replace(draft, doubts=(*draft.doubts, *_gaps(tree)))
     others = {c.stack: c.evidence for c in found if c.stack != chosen.stack}
     if writes:

@@ -34,8 +34,10 @@ class Draft:
     doubts: tuple[str, ...]
 
 
-def write(candidate: Candidate, folder_name: str) -> Draft:
+def write(candidate: Candidate, folder_name: str, others: Sequence[str] = ()) -> Draft:
     """Write the spec of ``candidate``; ``folder_name`` names the image if nothing else does.
+
+    ``others`` are what may be meant instead, where nothing says how this one is started.
 
     InvalidInputError if the project does not say what the stack must know.
     """
@@ -64,7 +66,7 @@ def write(candidate: Candidate, folder_name: str) -> Draft:
         if any("app.entrypoint: is required" in detail for detail in error.details):
             raise InvalidInputError(
                 "nothing says how the program is started",
-                details=doubts,
+                details=[*doubts, *others],
                 hint="say it: imgforge init --entrypoint '/usr/bin/PROGRAM ARGUMENT …'",
             ) from error
         raise

@@ -42,6 +42,9 @@ _GENERATORS: Final = {
     "_config.yml": ("jekyll build", "_site"),
     "mkdocs.yml": ("mkdocs build", "site"),
 }
+_OLD: Final = dict.fromkeys(("config.toml", "config.yaml"), ("hugo", "public"))
+"""Settings of Hugo before 0.110, whose names others use too."""
+
 _SETTINGS: Final = tuple(f"vite.config.{ending}" for ending in ("ts", "js", "mjs", "mts"))
 _INSTALLS: Final = (
     ("pnpm-lock.yaml", "pnpm install && pnpm build"),
@@ -51,7 +54,10 @@ _INSTALLS: Final = (
 
 def look(tree: Tree, folder: Folder) -> Candidate | None:
     """Return how pages that are made first may be served; None if the folder makes none."""
-    for name, (command, made) in _GENERATORS.items():
+    hugo = "content" in folder.folders and bool(
+        folder.folders & {"archetypes", "themes", "layouts"}
+    )
+    for name, (command, made) in (*_GENERATORS.items(), *(_OLD.items() if hugo else ())):
         if name in folder.files:
             return _site(folder, Evidence(joined(folder.path, name), "a site"), command, made, "")
     manifest = joined(folder.path, "package.json")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imgforge import detection, spec
+from imgforge.cli.main import main
 from imgforge.detection import draft
 from imgforge.detection.candidate import Candidate
 from imgforge.errors import InvalidInputError
@@ -73,6 +74,22 @@ def test_a_dockerfiles_manager_is_not_started(tmp_path: Path) -> None:
     files = {"requirements.txt": GUNICORN, "x/a.py": "", "Dockerfile": text}
     words = ("/usr/bin/python3", "-m", "celery", "-A", "x.a", "worker")
     assert found(tmp_path, files).entrypoint == words
+
+
+def test_an_old_site_of_hugo(tmp_path: Path) -> None:
+    assert (
+        found(tmp_path, {"config.toml": "", "content/a.md": "", "themes/a": ""}).stack == "static"
+    )
+
+
+def test_where_nothing_starts_the_folders_below_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "api" / "go.mod").write_text("module api\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'top'\n")
+    assert main(["init", str(tmp_path)]) == 2
+    assert f"imgforge init {tmp_path / 'api'}: go" in capsys.readouterr().err
 
 
 def test_what_a_dockerfiles_script_starts_in_the_end(tmp_path: Path) -> None:
