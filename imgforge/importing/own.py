@@ -38,20 +38,25 @@ def own_start(
         return Own("the stack's own entry point")
     if stack == "php" and name.startswith(("php-fpm", "apache2-foreground", "apachectl")):
         return Own("the stack's own entry point (server = fpm)")
+    if stack == "python" and name and name == str(chosen.get("script", "")).partition(" ")[0]:
+        given = (Setting(("app", "command"), rest),) if rest else ()
+        return Own(f"the project's script {name}, as the stack starts it", given)
     if stack in {"go", "rust"} and name and not name.endswith(".sh") and not places.has(words[0]):
         program = f"{APP}/{chosen.get('binary', 'app')}"
         settings = (Setting(("app", "entrypoint"), [program, *rest]),) if rest else ()
         return Own(f"the stack's own entry point: {program}", settings)
-    if stack == "java" and name == "java" and "-jar" in rest[:-1]:
+    return _java(rest, places, chosen) if stack == "java" and name == "java" else None
+
+
+def _java(rest: list[str], places: Places, chosen: dict[str, Any]) -> Own | None:
+    """Return how the stack starts a jar, or the main class of one that it makes."""
+    if "-jar" in rest[:-1]:
         return _jar(rest, places)
-    made = stack == "java" and chosen.get("build") in {"maven", "gradle"}
-    if made and name == "java" and (at := [i for i, w in enumerate(rest) if w in _CLASSES]):
-        told = rest[: at[0]]
-        options = (Setting(("env", "JAVA_TOOL_OPTIONS"), " ".join(told)),) if told else ()
-        return Own(
-            "the stack's own entry point, by the main class of the jar that it makes", options
-        )
-    return None
+    at = next((i for i, word in enumerate(rest) if word in _CLASSES), None)
+    if at is None or chosen.get("build") not in {"maven", "gradle"}:
+        return None
+    options = (Setting(("env", "JAVA_TOOL_OPTIONS"), " ".join(rest[:at])),) if at else ()
+    return Own("the stack's own entry point, by the main class that the jar names", options)
 
 
 def _jar(rest: list[str], places: Places) -> Own:

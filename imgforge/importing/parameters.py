@@ -22,6 +22,9 @@ _VALUED: Final = {
 }
 """Program → options that are followed by their value."""
 
+PROJECT: Final = "the project"
+"""What a row of the project's own files is called."""
+
 _KEY: Final = ("stack", "parameters")
 
 
@@ -37,7 +40,7 @@ def detected(candidate: Candidate, definition: stacks.Definition, line: int) -> 
     if settings:
         names = ", ".join(f"{s.key[-1]} = {_shown(s.value)}" for s in settings)
         files = ", ".join(dict.fromkeys(e.file for e in candidate.evidence))
-        yield Row(line, "the project", "improved", f"{names} (by {files})", settings)
+        yield Row(line, PROJECT, "improved", f"{names} (by {files})", settings)
 
 
 def of(

@@ -109,7 +109,8 @@ def _started(  # noqa: PLR0917 - what a start depends on
         yield Row(first.line, text, "person", note)
         yield from _started(command, None, stack, places, root, chosen, env)
         return
-    own = own_start(said.words, stack, places, chosen) if not said.doubt else None
+    program, _ = launched.without_runner(list(said.words))
+    own = own_start(program, stack, places, chosen) if not said.doubt else None
     if own is not None:
         yield _fixed(Row(first.line, text, "kept", own.note, own.settings), said, stack)
         now = said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -83,6 +83,7 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
         chosen=chosen,
         usual=seen.entrypoint if seen is not None else (),
     )
+    rows = _unscripted(rows)
     if definition is not None and _parameters(rows).get("build") in {"maven", "gradle"}:
         rows += _unlocked(definition, rows, base.line)
     tables = assembled((Row(0, "", "kept", "", (Setting(("image", "name"), name),)), *rows))
@@ -110,6 +111,20 @@ def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
     stack: dict[str, Any] = assembled(tuple(rows)).get("stack", {})
     found: dict[str, Any] = stack.get("parameters", {})
     return found
+
+
+def _unscripted(rows: list[Row]) -> list[Row]:
+    """Leave out a script of the project's, where the Dockerfile starts something else."""
+    if not any(s.key == ("app", "entrypoint") for row in rows for s in row.settings):
+        return rows
+    out = []
+    for row in rows:
+        kept = tuple(s for s in row.settings if s.key != ("stack", "parameters", "script"))
+        if row.said != parameters.PROJECT or kept == row.settings:
+            out.append(row)
+        elif kept:
+            out.append(replace(row, settings=kept))
+    return out
 
 
 def _unlocked(definition: stacks.Definition, rows: Iterable[Row], line: int) -> Iterator[Row]:

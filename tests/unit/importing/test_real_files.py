@@ -69,6 +69,26 @@ def test_an_empty_entrypoint_sets_back_what_the_base_starts(tmp_path: Path) -> N
     assert complete(found)
 
 
+@pytest.mark.parametrize(
+    ("command", "script", "app"),
+    [
+        ('"demo", "-v"', "demo = main:run", {"command": ["-v"]}),
+        ('"uv", "run", "demo"', "demo = main:run", {}),
+        ('"python", "-m", "main"', None, {"entrypoint": ["/usr/bin/python3", "-m", "main"]}),
+    ],
+)
+def test_a_projects_script_is_the_stacks_if_it_is_started(
+    tmp_path: Path, command: str, script: str | None, app: dict[str, list[str]]
+) -> None:
+    project = "[project]\nname = 'demo'\n[project.scripts]\ndemo = 'main:run'\n"
+    files = {**LOCKED, "pyproject.toml": project}
+    found, spec = read(tmp_path, f"{UV}COPY main.py .\nCMD [{command}]\n", files)
+    assert spec["stack"].get("parameters", {}).get("script") == script
+    assert {k: v for k, v in spec["app"].items() if k in {"command", "entrypoint"}} == app
+    assert found.open == ()
+    assert complete(found)
+
+
 def test_a_list_in_single_quotes_is_told_from_a_list(tmp_path: Path) -> None:
     found, _ = read(tmp_path, f"{UV}CMD ['python', 'main.py']\n", LOCKED)
     assert row(found, "CMD").verdict == "person"
