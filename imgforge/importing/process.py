@@ -218,10 +218,12 @@ def _script(rest: list[str], places: Places, root: Path, notes: tuple[str, ...])
         note = "its standalone output is started: the configuration must say output: standalone"
         note += f"; give {more} as PORT and HOSTNAME" if more else ""
         return Started((PROGRAMS["node"], "server.js"), notes=(*notes, note))
-    if said.doubt or said.words[0] not in {"node", "nodejs"}:
+    if said.doubt or said.words[0] not in {"node", "nodejs", "nodemon"}:
         return Started((), f"{rest[0]} {script} runs {text!r}: write what node is to run")
     tail = [places.argument(word) for word in said.words[1:]]
     note = f"{rest[0]} does not stand between: it swallows signals"
+    if said.words[0] == "nodemon":
+        note += "; nor does nodemon, which only starts anew on changes"
     return Started((PROGRAMS["node"], *tail), notes=(*notes, note))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -53,8 +54,10 @@ def translate(file: Dockerfile, context: Context, root: Path, *, name: str) -> T
     shipped = file.shipped()
     workdirs = list(_with_workdirs(shipped))
     workdir = workdirs[-1][1] if workdirs else "/"
-    # Where nothing is copied, the project is mounted over the working directory.
-    found = Places(placed(file, root) or (Place(".", workdir, APP),), workdir, root)
+    put = placed(file, root)
+    if _mounted(put, definition):
+        put += (Place(".", workdir, APP),)
+    found = Places(put, workdir, root)
     rows = [base]
     seen = parameters.project(root, stack)
     if definition is not None:
@@ -111,6 +114,14 @@ def _parameters(rows: Iterable[Row]) -> dict[str, Any]:
     stack: dict[str, Any] = assembled(tuple(rows)).get("stack", {})
     found: dict[str, Any] = stack.get("parameters", {})
     return found
+
+
+def _mounted(put: tuple[Place, ...], definition: stacks.Definition | None) -> bool:
+    """Whether only locks are copied: the project is mounted over the working directory then."""
+    kinds = definition.locks if definition is not None else ()
+    known = {name for k in kinds for name in (k.file, *k.beside, *k.optional)}
+    names = [PurePosixPath(place.source).name.replace("*", "") for place in put]
+    return all(any(fnmatchcase(name, pattern) for pattern in known) for name in names)
 
 
 def _unscripted(rows: list[Row]) -> list[Row]:

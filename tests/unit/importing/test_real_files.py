@@ -246,10 +246,16 @@ def test_rubys_usual_starts(tmp_path: Path, command: str, words: list[str]) -> N
 
 def test_nothing_is_copied_where_the_project_is_mounted(tmp_path: Path) -> None:
     text = "FROM ruby:3.3\nWORKDIR /app\nCOPY Gemfile* ./\nRUN bundle install\nCMD rails s\n"
-    files = {"Gemfile": "", "Gemfile.lock": "", "app/a.rb": "", "bin/rails": ""}
+    files = {
+        "Gemfile": "",
+        "Gemfile.lock": "",
+        "app/a.rb": "",
+        "bin/rails": "#!/usr/bin/env ruby\n",
+    }
     found, spec = read(tmp_path, text, files)
     assert "app" in spec["app"]["source"]
     assert row(found, "app.source").verdict == "person"
+    assert spec["app"]["entrypoint"] == ["/usr/bin/ruby", "/app/bin/rails", "s"]
 
 
 def test_a_variable_that_nobody_sets_is_not_written_down(tmp_path: Path) -> None:
@@ -374,6 +380,14 @@ def test_a_proxy_is_no_site(tmp_path: Path) -> None:
     text = "FROM nginx\nCOPY nginx.conf /etc/nginx/conf.d/default.conf\n"
     found, _ = read(tmp_path, text, {"nginx.conf": "location / { proxy_pass http://a; }"})
     assert "no proxy" in row(found, "the pages").note
+
+
+def test_what_only_starts_anew_is_no_start(tmp_path: Path) -> None:
+    files = {"package.json": '{"scripts": {"start": "nodemon a.js"}}', "package-lock.json": "{}"}
+    text = f'{NODE}RUN npm ci\nCMD ["npm", "start"]\n'
+    found, spec = read(tmp_path, text, {**files, "a.js": ""})
+    assert spec["app"]["entrypoint"] == ["/nodejs/bin/node", "a.js"]
+    assert "nodemon" in row(found, "CMD").note
 
 
 def test_next_starts_from_its_standalone_output(tmp_path: Path) -> None:
