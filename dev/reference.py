@@ -154,7 +154,7 @@ def config() -> str:
     """Return the page of every key of the settings, and the variable that stands for each."""
     from imgforge import settings
 
-    variables = settings.variables()
+    variables = settings.variables.names()
     out = f"# config.toml\n\n{NOTE}"
     out += (
         "Settings of a machine or an organisation, in the file that `IMGFORGE_CONFIG` names, else "
