@@ -79,23 +79,22 @@ def choose(context: Path, parameters: dict[str, str], platform: Platform) -> Cho
     target = Target(parameters["python"], platform.architecture, groups, extras)
     text = locks.content(context, lock)
     folder = members.home(context, parameters)
-    beside = posixpath.join(folder, declared.FILE)
-    if manager == "pip" or (manager == "pylock" and not (context / beside).exists()):
+    path = posixpath.join(folder, declared.FILE)
+    if manager == "pip" or (manager == "pylock" and not (context / path).exists()):
         found = _READERS[manager](lock, text, target)
         asked = []
     else:
         project = members.read(context, folder)
         if unknown := list(declared.unknown(project, target)):
-            raise InvalidInputError(f"{beside} has no such groups or extras", details=unknown)
+            raise InvalidInputError(f"{path} has no such groups or extras", details=unknown)
         asked = [(project, target)]
         if manager == "uv":
             found = uv.read(lock, text, project.name, target)
         else:
             found = _READERS[manager](lock, text, target)
-    theirs = [members.read(context, members.located(context, lock, m)) for m in found.members]
-    asked += [(its, Target(target.python, target.architecture)) for its in theirs]
-    known = zip(theirs, found.members, strict=True)
-    answers = [*found.pins, *(Pin(its.name, m.version, ()) for its, m in known)]
+    beside = [(m, members.project(context, lock, m)) for m in (*found.members, *found.virtual)]
+    asked += [(its, Target(target.python, target.architecture)) for _, its in beside]
+    answers = [*found.pins, *(Pin(its.name, m.version, ()) for m, its in beside)]
     for project, wanted in asked:
         stale = list(declared.unanswered(project, answers, wanted))
         if stale := stale or _differences(manager, lock, text, project):

@@ -46,6 +46,17 @@ def located(context: Path, lock: str, member: Member) -> str:
     return folder
 
 
+def project(context: Path, lock: str, member: Member) -> declared.Project:
+    """Read the ``pyproject.toml`` of a member of ``lock``; InvalidInputError if it is another's."""
+    folder = located(context, lock, member)
+    found = read(context, folder)
+    if member.name not in {"", found.name}:
+        raise InvalidInputError(
+            f"{member.place}: {folder} holds {found.name or 'no project'}, not {member.name}"
+        )
+    return found
+
+
 def _inside(context: Path, folder: str, path: str, said: str) -> str:
     found = posixpath.normpath(posixpath.join(folder, path))
     root = context.resolve()

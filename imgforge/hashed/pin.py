@@ -43,19 +43,22 @@ class Member(NamedTuple):
 
     ``name`` is normalised, and like ``version`` empty if the lock does not say; ``folder`` is as
     the lock names it, from its own folder; ``place`` is the line (``uv.lock:12``) that lists it.
+    One that is ``virtual`` has no wheel: only what it needs is installed.
     """
 
     name: str
     version: str
     folder: str
     place: str
+    virtual: bool = False
 
 
 class Chosen(NamedTuple):
-    """What a lock has for an image: pins by name, and the members of which wheels are built."""
+    """What a lock has for an image: pins by name, the members of which wheels are built."""
 
     pins: tuple[Pin, ...]
     members: tuple[Member, ...] = ()
+    virtual: tuple[Member, ...] = ()
 
 
 def elsewhere(place: str, name: str, origin: str) -> InvalidInputError:
@@ -72,9 +75,13 @@ def chosen(place: str, found: Iterable[Pin | Member]) -> Chosen:
     What lies in the lock's own folder is no member: it is the project itself.
     """
     rows = list(found)
-    members = {m.folder: m for m in rows if isinstance(m, Member) and m.folder != "."}
-    pins = sole(place, [row for row in rows if isinstance(row, Pin)])
-    return Chosen(pins, tuple(members[folder] for folder in sorted(members)))
+    beside = {m.folder: m for m in rows if isinstance(m, Member) and m.folder != "."}
+    members = [beside[folder] for folder in sorted(beside)]
+    return Chosen(
+        sole(place, [row for row in rows if isinstance(row, Pin)]),
+        tuple(m for m in members if not m.virtual),
+        tuple(m for m in members if m.virtual),
+    )
 
 
 def member(place: str, name: str, version: str, folder: str) -> Member:

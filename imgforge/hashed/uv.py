@@ -42,7 +42,7 @@ def read(path: str, text: str, project: str, target: Target) -> Chosen:
         new = [extra for extra in ("", *need.extras) if (need.name, extra) not in seen]
         seen |= {(need.name, extra) for extra in new}
         if "" in new:
-            found += _found(row)
+            found.append(_found(row))
             pending += _needs(row.spot, row.table.get("dependencies"), target)
         extras = row.spot.table(row.table.get("optional-dependencies"), "optional-dependencies")
         for extra in filter(None, new):
@@ -131,16 +131,16 @@ def _any(spot: Spot, value: object, target: Target) -> bool:
     return not markers or any(_holds(spot, marker, target) for marker in markers)
 
 
-def _found(row: _Row) -> Iterator[Pin | Member]:
-    """Yield what is installed of a package: nothing of a virtual one, which has no wheel."""
+def _found(row: _Row) -> Pin | Member:
+    """Return what is installed of a package."""
     spot, table = row
-    if lies := _folder(row):
-        if "virtual" not in spot.table(table.get("source"), "source"):
-            name, version = pypi(spot.name(table.get("name"), "name")), table.get("version")
-            place = f"{spot.path}:{spot.line}"
-            yield member(place, name, spot.word(version, "version"), lies)
-    else:
-        yield _pin(row)
+    lies = _folder(row)
+    if not lies:
+        return _pin(row)
+    name, version = pypi(spot.name(table.get("name"), "name")), table.get("version")
+    found = member(f"{spot.path}:{spot.line}", name, spot.word(version, "version"), lies)
+    virtual = "virtual" in spot.table(table.get("source"), "source")
+    return found._replace(virtual=virtual)
 
 
 def _pin(row: _Row) -> Pin:

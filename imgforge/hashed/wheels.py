@@ -68,11 +68,7 @@ def of_members(context: Path, told: dict[str, str], platform: Platform) -> Itera
     """
     for member in hashed.choose(context, told, platform).members:
         folder = members.located(context, told["lock"], member)
-        project = members.read(context, folder)
-        if member.name not in {"", project.name}:
-            raise InvalidInputError(
-                f"{member.place}: {folder} holds {project.name}, not {member.name}"
-            )
+        project = members.project(context, told["lock"], member)
         version = _version(project) or member.version
         _, _, line = member.place.rpartition(":")
         yield Wheel(project.name, version, folder, member.place, int(line))

@@ -58,12 +58,13 @@ def split(path: str, text: str) -> Split:
 
 def _beside(line: str) -> tuple[str, str] | None:
     """Return the folder that a line names, without extras, and its marker; None for another."""
-    words, _, marker = _EDITABLE.sub("", line).partition(" ;")
+    editable = _EDITABLE.match(line)
+    words, _, marker = line[editable.end() if editable else 0 :].partition(" ;")
     words = _OPTIONS.split(words, maxsplit=1)[0].strip()
     words = _EXTRAS.sub("", words.removeprefix("file:"))
     if words.startswith("-") or "://" in words or "@" in words or words.endswith(_ARCHIVES):
         return None
-    if words.startswith(".") or "/" in words:
+    if editable or words.startswith(".") or "/" in words:
         return words, marker.strip()
     return None
 
