@@ -7,7 +7,6 @@ pinned with hashes. So a lock is turned into such requirements here, by its text
 
 from __future__ import annotations
 
-import json
 import posixpath
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def prepare(fill: Fill, platform: Platform, context: Path) -> dict[str, bytes]:
     told = fill.parameters
     found = programs() if told["bytecode"] else {}
     text = requirements(context, told, platform)
-    if told["manager"] != "pip" or json.loads(told["members"]):
+    if told["manager"] != "pip" or members.folders(told):
         found[REQUIREMENTS.format(platform.architecture)] = text
     return found
 

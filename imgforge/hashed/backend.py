@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from imgforge import locks
 from imgforge.errors import InvalidInputError
-from imgforge.hashed import declared, wheels
+from imgforge.hashed import declared, members, wheels
 from imgforge.locks import requirements
 from imgforge.locks.locked import Entry
 from imgforge.locks.markers import environment
@@ -80,8 +80,12 @@ def _demand(context: Path, asked: _Asked) -> None:
 def _asked(context: Path, told: dict[str, str], platform: Platform) -> _Asked:
     lock = posixpath.join(posixpath.dirname(told["lock"]), told["build-lock"])
     built = [
-        *(wheels.of_project(context, told, platform) if told["project"] == "true" else ()),
-        *(wheels.of_members(context, told, platform) if told["members"] != "[]" else ()),
+        *(
+            wheels.of_project(context, told, platform)
+            if told.get("project", "true") == "true"
+            else ()
+        ),
+        *(wheels.of_members(context, told, platform) if members.folders(told) else ()),
     ]
     paths = [posixpath.normpath(posixpath.join(w.folder, declared.FILE)) for w in built]
     wanted = {path: requires(context, path) for path in paths}

@@ -68,16 +68,34 @@ def _inside(context: Path, folder: str, path: str, said: str) -> str:
     return found
 
 
+def folders(told: dict[str, str]) -> list[str]:
+    """Return the folders whose wheels are built; none where a stack tells of no such parameter.
+
+    InvalidInputError if the parameter ``members`` of a stack is another than a list of texts.
+    """
+    said = told.get("members", "[]")
+    try:
+        found = json.loads(said)
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise InvalidInputError(
+            f"the stack's parameter members is told as {said!r}, which is no list of folders",
+            hint='its stack.toml says type = "strings"',
+        )
+    return found
+
+
 def demand(context: Path, told: dict[str, str], found: Sequence[Member]) -> None:
     """Demand that members' wheels are built where there are any: ``told`` names their folders.
 
     InvalidInputError lists those that lie in none of these; the hint names all that are needed.
     """
-    named = [posixpath.normpath(path) for path in json.loads(told.get("members", "[]"))]
-    folders = {located(context, told["lock"], member): member for member in found}
+    named = [posixpath.normpath(path) for path in folders(told)]
+    lying = {located(context, told["lock"], member): member for member in found}
     missing = [
         f"{member.place}: {folder}"
-        for folder, member in folders.items()
+        for folder, member in lying.items()
         if not any(path in {".", folder} or folder.startswith(f"{path}/") for path in named)
     ]
     if missing:
@@ -85,7 +103,7 @@ def demand(context: Path, told: dict[str, str], found: Sequence[Member]) -> None
             f"{missing[0]}: its sources lie in the project, so no hash in the lock pins it",
             details=missing[1:],
             hint="let wheels be built of them: [stack.parameters] members = "
-            + json.dumps([*named, *sorted(f for f in folders if f not in named)]),
+            + json.dumps([*named, *sorted(f for f in lying if f not in named)]),
         )
 
 

@@ -241,6 +241,18 @@ def test_one_build_lock_has_what_all_backends_need(tmp_path: Path) -> None:
     assert backend.prepare(Fill("backend", told), AMD64, tmp_path)
 
 
+def test_stacks_that_tell_nothing_of_members_have_none(tmp_path: Path) -> None:
+    told = project(tmp_path, "pip", **{"requirements.txt": f"click==8 --hash={HASH}\n"})
+    del told["members"], told["member"], told["project"]
+    assert hashed.prepare(Fill("requirements", told), AMD64, tmp_path) == {}
+    (tmp_path / "build.txt").write_text(f"hatchling==1.27 --hash={HASH}\n")
+    (tmp_path / "pyproject.toml").write_text(API)
+    assert backend.prepare(Fill("backend", told), AMD64, tmp_path)
+    for said in ("true", "libs"):
+        with pytest.raises(InvalidInputError, match="no list of folders"):
+            hashed.prepare(Fill("requirements", told | {"members": said}), AMD64, tmp_path)
+
+
 def test_a_virtual_member_is_not_built_but_what_it_needs_is_installed(tmp_path: Path) -> None:
     text = UV.replace('editable = "libs/api"', 'virtual = "libs/api"')
     told = project(tmp_path, **{"uv.lock": text}) | {"members": '["libs/common"]'}
