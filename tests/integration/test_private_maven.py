@@ -82,6 +82,11 @@ def test_a_library_comes_from_a_private_repository_with_a_password_that_nobody_f
     repository: GuardedIndex, tmp_path: Path
 ) -> None:
     folder = copy_example("java-maven", tmp_path / "app")
+    spec = (folder / "imgforge.toml").read_text(encoding="utf-8")
+    plain = spec.replace("jlink = true\n", "")
+    assert plain != spec
+    (folder / "imgforge.toml").write_text(plain, encoding="utf-8")
+    imgforge("lock", cwd=folder)
     (folder / "src/main/java/invoices/Main.java").write_text(MAIN, encoding="utf-8")
     pom = (folder / "pom.xml").read_text(encoding="utf-8")
     pom = pom.replace("  </dependencies>\n", NEEDED, 1)
