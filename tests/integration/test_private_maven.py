@@ -83,9 +83,9 @@ def test_a_library_comes_from_a_private_repository_with_a_password_that_nobody_f
 ) -> None:
     folder = copy_example("java-maven", tmp_path / "app")
     spec = (folder / "imgforge.toml").read_text(encoding="utf-8")
-    plain = spec.replace("jlink = true\n", "")
-    assert plain != spec
-    (folder / "imgforge.toml").write_text(plain, encoding="utf-8")
+    simple = spec.replace("jlink = true\n", "")
+    assert simple != spec
+    (folder / "imgforge.toml").write_text(simple, encoding="utf-8")
     imgforge("lock", cwd=folder)
     (folder / "src/main/java/invoices/Main.java").write_text(MAIN, encoding="utf-8")
     pom = (folder / "pom.xml").read_text(encoding="utf-8")
