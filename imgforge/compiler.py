@@ -12,6 +12,7 @@ from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
 from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
+from imgforge.fields import Parameter
 from imgforge.indexes import prologue
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
@@ -215,7 +216,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         if name.partition(".")[0] == declared.name
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
-    prepared = _prepared(declared, spec, choice)
+    prepared = preparation(declared, spec, choice)
     builder = lock.base("builder")
     files = _files(declared, stack, {"parameters": choice.parameters, "version": choice.version})
     if fill is not None:
@@ -276,7 +277,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     )
 
 
-def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
+def preparation(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
     """Return what is made for a stage's commands, told by the parameters and the version."""
     wanted = declared.prepared
     if wanted is None or not holds(wanted.when, choice.facts):
@@ -292,9 +293,13 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
             "python": choice.variables.get("python", ""),
             "bytecode": compiled or "",
             **lists,
-            **{name: str(choice.parameters[name]) for name in wanted.told},
+            **{name: _told(choice.parameters[name]) for name in wanted.told},
         },
     )
+
+
+def _told(value: Parameter) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _files(

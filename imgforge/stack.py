@@ -118,11 +118,14 @@ class Native(Table):
 class Prepared(Table):
     """Files that imgforge makes for a stage before its commands run (imgforge.prepared)."""
 
-    kind: Literal["backend", "bytecode", "project", "requirements"] = Field(
-        description="What a wheel is built with, what compiles bytecode (project: of the wheel "
-        "that the stage builds), or the lock's list with a hash for each file."
+    kind: Literal["backend", "bytecode", "members", "project", "requirements"] = Field(
+        description="What wheels are built with, what compiles bytecode (with project and members "
+        "also where the sources of the wheels lie that the stage builds), or the lock's list with "
+        "a hash for each file."
     )
-    told: list[str] = Field(default=[], description="Parameters (strings) that it depends on.")
+    told: list[str] = Field(
+        default=[], description="Parameters that it depends on; none of type integer."
+    )
     when: When = Field(default={}, description="Parameter values under which it is needed.")
 
 
@@ -142,7 +145,10 @@ class StageDeclaration(Table):
     template: Annotated[str, AfterValidator(_template)] = Field(
         description="The file in the stack's folder that renders to its instructions."
     )
-    when: When = Field(default={}, description="Parameter values under which the stage exists.")
+    when: When | Annotated[list[When], Field(min_length=1)] = Field(
+        default={},
+        description="Parameter values under which the stage exists; of several, any of them.",
+    )
     output: ImagePath = Field(default="/out", description="The folder that it fills.")
     destination: ImagePath | None = Field(
         default=None, description="Where in the image all of the output goes."
@@ -168,6 +174,11 @@ class StageDeclaration(Table):
     )
     inputs_from: list[str] = Field(
         default=[], description="Parameters (of type string or strings) that name more of them."
+    )
+    sources_from: list[str] = Field(
+        default=[],
+        description="Parameters (of type strings) that name files and folders beside the spec "
+        "which it reads, besides the application's own.",
     )
     compiles: bool | When = Field(
         default=False,
@@ -399,11 +410,18 @@ def _input_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
                 yield tomlfile.Problem(
                     ("stages", i, "inputs-from", j), f"{name!r} is no parameter of type strings"
                 )
+        for j, name in enumerate(stage.sources_from):
+            declared = definition.parameters.get(name)
+            if declared is None or declared.type != "strings":
+                yield tomlfile.Problem(
+                    ("stages", i, "sources-from", j), f"{name!r} is no parameter of type strings"
+                )
         for j, name in enumerate(stage.prepared.told if stage.prepared else ()):
             declared = definition.parameters.get(name)
-            if declared is None or declared.type != "string":
+            if declared is None or declared.type == "integer":
                 yield tomlfile.Problem(
-                    ("stages", i, "prepared", "told", j), f"{name!r} is no parameter of type string"
+                    ("stages", i, "prepared", "told", j),
+                    f"{name!r} is no parameter of type string, strings or boolean",
                 )
 
 
@@ -417,7 +435,8 @@ def _condition_problems(definition: Definition) -> Iterator[tomlfile.Problem]:
 def _conditions(definition: Definition) -> Iterator[tuple[tuple[str | int, ...], When]]:
     yield ("unlocked",), definition.unlocked
     for i, stage in enumerate(definition.stages):
-        yield ("stages", i, "when"), stage.when
+        for j, when in enumerate(alternatives(stage)):
+            yield ("stages", i, "when", *([j] if isinstance(stage.when, list) else [])), when
         if stage.native:
             yield ("stages", i, "native", "when"), stage.native.when
         if stage.prepared:
@@ -455,12 +474,26 @@ def fits(
 def holds(when: When, facts: dict[str, Parameter]) -> bool:
     """Say whether the parameters (and ``manager``, ``version``) in ``facts`` are as ``when`` says.
 
-    A list is satisfied by any one of its values.
+    A list is satisfied by any one of its values; ``true`` by a parameter that has several values
+    (``strings``) if there are any, ``false`` if there are none.
     """
-    return all(
-        facts[name] in value if isinstance(value, list) else facts[name] == value
-        for name, value in when.items()
-    )
+    return all(_is(facts[name], value) for name, value in when.items())
+
+
+def _is(fact: Parameter, value: Parameter) -> bool:
+    if isinstance(fact, list) and isinstance(value, bool):
+        return bool(fact) == value
+    return fact in value if isinstance(value, list) else fact == value
+
+
+def alternatives(stage: StageDeclaration) -> list[When]:
+    """Return the conditions under any of which the stage exists."""
+    return stage.when if isinstance(stage.when, list) else [stage.when]
+
+
+def exists(stage: StageDeclaration, facts: dict[str, Parameter]) -> bool:
+    """Say whether the stage is built where the parameters are as ``facts`` says."""
+    return any(holds(when, facts) for when in alternatives(stage))
 
 
 def applies(flag: bool | When, facts: dict[str, Parameter]) -> bool:  # noqa: FBT001 - of a stage

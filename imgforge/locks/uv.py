@@ -9,13 +9,14 @@ from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.names import pypi
 from imgforge.locks.shape import Spot, headers, reached, scoped, toml_table
 
-_OWN = ("editable", "virtual")
+_OWN = ("directory", "editable", "virtual")
 
 
 def read(path: str, text: str) -> Locked:
     """Read the lock: what the project's own packages need is required, their extras optional.
 
-    A marker that every way to a package has is the package's own.
+    Of a workspace only what the project beside the lock needs is required, if there is one. A
+    marker that every way to a package has is the package's own.
     """
     table = toml_table(path, text)
     spot = Spot(path)
@@ -30,16 +31,20 @@ def read(path: str, text: str) -> Locked:
     entries, edges = [], dict[str, tuple[str, ...]]()
     markers: dict[str, set[str]] = {}
     roots: dict[str, dict[str, None]] = {"required": {}, "optional": {}}
-    for at, row in rows:
+    sources = [at.table(row.get("source"), "source") for at, row in rows]
+    whole = any("." in {source.get(kind) for kind in _OWN} for source in sources)
+    for (at, row), source in zip(rows, sources, strict=True):
         needs = list(_needs(at, row.get("dependencies"), versions))
         extras = at.table(row.get("optional-dependencies"), "optional-dependencies")
         optional = [n for group in extras.values() for n in _needs(at, group, versions)]
         for key, marker in (*needs, *optional):
             markers.setdefault(key, set()).add(marker)
         entry = _entry(at, row)
-        own = any(kind in at.table(row.get("source"), "source") for kind in _OWN)
-        if own:
-            roots["required"] |= dict.fromkeys(key for key, _ in needs)
+        folder = next((source[kind] for kind in _OWN if kind in source), None)
+        if folder is not None:
+            first = "optional" if whole and folder != "." else "required"
+            roots[first] |= dict.fromkeys(key for key, _ in needs)
+            edges[entry.key] = tuple(key for key, _ in needs)
             roots["optional"] |= dict.fromkeys(key for key, _ in optional)
             projects.append(entry.name)
             continue

@@ -144,7 +144,8 @@ def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
         reach += f", with the machine's settings for {', '.join(stage['indexes'])}"
     yield f"  {stage['name']}: {reach}; fills {', '.join(places) or 'nothing of the image'}"
     if stage["when"]:
-        conditions = (f"{k} = {_toml(v)}" for k, v in stage["when"].items())
-        yield f"    only if {', '.join(conditions)}"
+        any_of = stage["when"] if isinstance(stage["when"], list) else [stage["when"]]
+        each = (", ".join(f"{k} = {_toml(v)}" for k, v in when.items()) for when in any_of)
+        yield f"    only if {' or '.join(each)}"
     if stage["blocks"]:
         yield f"    can be overridden: {', '.join(stage['blocks'])}"
