@@ -199,6 +199,14 @@ def test_a_new_key_counts_for_what_it_signed(world: World, tmp_path: Path) -> No
     world.run("lock", world.teams / "plain")
 
 
+def test_a_catalog_that_moved_is_told_and_so_is_one_that_is_empty(world: World) -> None:
+    world.settings(world.key.public, registry=f"{world.prefix}/moved")
+    assert f"{world.prefix}/moved/{NAME}" in world.run("plan", world.teams / "plain", code=2)
+    said = world.run("lock", world.teams / "plain", code=2)
+    assert "imgforge stack publish puts versions there" in said
+    world.settings(world.key.public)
+
+
 def test_without_the_registry_what_is_pinned_goes_on(world: World) -> None:
     world.who()
     world.line.close()
