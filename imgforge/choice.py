@@ -221,8 +221,9 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
         place = ("stack", "parameters", key)
         declared = declarations.get(key)
         if declared is None:
-            known = ", ".join(declarations) or "it has none"
-            yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
+            known = ", ".join(declarations) or "none"
+            title = f"{stack.definition.name} {stack.definition.version}"
+            yield tomlfile.Problem(place, "unknown parameter", f"parameters of {title}: {known}")
         elif not fits(declared, value, trusted=stack.trusted):
             wants = " or ".join(map(repr, declared.choices)) or declared.type
             wants += f" matching {declared.pattern}" if declared.pattern else ""
