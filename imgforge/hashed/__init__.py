@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from pathlib import Path
 
-from imgforge import bases, locks
+from imgforge import locks
 from imgforge.errors import InvalidInputError
 from imgforge.hashed import declared, listed, members, uv
 from imgforge.hashed.pin import MENDS, Chosen, Pin, Target
@@ -23,7 +23,8 @@ REQUIREMENTS = "requirements-{}.txt"
 """Name of what is prepared for an architecture."""
 
 PROGRAMS = ("bytecode_program.py", "bytecode_tree.py")
-"""What compiles in a builder: files of :mod:`imgforge.bases`."""
+"""What compiles in a builder: files of :mod:`imgforge.bases`, which know nothing of
+the package."""
 
 
 def prepare(fill: Fill, platform: Platform, context: Path) -> dict[str, bytes]:
@@ -45,7 +46,7 @@ def prepare(fill: Fill, platform: Platform, context: Path) -> dict[str, bytes]:
 
 def programs() -> dict[str, bytes]:
     """Return the programs that compile in a builder: file name → content."""
-    folder = Path(bases.__file__).parent
+    folder = Path(__file__).parents[1] / "bases"
     return {name: (folder / name).read_bytes() for name in PROGRAMS}
 
 
