@@ -25,9 +25,12 @@ demo: setup ## build, prove, sign, verify, scan and run an example
 
 test: tools lint ## lint, then run every test
 	@status=0; \
-	$(BIN)/pytest -n 2 tests/golden tests/hostile tests/unit $(ARGS) || status=$$?; \
-	$(BIN)/pytest tests/integration $(ARGS) || status=$$?; \
+	$(BIN)/pytest -n 2 tests/golden tests/hostile tests/unit $(ORACLES) $(ARGS) || status=$$?; \
+	$(BIN)/pytest tests/integration --ignore $(ORACLES) --durations 30 $(ARGS) || status=$$?; \
 	exit $$status
+
+# Integration tests that need no engine: they share nothing that two processes would change.
+ORACLES := tests/integration/oracles
 
 unit: setup ## run the tests that need neither network nor engine
 	@$(BIN)/pytest tests/unit tests/hostile $(ARGS)

@@ -159,7 +159,8 @@ def _start(image: str, spec: Mapping[str, Any], expect: Mapping[str, Any], app: 
 
 def _once(image: str, flags: list[str], first: Mapping[str, Any]) -> float:
     env = [f"--env={n}={value}" for n, value in first.get("env", {}).items()]
-    argv = ["docker", "run", "--rm", "--interactive", *flags, *env, image, *first["arguments"]]
+    argv = ["docker", "run", "--rm", "--interactive", *flags, *env, image]
+    argv += first.get("arguments", [])
     before = time.perf_counter()
     done = subprocess.run(
         argv, input=first.get("input", ""), capture_output=True, text=True, check=False

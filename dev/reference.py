@@ -154,7 +154,7 @@ def config() -> str:
     """Return the page of every key of the settings, and the variable that stands for each."""
     from imgforge import settings
 
-    variables = settings.variables()
+    variables = settings.variables.names()
     out = f"# config.toml\n\n{NOTE}"
     out += (
         "Settings of a machine or an organisation, in the file that `IMGFORGE_CONFIG` names, else "
@@ -309,6 +309,7 @@ def stacks() -> str:
 
 def _stack(loaded: LoadedStack) -> str:
     from imgforge import template
+    from imgforge.stack import alternatives
 
     definition = loaded.definition
     out = f"\n## {definition.name} {definition.version}\n\n{definition.summary}.\n\n"
@@ -328,7 +329,10 @@ def _stack(loaded: LoadedStack) -> str:
     if definition.stages:
         out += "\n| stage | network | exists when | blocks |\n| --- | --- | --- | --- |\n"
     for stage in definition.stages:
-        when = ", ".join(f"{k} = {json.dumps(v)}" for k, v in stage.when.items())
+        when = " or ".join(
+            ", ".join(f"{k} = {json.dumps(v)}" for k, v in each.items())
+            for each in alternatives(stage)
+        )
         text = loaded.templates[stage.template]
         found = template.outline_here(text, stage.name).blocks
         blocks = ", ".join(f"`{stage.name}.{block}`" for block in sorted(found))

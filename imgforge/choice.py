@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +22,7 @@ from imgforge.stack import (
     StageDeclaration,
     Variant,
     applies,
+    exists,
     fits,
     holds,
     lock_kind,
@@ -82,7 +83,7 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
     parameters = {**defaults, **wanted.parameters}
     kind = lock_kind(definition, spec.app.lock) if spec.app.lock else None
     facts = {**parameters, "manager": kind.manager if kind else "", "version": version}
-    stages = tuple(s for s in definition.stages if holds(s.when, facts))
+    stages = tuple(s for s in definition.stages if exists(s, facts))
     variants = [v for v in definition.variants if holds(v.when, facts)]
     runtime = _merged(definition.runtime, variants)
     texts = _Texts(stack, {"parameters": parameters, "variables": offer.variables, "spec": spec})
@@ -112,8 +113,11 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
         heeded=tuple(str(folder / f) for f in (kind.optional if kind else ())),
         inputs=tuple(
             dict.fromkeys(
-                str(folder / i)
-                for i in (*definition.requires, *(i for s in stages for i in inputs(s, parameters)))
+                (
+                    *(str(folder / i) for i in definition.requires),
+                    *(str(folder / i) for s in stages for i in inputs(s, parameters)),
+                    *(i for s in stages for i in named(s.sources_from, parameters)),
+                )
             )
         ),
         compiles=any(applies(s.compiles, facts) for s in stages),
@@ -130,9 +134,13 @@ def choose(stack: LoadedStack, spec: Spec, data: bytes, name: str) -> Choice:
 
 def inputs(stage: StageDeclaration, parameters: Mapping[str, Parameter]) -> list[str]:
     """Return what a stage reads besides the manifests, named from the lock's folder."""
-    named = (parameters[name] for name in stage.inputs_from)
-    more = [str(i) for v in named for i in (v if isinstance(v, list) else [v] if v else [])]
-    return list(dict.fromkeys((*stage.inputs, *more)))
+    return list(dict.fromkeys((*stage.inputs, *named(stage.inputs_from, parameters))))
+
+
+def named(names: Sequence[str], parameters: Mapping[str, Parameter]) -> list[str]:
+    """Return the paths that parameters hold, each one or a list of them."""
+    values = (parameters[name] for name in names)
+    return [str(i) for v in values for i in (v if isinstance(v, list) else [v] if v else [])]
 
 
 def _merged(runtime: Runtime, variants: list[Variant]) -> Runtime:
@@ -213,13 +221,15 @@ def _parameter_problems(stack: LoadedStack, spec: Spec) -> Iterator[tomlfile.Pro
         place = ("stack", "parameters", key)
         declared = declarations.get(key)
         if declared is None:
-            known = ", ".join(declarations) or "it has none"
-            yield tomlfile.Problem(place, "unknown parameter", f"parameters: {known}")
+            known = ", ".join(declarations) or "none"
+            title = f"{stack.definition.name} {stack.definition.version}"
+            yield tomlfile.Problem(place, "unknown parameter", f"parameters of {title}: {known}")
         elif not fits(declared, value, trusted=stack.trusted):
             wants = " or ".join(map(repr, declared.choices)) or declared.type
             wants += f" matching {declared.pattern}" if declared.pattern else ""
             yield tomlfile.Problem(place, f"{value!r} does not fit", f"write {wants}")
-    for name in {n for stage in stack.definition.stages for n in stage.inputs_from}:
+    stages = stack.definition.stages
+    for name in {n for stage in stages for n in (*stage.inputs_from, *stage.sources_from)}:
         given = spec.stack.parameters.get(name, [])
         for path in given if isinstance(given, list) else [given]:
             if not isinstance(path, str) or not path:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from imgforge import indexes, template
+from imgforge import extension, indexes, template
 from imgforge.choice import Choice, inputs
 from imgforge.confinement import confine
 from imgforge.context import heeded
 from imgforge.errors import InvalidInputError
+from imgforge.fields import Parameter
 from imgforge.indexes import prologue
 from imgforge.lock import Lock, LockedBase
 from imgforge.oci.types import sha256
@@ -59,6 +60,7 @@ def compile_plan(
     Raises InvalidInputError if a stack's template cannot be rendered, or renders to what a build
     stage must not hold.
     """
+    extension.demand(spec, stack, choice, blocks or {})
     runtime_base = lock.base("runtime")
     definition = stack.definition
     stages: list[Stage] = []
@@ -66,7 +68,6 @@ def compile_plan(
     for declared in choice.stages:
         before = tuple(stage.name for stage in stages)
         stages.append(_stage(declared, spec, stack, choice, lock, blocks or {}, before, scope))
-    _demand_known(spec, choice, blocks or {})
     copies = [copy for d in choice.stages for copy in _copies(d)]
     if choice.copies_source:
         copies += [_app_copy(source) for source in spec.app.source]
@@ -161,24 +162,6 @@ def _changes(spec: Spec, blocks: Mapping[str, str]) -> Iterator[str]:
         yield f"block {name} from {wanted.blocks[name]} ({sha256(text.encode())})"
 
 
-def _demand_known(spec: Spec, choice: Choice, blocks: Mapping[str, str]) -> None:
-    """Demand that steps and blocks name stages that exist; InvalidInputError if not."""
-    stages = {declared.name for declared in choice.stages}
-    wrong = [f"step {s.name!r}: no stage {s.stage!r}" for s in spec.build.steps]
-    wrong = [w for w, s in zip(wrong, spec.build.steps, strict=True) if s.stage not in stages]
-    wrong += [
-        f"block {name!r}: no stage {name.partition('.')[0]!r}"
-        for name in blocks
-        if name.partition(".")[0] not in stages
-    ]
-    if wrong:
-        raise InvalidInputError(
-            "the spec changes stages that its stack does not have",
-            details=wrong,
-            hint=f"stages: {', '.join(sorted(stages)) or 'none'}",
-        )
-
-
 def _health(asked: HealthCheck | None) -> Health | None:
     if asked is None:
         return None
@@ -215,7 +198,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
         if name.partition(".")[0] == declared.name
     }
     needs_run, fill, crosses = _ways(declared, choice, secrets, changed=bool(steps or replaced))
-    prepared = _prepared(declared, spec, choice)
+    prepared = preparation(declared, spec, choice)
     builder = lock.base("builder")
     files = _files(declared, stack, {"parameters": choice.parameters, "version": choice.version})
     if fill is not None:
@@ -276,7 +259,7 @@ def _stage(  # noqa: PLR0917 - what a plan is made of, and the stages before
     )
 
 
-def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
+def preparation(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | None:
     """Return what is made for a stage's commands, told by the parameters and the version."""
     wanted = declared.prepared
     if wanted is None or not holds(wanted.when, choice.facts):
@@ -292,9 +275,13 @@ def _prepared(declared: StageDeclaration, spec: Spec, choice: Choice) -> Fill | 
             "python": choice.variables.get("python", ""),
             "bytecode": compiled or "",
             **lists,
-            **{name: str(choice.parameters[name]) for name in wanted.told},
+            **{name: _told(choice.parameters[name]) for name in wanted.told},
         },
     )
+
+
+def _told(value: Parameter) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _files(
@@ -355,14 +342,6 @@ def _body(
     early = _steps([s for s in steps if s.at == "before"], variables)
     text = stack.templates[declared.template]
     if blocks:
-        known = template.outline(text, name, trusted=stack.trusted).blocks
-        for block, own in blocks.items():
-            _demand_inside(own, f"{declared.name}.{block}")
-        if unknown := blocks.keys() - known:
-            raise InvalidInputError(
-                f"{name} has no block {', '.join(sorted(unknown))}",
-                hint=f"its blocks: {', '.join(sorted(known)) or 'none'}",
-            )
         head = f'{{% extends "{declared.template}" %}}'
         text = head + "".join(f"{{% block {k} %}}\n{v}{{% endblock %}}" for k, v in blocks.items())
         name = f"{stack.definition.name}/changed-{declared.template}"
@@ -376,17 +355,6 @@ def _body(
         )
     late = _steps([s for s in steps if s.at == "after"], variables)
     return body + late
-
-
-def _demand_inside(text: str, name: str) -> None:
-    """Demand that a block's text is just that; InvalidInputError if it changes other blocks."""
-    found = template.outline(text, name, trusted=False)
-    if found.blocks or found.extends:
-        raise InvalidInputError(
-            f"block {name} holds blocks of its own, or extends a template",
-            details=sorted(found.blocks),
-            hint="[stack] blocks names each block that is replaced, with a file of its own",
-        )
 
 
 def _steps(steps: Sequence[BuildStep], variables: dict[str, Any]) -> str:

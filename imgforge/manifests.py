@@ -59,11 +59,12 @@ def _missing(spec: Path, root: Path) -> None:
         )
     for stage in loaded.choice.stages:
         if lock and stage.prepared is not None and stage.prepared.kind == "backend":
+            from imgforge.compiler import preparation
             from imgforge.hashed import backend
 
-            facts = {name: str(loaded.choice.parameters[name]) for name in stage.prepared.told}
-            python = loaded.choice.variables.get("python", "")
-            backend.demand(root, {"lock": lock, "python": python, **facts})
+            fill = preparation(stage, loaded.spec, loaded.choice)
+            if fill is not None:
+                backend.demand(root, fill.parameters, loaded.spec.platforms[0])
 
 
 def _credentials(path: Path) -> Iterator[tuple[int, str]]:

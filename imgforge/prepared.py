@@ -18,7 +18,8 @@ CONTEXT = "prepared"
 KINDS = {
     "backend": "imgforge.hashed.backend",
     "bytecode": "imgforge.hashed.bytecode",
-    "project": "imgforge.hashed.bytecode",
+    "members": "imgforge.hashed.wheels",
+    "project": "imgforge.hashed.wheels",
     "requirements": "imgforge.hashed",
 }
 """Kind → the module whose ``prepare(fill, platform, context)`` returns files for a platform."""

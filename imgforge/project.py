@@ -155,6 +155,10 @@ def fitted(spec_path: Path, data: bytes, spec: Spec, opened: Opened) -> Project:
     bounds.demand_indexes(opened.pin, choice.stages)
     _demand_required(opened.stack, root, spec.app.lock)
     blocks = {name: _block(root, file) for name, file in spec.stack.blocks.items()}
+    if blocks or spec.build.steps:
+        from imgforge import extension
+
+        extension.demand(spec, opened.stack, choice, blocks)
     return Project(root, spec_path, data, spec, opened, choice, blocks)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import HealthCheck, settings
 
 from imgforge import lock as locks
 from imgforge import project as projects
@@ -32,6 +33,12 @@ lock = "requirements.txt"
 entrypoint = ["/usr/bin/python3", "-m", "web"]
 """
 EPOCH = 1_700_000_000
+
+# How fast a machine makes examples says nothing of what is tested.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

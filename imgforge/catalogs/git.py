@@ -102,11 +102,19 @@ def _fetched(catalog: Catalog, say: Callable[[str], None], *, depth: bool) -> It
         fetch = ["fetch", "--quiet", "--no-tags", *(["--depth=1"] if depth else [])]
         # A path is no URL to git, and a shallow fetch takes no heed of --depth then.
         source = f"file://{url}" if local else url
-        process.run(
-            [*_GIT, "-C", store, *fetch, "--", source, catalog.ref],
-            env=environment,
-            timeout=_TIMEOUT,
-        )
+        try:
+            process.run(
+                [*_GIT, "-C", store, *fetch, "--", source, catalog.ref],
+                env=environment,
+                timeout=_TIMEOUT,
+            )
+        except BuildFailedError as error:
+            raise BuildFailedError(
+                f"{catalog.ref} of the catalog {catalog.name} could not be fetched",
+                details=error.details,
+                hint="run the same command again later, if [[catalogs]] in the settings names the "
+                "repository and ref that you mean and git may read them",
+            ) from error
         yield store
 
 

@@ -49,6 +49,10 @@ class Opened:
     files: tree.Files
 
 
+class NotPinnedError(InvalidInputError):
+    """The lock does not pin the stack that the spec asks for, or there is no lock."""
+
+
 def open_stack(wanted: Wanted, locked: Callable[[], LockedStack | None], how: How) -> Opened:
     """Return the stack that a spec asks for; ``locked`` gives what the lock has of it.
 
@@ -71,7 +75,7 @@ def open_stack(wanted: Wanted, locked: Callable[[], LockedStack | None], how: Ho
     if held is not None and not how.upgrade and not misfits(held, wanted, catalog):
         return _pinned(held, catalog, how)
     if not how.resolve:
-        raise InvalidInputError(
+        raise NotPinnedError(
             f"the lock does not pin the stack {wanted}",
             details=["nothing is locked"] if held is None else misfits(held, wanted, catalog),
             hint="pin it with: imgforge lock",
@@ -149,8 +153,8 @@ def _pinned(held: LockedStack, catalog: Catalog, how: How) -> Opened:
 def _newest(wanted: Wanted, catalog: Catalog, how: How) -> Opened:
     if how.offline:
         raise InvalidInputError(
-            f"the stack {wanted} is not pinned and cannot be looked for offline",
-            hint="run imgforge lock once with the network",
+            f"the newest version of the stack {wanted} cannot be looked for offline",
+            hint="leave --offline out; what a lock pins is taken from the cache without",
         )
     if catalog.source == "git":
         from imgforge.catalogs import git
@@ -176,7 +180,10 @@ def _newest_tag(wanted: Wanted, catalog: Catalog) -> str:
         known = [tag for tag in tags if releases.newest([tag]) is not None]
         raise InvalidInputError(
             f"{repository} has no version {wanted.release or 'at all'}",
-            hint=f"it has: {', '.join(known[:20]) or 'none'}",
+            hint=f"it has: {', '.join(known[:20])}"
+            if known
+            else "imgforge stack publish puts versions there; [[catalogs]] in the settings says "
+            "where a catalog lies",
         )
     return version
 
@@ -202,7 +209,15 @@ def _artifact(
         trusted_root=Path(catalog.trusted_root) if catalog.trusted_root else None,
     )
     what = f"stack {catalog.name}/{name}"
-    trust = signed(what, repository, digest, signer, offline=how.offline, say=how.say)
+    try:
+        trust = signed(what, repository, digest, signer, offline=how.offline, say=how.say)
+    except EvidenceError as error:
+        raise EvidenceError(
+            error.message,
+            details=error.details,
+            hint=f"whoever holds the key signs it with imgforge stack publish; [[catalogs]] in the "
+            f"settings says whose signature counts for {catalog.name}",
+        ) from error
     pinned = artifact.pinned(repository, digest)
     found = artifact.fetch(pinned, offline=how.offline, say=how.say)
     loaded = stack.parse(found.files, name, trusted=False)

@@ -41,13 +41,15 @@ def run(given: argparse.Namespace, console: Console) -> int:
     named = difference.specs([Path(path) for path in given.spec])
     with (
         console.step("compare") as say,
-        found.opened(given.old, say) as (old, _, _),
-        found.opened(given.new, say) as (new, folder, _),
+        found.opened(given.old, say) as (old, _, before),
+        found.opened(given.new, say) as (new, folder, after),
     ):
         specs = named or tests.of(folder)
         if not specs:
             say("there is no spec to render with: name one with --spec")
-        result = difference.compare(old, new, specs, folder)
+        # A folder beside a catalog's stack is what that catalog shall have next.
+        origin = difference.origin_of(after or before)
+        result = difference.compare(old, new, specs, folder, origin)
     if given.format == "json":
         print(json.dumps(result.to_json(), indent=2))
     else:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from imgforge.detection import hints
+from imgforge.detection import hints, workspace
 from imgforge.detection.candidate import Candidate, Evidence
 from imgforge.detection.hints import joined
 from imgforge.detection.tree import Folder, Tree
@@ -44,27 +44,36 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         return None
     seen = [Evidence(joined(folder.path, n), "Python") for n in dict.fromkeys(manifests + locks)]
     table = tree.toml(joined(folder.path, "pyproject.toml"))
+    chief = workspace.chief(tree, folder, table)
+    table = chief.table if chief else table
     project = table.get("project")
     project = project if isinstance(project, dict) else {}
     poetry = _poetry(table)
     needs = _needs(tree, folder, project, poetry)
-    source, package, env = _source(tree, folder)
+    source, package, env = _source(tree, folder) if chief is None else ([chief.folder], "", {})
+    members = workspace.members(tree, folder, locks, chief.name if chief else "")
     doubts: list[str] = []
     script = "" if package or "Procfile" in folder.files else _script(table, doubts)
     packaged = "scripts" in project or ("scripts" in poetry and poetry.get("package-mode", True))
     whole = bool(script and packaged and "build-system" in table and (env or poetry))
-    built = whole and _BUILD_LOCK in folder.files
+    built = chief is not None or (whole and _BUILD_LOCK in folder.files)
+    doubts += workspace.doubts(chief, members, locked=_BUILD_LOCK in folder.files)
     argv, more = ((), []) if script else _start(tree, folder, needs, package, doubts)
     if built:
         # What the wheel is built of besides: backends read the texts that the metadata names.
-        source = [*source, *sorted(n for n in folder.files if _TEXTS.fullmatch(n))]
-        argv, env = (f"/app/bin/{script.partition(' ')[0]}",), {}
-        seen.append(Evidence(joined(folder.path, _BUILD_LOCK), "the project builds a wheel"))
+        texts = sorted(n for n in folder.files if _TEXTS.fullmatch(n)) if chief is None else []
+        source = [*source, *texts]
+        argv, env = ((f"/app/bin/{script.partition(' ')[0]}",) if script else ()), {}
+        why = f"{chief.name} of the workspace" if chief else "the project builds a wheel"
+        seen.append(Evidence(joined(folder.path, "uv.lock" if chief else _BUILD_LOCK), why))
     elif whole:
         doubts.append(
             f"the project declares how its wheel is built: with {_BUILD_LOCK} beside the lock, "
             f"stack.parameters.project = true installs that instead of copying {', '.join(source)}"
         )
+    if members:
+        seen.append(Evidence(joined(folder.path, locks[0]), f"members: {', '.join(members)}"))
+        env = {name: value.replace("/opt/", "/opt/members:/opt/") for name, value in env.items()}
     if script:
         more = [Evidence(joined(folder.path, "pyproject.toml"), f"the script {script}")]
     ports, data, defaults = hints.defaults(tree, folder.path, source)
@@ -108,7 +117,11 @@ def look(tree: Tree, folder: Folder) -> Candidate | None:
         packages=tuple(packages),
         env=env,
         writable=tuple(data),
-        parameters={"project": True} if built else {"script": script} if script else {},
+        parameters={
+            **({"project": True} if built else {"script": script} if script else {}),
+            **({"member": chief.name} if chief else {}),
+            **({"members": members} if members else {}),
+        },
         starts_itself=bool(script) and not built,
         doubts=tuple(doubts),
     )

@@ -58,12 +58,13 @@ def _beside(fill: Fill, context: Path) -> bytes:
 
 def _requirements(fill: Fill, platform: Platform, context: Path, folder: Path) -> Path:
     """Return the requirements to install: the lock itself, or what is made of it in ``folder``."""
-    if fill.parameters.get("manager", "pip") == "pip":
-        return context / fill.parameters["lock"]
     from imgforge import hashed
 
+    text = hashed.requirements(context, fill.parameters, platform)
+    if fill.parameters["manager"] == "pip":
+        return context / fill.parameters["lock"]
     path = folder / "requirements.txt"
-    path.write_bytes(hashed.requirements(context, fill.parameters, platform))
+    path.write_bytes(text)
     return path
 
 

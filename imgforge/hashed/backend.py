@@ -10,10 +10,11 @@ import posixpath
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from imgforge import locks
 from imgforge.errors import InvalidInputError
-from imgforge.hashed import declared
+from imgforge.hashed import declared, members, wheels
 from imgforge.locks import requirements
 from imgforge.locks.locked import Entry
 from imgforge.locks.markers import environment
@@ -32,38 +33,64 @@ _TAGGED = frozenset({"hatch-vcs", "setuptools-scm", "uv-dynamic-versioning", "ve
 def prepare(fill: Fill, platform: Platform, context: Path) -> dict[str, bytes]:
     """Return the hashed requirements of the backend: file name → content.
 
-    ``parameters`` of ``fill`` are lock, python, build-lock and project-version. InvalidInputError
-    if ``pyproject.toml`` beside the lock is no project that can be built, or the build lock is
+    ``parameters`` of ``fill`` are as in :mod:`imgforge.hashed.wheels`, with build-lock,
+    project-version, and project (``true``), which with members says whose wheels are built.
+    InvalidInputError if a ``pyproject.toml`` is no project that can be built, or the build lock is
     missing, has an entry without hash, or does not fit; the hint has the command that makes it.
     """
     told = fill.parameters
-    beside, lock, wanted, mend = _asked(context, told)
-    demand(context, told)
-    text = locks.content(context, lock)
-    if wrong := list(_misfits(requirements.read(lock, text).entries, wanted, told, platform)):
-        raise InvalidInputError(
-            f"{lock} does not fit {beside}", details=wrong, hint=f"make it again: {mend}"
-        )
-    _demand_version(context, beside, wanted, told["project-version"])
+    asked = _asked(context, told, platform)
+    _demand(context, asked)
+    text = locks.content(context, asked.lock)
+    entries = requirements.read(asked.lock, text).entries
+    for path, wanted in asked.wanted.items():
+        if wrong := list(_misfits(entries, wanted, told, platform)):
+            raise InvalidInputError(
+                f"{asked.lock} does not fit {path}",
+                details=wrong,
+                hint=f"make it again: {asked.mend}",
+            )
+        _demand_version(context, path, wanted, told["project-version"])
     return {REQUIREMENTS: text.encode()}
 
 
-def demand(context: Path, told: dict[str, str]) -> None:
+class _Asked(NamedTuple):
+    """The build lock, what each ``pyproject.toml`` needs, and the command that locks all of it."""
+
+    lock: str
+    wanted: dict[str, tuple[str, ...]]
+    mend: str
+
+
+def demand(context: Path, told: dict[str, str], platform: Platform) -> None:
     """Demand that the build lock is there; InvalidInputError says how it is made.
 
     ``told`` is as the parameters of :func:`prepare`.
     """
-    _, lock, _, mend = _asked(context, told)
-    if not (context / lock).exists():
-        raise InvalidInputError(f"{lock} does not exist", hint=f"make it, in its folder: {mend}")
+    _demand(context, _asked(context, told, platform))
 
 
-def _asked(context: Path, told: dict[str, str]) -> tuple[str, str, tuple[str, ...], str]:
-    """Return where project and build lock lie, what building needs, and what locks that."""
-    folder = posixpath.dirname(told["lock"])
-    beside, lock = (posixpath.join(folder, n) for n in (declared.FILE, told["build-lock"]))
-    wanted = requires(context, beside)
-    return beside, lock, wanted, made_by(wanted, told["build-lock"], told["python"])
+def _demand(context: Path, asked: _Asked) -> None:
+    if not (context / asked.lock).exists():
+        raise InvalidInputError(
+            f"{asked.lock} does not exist", hint=f"make it, in its folder: {asked.mend}"
+        )
+
+
+def _asked(context: Path, told: dict[str, str], platform: Platform) -> _Asked:
+    lock = posixpath.join(posixpath.dirname(told["lock"]), told["build-lock"])
+    built = [
+        *(
+            wheels.of_project(context, told, platform)
+            if told.get("project", "true") == "true"
+            else ()
+        ),
+        *(wheels.of_members(context, told, platform) if members.folders(told) else ()),
+    ]
+    paths = [posixpath.normpath(posixpath.join(w.folder, declared.FILE)) for w in built]
+    wanted = {path: requires(context, path) for path in paths}
+    every = dict.fromkeys(line for lines in wanted.values() for line in lines)
+    return _Asked(lock, wanted, made_by(tuple(every), told["build-lock"], told["python"]))
 
 
 def requires(context: Path, path: str) -> tuple[str, ...]:

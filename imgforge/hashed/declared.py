@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import posixpath
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imgforge import locks
 from imgforge.errors import InvalidInputError
 from imgforge.hashed.pin import Pin, Target
-from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.markers import environment
 from imgforge.locks.names import pypi
 from imgforge.locks.shape import Spot, toml_table
@@ -96,21 +92,6 @@ def read(path: str, text: str) -> Project:
     )
 
 
-def own(root: Path, lock: str) -> Locked:
-    """Return what a build of the project's own wheel installs: the project beside ``lock``.
-
-    Its version is empty if the backend finds it. InvalidInputError if ``pyproject.toml`` there
-    cannot be read.
-    """
-    path = posixpath.join(posixpath.dirname(lock), FILE)
-    project = read(path, locks.content(root, path))
-    spot = Spot(path)
-    version = spot.word(
-        spot.table(project.table.get("project"), "project").get("version"), "version"
-    )
-    return Locked(path, (Entry("pypi", project.name, version),))
-
-
 def _groups(spot: Spot, table: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Read dependency groups (PEP 735); an included one is replaced by what it has."""
 
@@ -151,7 +132,7 @@ def unanswered(project: Project, pins: Collection[Pin], target: Target) -> Itera
         version = versions.get(name)
         if version is None:
             yield f"{requirement} is not locked"
-        elif not requirement.specifier.contains(version, prereleases=True):
+        elif version and not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement} is asked for, {version} is locked"
     try:
         fits = SpecifierSet(project.python)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from imgforge.errors import InvalidInputError
 
 MENDS = {
+    "pip": "uv pip compile --generate-hashes requirements.in -o requirements.txt",
     "uv": "uv lock",
     "poetry": "poetry lock",
     "pdm": "pdm lock",
@@ -35,12 +38,64 @@ class Pin(NamedTuple):
     hashes: tuple[str, ...]
 
 
+class Member(NamedTuple):
+    """A package whose sources lie in the project: a workspace's member, a path dependency.
+
+    ``name`` is normalised, and like ``version`` empty if the lock does not say; ``folder`` is as
+    the lock names it, from its own folder; ``place`` is the line (``uv.lock:12``) that lists it.
+    One that is ``virtual`` has no wheel: only what it needs is installed.
+    """
+
+    name: str
+    version: str
+    folder: str
+    place: str
+    virtual: bool = False
+
+
+class Chosen(NamedTuple):
+    """What a lock has for an image: pins by name, the members of which wheels are built."""
+
+    pins: tuple[Pin, ...]
+    members: tuple[Member, ...] = ()
+    virtual: tuple[Member, ...] = ()
+
+
 def elsewhere(place: str, name: str, origin: str) -> InvalidInputError:
     """Return the error of a dependency that no index offers: ``origin`` says where it is from."""
     return InvalidInputError(
         f"{place}: {name} comes from {origin}, which no hash in the lock pins",
         hint="take it from an index, or bring it into the project and name it in app.source",
     )
+
+
+def chosen(place: str, found: Iterable[Pin | Member]) -> Chosen:
+    """Return pins and members, each once; InvalidInputError as :func:`sole` has it.
+
+    What lies in the lock's own folder is no member: it is the project itself.
+    """
+    rows = list(found)
+    beside = {m.folder: m for m in rows if isinstance(m, Member) and m.folder != "."}
+    members = [beside[folder] for folder in sorted(beside)]
+    return Chosen(
+        sole(place, [row for row in rows if isinstance(row, Pin)]),
+        tuple(m for m in members if not m.virtual),
+        tuple(m for m in members if m.virtual),
+    )
+
+
+def member(place: str, name: str, version: str, folder: str) -> Member:
+    """Return a package that lies in ``folder``; ``place`` is the line of the lock that says so.
+
+    InvalidInputError if that is no path below the lock's folder that can be told in a line.
+    """
+    path = posixpath.normpath(folder)
+    if not folder or path.startswith("/") or not path.isprintable() or "\\" in path:
+        raise InvalidInputError(
+            f"{place}: {name or folder} lies in {folder!r}, which is no path beside the lock",
+            hint="name it by a relative path, and lock again",
+        )
+    return Member(name, version, path, place)
 
 
 def sole(place: str, pins: list[Pin]) -> tuple[Pin, ...]:

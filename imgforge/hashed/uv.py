@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from imgforge.errors import InvalidInputError
-from imgforge.hashed.pin import Pin, Target, elsewhere, sole
+from imgforge.hashed.pin import Chosen, Member, Pin, Target, chosen, elsewhere, member
 from imgforge.locks.markers import environment
 from imgforge.locks.names import pypi
 from imgforge.locks.shape import Spot, headers, toml_table
+
+FOLDERS: Final = ("directory", "editable", "virtual")
+"""Sources that are folders beside the lock."""
+ANY: Final = "*"
 
 
 class _Row(NamedTuple):
@@ -23,33 +27,61 @@ class _Need(NamedTuple):
     extras: tuple[str, ...]
 
 
-def pins(path: str, text: str, project: str, target: Target) -> tuple[Pin, ...]:
+def read(path: str, text: str, project: str, target: Target) -> Chosen:
     """Return what the package ``project`` of the lock needs; InvalidInputError names the line."""
-    table = toml_table(path, text)
-    spot = Spot(path)
-    if table.get("version") != 1:
-        raise spot.error(f"version is {table.get('version')!r}, known is 1")
-    rows: dict[str, list[_Row]] = {}
-    for at, row in headers(path, text, "package", spot.items(table.get("package"), "package")):
-        rows.setdefault(pypi(at.name(row.get("name"), "name")), []).append(_Row(at, row))
+    spot, rows = Spot(path), _rows(path, text)
     if project not in rows:
         raise spot.error(f"the project {project} is not in it")
     own = rows[project][0]
     pending = list(_roots(own, target))
-    seen: set[tuple[str, str]] = set()
-    found: list[Pin] = []
+    seen = {(project, "")}
+    found: list[Pin | Member] = []
     while pending:
         need = pending.pop()
         row = _chosen(spot, rows.get(need.name, []), need, target)
         new = [extra for extra in ("", *need.extras) if (need.name, extra) not in seen]
         seen |= {(need.name, extra) for extra in new}
         if "" in new:
-            found.append(_pin(row))
+            found.append(_found(row))
             pending += _needs(row.spot, row.table.get("dependencies"), target)
         extras = row.spot.table(row.table.get("optional-dependencies"), "optional-dependencies")
         for extra in filter(None, new):
             pending += _needs(row.spot, extras.get(extra), target)
-    return sole(path, found)
+    return chosen(path, found)
+
+
+def _rows(path: str, text: str) -> dict[str, list[_Row]]:
+    table, spot = toml_table(path, text), Spot(path)
+    if table.get("version") != 1:
+        raise spot.error(f"version is {table.get('version')!r}, known is 1")
+    rows: dict[str, list[_Row]] = {}
+    for at, row in headers(path, text, "package", spot.items(table.get("package"), "package")):
+        rows.setdefault(pypi(at.name(row.get("name"), "name")), []).append(_Row(at, row))
+    return rows
+
+
+def folder(path: str, text: str, name: str) -> str:
+    """Return where the workspace has its member ``name``, from the lock's folder.
+
+    InvalidInputError lists the members if it has none of that name.
+    """
+    members = {
+        other: _folder(row)
+        for other, rows in _rows(path, text).items()
+        for row in rows
+        if _folder(row)
+    }
+    if name not in members:
+        raise InvalidInputError(
+            f"{path} has no member {name!r}", details=[f"{n}: {f}" for n, f in members.items()]
+        )
+    return member(path, name, "", members[name]).folder
+
+
+def _folder(row: _Row) -> str:
+    """Return the folder of a package that lies beside the lock; empty if it lies elsewhere."""
+    source = row.spot.table(row.table.get("source"), "source")
+    return next((row.spot.word(source[kind], kind) for kind in FOLDERS if kind in source), "")
 
 
 def _roots(own: _Row, target: Target) -> Iterator[_Need]:
@@ -99,6 +131,18 @@ def _any(spot: Spot, value: object, target: Target) -> bool:
     return not markers or any(_holds(spot, marker, target) for marker in markers)
 
 
+def _found(row: _Row) -> Pin | Member:
+    """Return what is installed of a package."""
+    spot, table = row
+    lies = _folder(row)
+    if not lies:
+        return _pin(row)
+    name, version = pypi(spot.name(table.get("name"), "name")), table.get("version")
+    found = member(f"{spot.path}:{spot.line}", name, spot.word(version, "version"), lies)
+    virtual = "virtual" in spot.table(table.get("source"), "source")
+    return found._replace(virtual=virtual)
+
+
 def _pin(row: _Row) -> Pin:
     spot, table = row
     name = pypi(spot.name(table.get("name"), "name"))
@@ -115,7 +159,8 @@ def _pin(row: _Row) -> Pin:
 def stated(path: str, text: str, project: str) -> frozenset[tuple[str, str, str]]:
     """Return the requirements that the lock was made for: name, extras and specifier.
 
-    Those of groups too; in one spelling, so that they compare with those of a pyproject.toml.
+    Those of groups too; in one spelling, so that they compare with those of a pyproject.toml. Of
+    what lies in the project the lock tells no specifier: ``*`` stands for it.
     """
     table, spot = toml_table(path, text), Spot(path)
     found: list[Any] = []
@@ -137,5 +182,7 @@ def _stated(spot: Spot, row: Mapping[str, Any]) -> tuple[str, str, str]:
         specifier = str(SpecifierSet(spot.word(row.get("specifier"), "specifier")))
     except InvalidSpecifier as error:
         raise InvalidInputError(f"{spot.path}: {error}") from error
+    if any(kind in row for kind in FOLDERS):
+        specifier = ANY
     extras = ",".join(sorted(pypi(e) for e in spot.words(row.get("extras"), "extras")))
     return pypi(spot.name(row.get("name"), "name")), extras, specifier

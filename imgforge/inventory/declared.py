@@ -20,7 +20,7 @@ from imgforge.oci.types import Platform
 
 if TYPE_CHECKING:
     from imgforge.lock import Lock, LockedBase
-    from imgforge.plan import BuildPlan
+    from imgforge.plan import BuildPlan, Stage
 
 _PYTHON: Final = re.compile(r"\bpython([0-9]+\.[0-9]+)")
 
@@ -95,7 +95,7 @@ def of_project(
     the file and line of a lock that cannot be read.
     """
     copies = plan.runtime.copies
-    installs = tuple(_installs(plan, root))
+    installs = tuple(_installs(plan, root, platform))
     named = {install.locked.path for install in installs}
     built = lock.builder if builder else None
     return Declared(
@@ -130,18 +130,34 @@ def _beside(
             yield locks.load(root, path)
 
 
-def _installs(plan: BuildPlan, root: Path) -> Iterator[Install]:
+def _installs(plan: BuildPlan, root: Path, platform: Platform) -> Iterator[Install]:
     for stage in plan.stages:
         for copy in plan.runtime.copies if stage.lock else ():
             if copy.origin == stage.name:
-                yield Install(copy.destination.strip("/"), locks.load(root, stage.lock))
-        if stage.prepared is not None and stage.prepared.kind == "project":
-            from imgforge.hashed import declared as pyproject
+                yield Install(copy.destination.strip("/"), _locked(stage, root, platform))
+        if stage.prepared is not None and stage.prepared.kind in {"members", "project"}:
+            from imgforge.hashed import wheels
 
-            project = pyproject.own(root, stage.prepared.parameters["lock"])
+            made = wheels.declares(stage.prepared, platform, root)
             for copy in plan.runtime.copies:
                 if copy.origin == stage.name:
-                    yield Install(copy.destination.strip("/"), project)
+                    yield Install(copy.destination.strip("/"), made)
+
+
+def _locked(stage: Stage, root: Path, platform: Platform) -> Locked:
+    """Return the lock of a stage; of a workspace's only what its member needs is required."""
+    locked = locks.load(root, stage.lock)
+    told = stage.prepared.parameters if stage.prepared is not None else {}
+    if not told.get("member"):
+        return locked
+    from imgforge import hashed
+
+    pins = {(pin.name, pin.version) for pin in hashed.choose(root, told, platform).pins}
+    entries = (
+        entry._replace(scope="required" if (entry.name, entry.version) in pins else "optional")
+        for entry in locked.entries
+    )
+    return locked._replace(entries=tuple(entries))
 
 
 def _own(plan: BuildPlan) -> set[str]:

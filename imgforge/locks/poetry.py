@@ -22,7 +22,8 @@ def read(path: str, text: str) -> Locked:
     rows = list(headers(path, text, "package", spot.items(table.get("package"), "package")))
     metadata = spot.table(table.get("metadata"), "metadata")
     old = spot.table(metadata.get("files"), "metadata.files")
-    found = [_entry(at, row, old) for at, row in rows]
+    own = [pypi(at.name(row.get("name"), "name")) for at, row in rows if _is_beside(at, row)]
+    found = [_entry(at, row, old) for at, row in rows if not _is_beside(at, row)]
     versions: dict[str, dict[str, None]] = {}
     for entry in found:
         versions.setdefault(entry.name, {})[entry.key] = None
@@ -33,7 +34,13 @@ def read(path: str, text: str) -> Locked:
         known = entries.get(entry.key)
         needs |= set(known.needs) if known is not None else set()
         entries[entry.key] = (known or entry)._replace(needs=tuple(sorted(needs)))
-    return Locked(path, tuple(entries.values()))
+    return Locked(path, tuple(entries.values()), own=tuple(dict.fromkeys(own)))
+
+
+def _is_beside(spot: Spot, row: Mapping[str, Any]) -> bool:
+    """Whether a package's sources lie in a folder of the project, so that nothing locks it."""
+    source = spot.table(row.get("source"), "source")
+    return source.get("type") == "directory" or ("path" in row and not row.get("files"))
 
 
 def _entry(spot: Spot, row: Mapping[str, Any], old: Mapping[str, Any]) -> Entry:

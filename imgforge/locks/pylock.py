@@ -23,6 +23,8 @@ def read(path: str, text: str) -> Locked:
     if version.partition(".")[0] != "1":
         raise spot.error(f"lock-version is {version!r}, known is 1")
     rows = list(headers(path, text, "packages", spot.items(table.get("packages"), "packages")))
+    own = [pypi(at.name(row.get("name"), "name")) for at, row in rows if "directory" in row]
+    rows = [(at, row) for at, row in rows if "directory" not in row]
     entries = [_entry(at, row) for at, row in rows]
     versions: dict[str, list[str]] = {}
     for entry in entries:
@@ -33,6 +35,7 @@ def read(path: str, text: str) -> Locked:
             entry._replace(needs=tuple(sorted(set(_needs(at, row, versions)))))
             for entry, (at, row) in zip(entries, rows, strict=True)
         ),
+        own=tuple(own),
     )
 
 

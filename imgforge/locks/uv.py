@@ -9,13 +9,14 @@ from imgforge.locks.locked import Entry, Locked
 from imgforge.locks.names import pypi
 from imgforge.locks.shape import Spot, headers, reached, scoped, toml_table
 
-_OWN = ("editable", "virtual")
+_OWN = ("directory", "editable", "virtual")
 
 
 def read(path: str, text: str) -> Locked:
     """Read the lock: what the project's own packages need is required, their extras optional.
 
-    A marker that every way to a package has is the package's own.
+    Of a workspace only what the project beside the lock needs is required, if there is one. A
+    marker that every way to a package has is the package's own.
     """
     table = toml_table(path, text)
     spot = Spot(path)
@@ -30,7 +31,9 @@ def read(path: str, text: str) -> Locked:
     entries, edges = [], dict[str, tuple[str, ...]]()
     markers: dict[str, set[str]] = {}
     roots: dict[str, dict[str, None]] = {"required": {}, "optional": {}}
-    for at, row in rows:
+    sources = [at.table(row.get("source"), "source") for at, row in rows]
+    whole = any("." in {source.get(kind) for kind in _OWN} for source in sources)
+    for (at, row), source in zip(rows, sources, strict=True):
         needs = list(_needs(at, row.get("dependencies"), versions))
         groups = at.table(row.get("optional-dependencies"), "optional-dependencies")
         extras = {name: list(_needs(at, group, versions)) for name, group in groups.items()}
@@ -38,9 +41,11 @@ def read(path: str, text: str) -> Locked:
         for need in (*needs, *optional):
             markers.setdefault(need.key, set()).add(need.marker)
         entry = _entry(at, row)
-        own = any(kind in at.table(row.get("source"), "source") for kind in _OWN)
-        if own:
-            roots["required"] |= dict.fromkeys(node for need in needs for node in need.nodes)
+        folder = next((source[kind] for kind in _OWN if kind in source), None)
+        if folder is not None:
+            first = "optional" if whole and folder != "." else "required"
+            roots[first] |= dict.fromkeys(node for need in needs for node in need.nodes)
+            edges[entry.key] = tuple(node for need in needs for node in need.nodes)
             roots["optional"] |= dict.fromkeys(node for need in optional for node in need.nodes)
             projects.append(entry.name)
             continue

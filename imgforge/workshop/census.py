@@ -19,17 +19,16 @@ from imgforge import project, tomlfile
 from imgforge import spec as specs
 from imgforge.catalogs import opening, releases
 from imgforge.catalogs.choosing import Wanted
-from imgforge.catalogs.opening import Opened
+from imgforge.catalogs.opening import NotPinnedError, Opened
 from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import LOCK, SPEC
 from imgforge.lock import LockedStack
-from imgforge.stack import LoadedStack
-from imgforge.workshop import difference, found
 
 MOST: Final = 200_000
 """Folders that are looked into; more are an error, never a part that looks like the whole."""
 
 _SKIPPED: Final = frozenset({"node_modules", "__pycache__", "venv", "site-packages"})
+_UNLOCKED: Final = f"there is no {LOCK}"
 _MAX_LOCK: Final = 16 << 20
 _HEAD: Final = re.compile(r"\[(\[?)([a-z._]+)\]?\]\n")
 _TABLES: Final = frozenset({"inputs", "stack", "runtime", "builder"})
@@ -74,6 +73,8 @@ class Use:
     problem: str = ""
     unknown: str = ""
     """Why the newest version is not known."""
+    release: str = ""
+    """The range that the spec bounds the stack's version by."""
     edited: bool = False
     """Whether the catalog has something else under the version that is pinned."""
 
@@ -210,12 +211,20 @@ def _use(spec: Path, shelf: Shelf) -> Use:
     try:
         data, read = specs.load(spec)
         wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
-        use = replace(use, image=read.image.name, stack=wanted.name, catalog=wanted.catalog)
-        lock = _lock(spec.resolve().parent / LOCK)
+        use = replace(
+            use,
+            image=read.image.name,
+            stack=wanted.name,
+            catalog=wanted.catalog,
+            release=wanted.release,
+        )
+        lock = pins(spec)
         opened = shelf.pinned(wanted, lock.get("stack", {}))
         choice = project.fitted(spec, data, read, opened).choice
+    except NotPinnedError as error:
+        return replace(use, problem=words(error) if lock else _UNLOCKED)
     except ImgforgeError as error:
-        return replace(use, problem=_words(error))
+        return replace(use, problem=words(error))
     # Of imgforge's own stacks a lock may have the version it was made with.
     version = str(lock.get("stack", {}).get("version", "")) or opened.pin.version
     use = replace(
@@ -225,12 +234,12 @@ def _use(spec: Path, shelf: Shelf) -> Use:
         digest=opened.stack.digest if version == opened.pin.version else "",
         runtime=choice.version,
         bases=tuple(_bases(lock)),
-        problem="" if lock else f"there is no {LOCK}",
+        problem="" if lock else _UNLOCKED,
     )
     try:
         newest = shelf.newest(use.stack, use.catalog)
     except ImgforgeError as error:
-        return replace(use, unknown=_words(error))
+        return replace(use, unknown=words(error))
     changed = newest.stack.digest != use.digest and newest.pin.version == version
     return replace(use, newest=newest.pin.version, edited=changed and bool(use.digest))
 
@@ -246,15 +255,17 @@ def _pin(held: Mapping[str, Any]) -> LockedStack | None:
         return None
 
 
-def _words(error: ImgforgeError) -> str:
+def words(error: ImgforgeError) -> str:
+    """Return what went wrong as one text."""
     return "; ".join((error.message, *error.details))
 
 
-def _lock(path: Path) -> Mapping[str, Any]:
-    """Read the tables of a lock that say what was pinned; empty if there is none.
+def pins(spec: Path) -> Mapping[str, Any]:
+    """Read the tables of a spec's lock that say what was pinned; empty if there is none.
 
     InvalidInputError if they are not what ``imgforge lock`` writes.
     """
+    path = spec.resolve().parent / LOCK
     try:
         # What is no file, such as a pipe, is not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -312,7 +323,7 @@ def _judged(
     if use.edited:
         behind.append(f"stack {use.version}: the catalog has other files under this version")
     if use.version and _later(use.newest, use.version):
-        behind.append(f"stack {use.version}: the catalog has {use.newest}")
+        behind.append(f"stack {use.version}: the catalog has {use.newest}{_kept_back(use)}")
     elif use.version and _later(others, use.version):
         behind.append(f"stack {use.version}: others use {others}")
     compared = []
@@ -325,40 +336,17 @@ def _judged(
     return replace(use, bases=tuple(compared), behind=tuple(behind))
 
 
+def _kept_back(use: Use) -> str:
+    """Say that a new version is not taken until the spec lets it, if that is so."""
+    kept = not releases.allows(use.release, releases.version(use.newest))
+    return f", and the spec wants {use.release}" if kept else ""
+
+
 def _later(one: str, other: str) -> bool:
     try:
         return releases.version(one) > releases.version(other)
     except ValueError:
         return False
-
-
-def changes(uses: Sequence[Use], how: How, instead: str | None) -> dict[str, str]:
-    """Return how the Dockerfile of each use would change: spec → unified diff, empty if not.
-
-    With the newest version of its stack, or with the one that ``instead`` names. What cannot be
-    compared has a sentence that says why. Raises what opening ``instead`` raises.
-    """
-    shelf = Shelf(how)
-    if instead is None:
-        return {str(use.spec): _change(use, shelf, None) for use in uses if not use.problem}
-    with found.opened(instead, how.say) as (other, _, _):
-        return {
-            str(use.spec): _change(use, shelf, other)
-            for use in uses
-            if use.stack == other.definition.name and not use.problem
-        }
-
-
-def _change(use: Use, shelf: Shelf, new: LoadedStack | None) -> str:
-    try:
-        _, read = specs.load(use.spec)
-        wanted = Wanted(read.stack.name, read.stack.catalog or "", read.stack.release)
-        held = _lock(use.spec.resolve().parent / LOCK).get("stack", {})
-        old = shelf.pinned(wanted, held).stack
-        new = new or shelf.newest(use.stack, use.catalog).stack
-        return difference.of_dockerfiles(use.spec, old, new)
-    except ImgforgeError as error:
-        return f"cannot be compared: {_words(error)}"
 
 
 def short(digest: str) -> str:

@@ -6,8 +6,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from imgforge import spec as specs
 from imgforge import template
+from imgforge.choice import Choice, choose
+from imgforge.errors import InvalidInputError
+from imgforge.files import SPEC
 from imgforge.stack import Definition, LoadedStack, StageDeclaration
+
+_PROGRAM = 'entrypoint = ["/app/src/server"]'
 
 
 def describe(stack: LoadedStack) -> dict[str, Any]:
@@ -16,6 +22,8 @@ def describe(stack: LoadedStack) -> dict[str, Any]:
     Raises InvalidInputError if a template of it cannot be read.
     """
     definition = stack.definition
+    started = _started(stack, "")
+    chosen = started or _started(stack, f"{_PROGRAM}\n")
     return {
         "name": definition.name,
         "version": definition.version,
@@ -37,7 +45,12 @@ def describe(stack: LoadedStack) -> dict[str, Any]:
         "stages": [_stage(stack, declared) for declared in definition.stages],
         "runtime": _plain(definition.runtime),
         "variants": [_plain(variant) for variant in definition.variants],
-        "spec": starter(definition),
+        "defaults": {
+            "entrypoint": list(started.entrypoint) if started else [],
+            "command": list(started.command) if started else [],
+            "env": dict(chosen.env if chosen else definition.runtime.env),
+        },
+        "spec": _starter(definition) + (_own(started) if started else f"{_PROGRAM}\n"),
     }
 
 
@@ -56,8 +69,22 @@ def _stage(stack: LoadedStack, declared: StageDeclaration) -> dict[str, Any]:
     }
 
 
-def starter(definition: Definition) -> str:
-    """Return the text of a spec to begin with; it is valid, and says what else there is."""
+def _started(stack: LoadedStack, program: str) -> Choice | None:
+    """Return what the spec to begin with chooses; None if it has to name a ``program`` itself."""
+    data = (_starter(stack.definition) + program).encode()
+    try:
+        return choose(stack, specs.parse(data), data, SPEC)
+    except InvalidInputError:
+        return None
+
+
+def _own(started: Choice) -> str:
+    shown = ", ".join(map(_toml, started.entrypoint))
+    return f"# entrypoint = [{shown}] is the stack's own\n"
+
+
+def _starter(definition: Definition) -> str:
+    """Return the text of a spec to begin with, all but the program; it says what else there is."""
     name = definition.name
     lines = [
         "[image]",
@@ -75,11 +102,6 @@ def starter(definition: Definition) -> str:
         lines += [f"# {declared.doc}{choices}", f"{key} = {_toml(declared.default)}"]
     lines += ["", "[app]", 'source = ["src"] # lands below /app']
     lines += _lock(definition)
-    if definition.runtime.entrypoint:
-        shown = ", ".join(map(_toml, definition.runtime.entrypoint))
-        lines.append(f"# entrypoint = [{shown}] is the stack's own")
-    else:
-        lines.append('entrypoint = ["/app/src/server"]')
     return "\n".join(lines).replace(" # or none", "") + "\n"
 
 
@@ -123,14 +145,18 @@ def lines(value: dict[str, Any]) -> Iterator[str]:
     for stage in value["stages"]:
         yield from _stage_lines(stage)
     yield from ("", "in the image, unless the spec says otherwise:")
-    runtime = value["runtime"]
-    yield f"  entrypoint: {' '.join(runtime['entrypoint']) or 'none: the spec says it'}"
-    for name in ("command", "ports", "writable"):
-        if runtime[name]:
-            yield f"  {name}: {' '.join(map(str, runtime[name]))}"
+    runtime, defaults = value["runtime"], value["defaults"]
+    yield f"  entrypoint: {' '.join(defaults['entrypoint']) or 'none: the spec says it'}"
+    for name, values in (
+        ("command", defaults["command"]),
+        ("ports", runtime["ports"]),
+        ("writable", runtime["writable"]),
+    ):
+        if values:
+            yield f"  {name}: {' '.join(map(str, values))}"
     if "health" in runtime:
         yield f"  health check: {' '.join(runtime['health']['command'])}"
-    for name, text in runtime["env"].items():
+    for name, text in defaults["env"].items():
         yield f"  {name}={text}"
     yield from ("", "a spec to begin with:", "")
     yield from (f"  {line}".rstrip() for line in value["spec"].splitlines())
@@ -144,7 +170,8 @@ def _stage_lines(stage: dict[str, Any]) -> Iterator[str]:
         reach += f", with the machine's settings for {', '.join(stage['indexes'])}"
     yield f"  {stage['name']}: {reach}; fills {', '.join(places) or 'nothing of the image'}"
     if stage["when"]:
-        conditions = (f"{k} = {_toml(v)}" for k, v in stage["when"].items())
-        yield f"    only if {', '.join(conditions)}"
+        any_of = stage["when"] if isinstance(stage["when"], list) else [stage["when"]]
+        each = (", ".join(f"{k} = {_toml(v)}" for k, v in when.items()) for when in any_of)
+        yield f"    only if {' or '.join(each)}"
     if stage["blocks"]:
         yield f"    can be overridden: {', '.join(stage['blocks'])}"

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from imgforge import project, spec
-from imgforge.catalogs import changelog, releases
-from imgforge.errors import ImgforgeError
+from imgforge.catalogs import changelog, choosing, releases
+from imgforge.errors import ImgforgeError, InvalidInputError
 from imgforge.files import SPEC, locate
+from imgforge.plan import Origin
 from imgforge.stack import LoadedStack
 from imgforge.workshop import described, rendered
 
@@ -39,7 +40,7 @@ class Change:
 class Difference:
     """All that is different. ``dockerfiles`` maps a spec to the unified diff (empty: the same).
 
-    ``broken`` maps a spec to why one of the versions cannot render it.
+    ``broken`` maps a spec to which of the versions cannot build it, and why.
     """
 
     old: str
@@ -66,20 +67,33 @@ class Difference:
         }
 
 
+class RefusedError(Exception):
+    """A version of a stack cannot build a spec: which one, and why."""
+
+
 def compare(
-    old: LoadedStack, new: LoadedStack, folders: Sequence[Path], papers: Path
+    old: LoadedStack,
+    new: LoadedStack,
+    folders: Sequence[Path],
+    papers: Path,
+    origin: Origin | None = None,
 ) -> Difference:
     """Compare two versions; ``folders`` are those of the specs whose Dockerfiles are shown.
 
-    ``papers`` is the folder that has the new one's changelog.
+    ``papers`` is the folder that has the new one's changelog, ``origin`` the catalog of both.
     """
     before, after = old.definition, new.definition
     dockerfiles, broken = {}, {}
     for folder in folders:
+        # What was taken out of a catalog lies in a folder that nobody else will ever see.
+        inside = folder.is_relative_to(papers)
+        name = str(folder.relative_to(papers.parent) if inside else folder)
         try:
-            dockerfiles[str(folder)] = of_dockerfiles(folder, old, new)
-        except ImgforgeError as error:
-            broken[str(folder)] = "; ".join((error.message, *error.details))
+            texts = [dockerfile(folder, stack, origin) for stack in (old, new)]
+        except RefusedError as error:
+            broken[name] = str(error)
+        else:
+            dockerfiles[name] = unified(texts[0], texts[1], old, new)
     log = changelog.between(_changelog(papers), before.version, after.version)
     return Difference(
         f"{before.name}@{before.version} {old.digest}",
@@ -98,18 +112,33 @@ def _changelog(folder: Path) -> dict[str, bytes]:
         return {}
 
 
-def of_dockerfiles(folder: Path, old: LoadedStack, new: LoadedStack) -> str:
-    """Return the unified diff of a spec's Dockerfiles; raises what rendering them raises."""
-    before, after = (
-        _dockerfile(project.load(folder, stack=stack)).splitlines(keepends=True)
-        for stack in (old, new)
-    )
-    names = [f"{s.definition.name}@{s.definition.version}" for s in (old, new)]
-    return "".join(difflib.unified_diff(before, after, names[0], names[1], n=2))
+def dockerfile(folder: Path, stack: LoadedStack, origin: Origin | None) -> str:
+    """Return the Dockerfile of a spec with ``stack``; RefusedError if that cannot build it."""
+    try:
+        loaded = project.load(folder, stack=stack)
+        return rendered.dockerfile(loaded.spec, loaded.stack, loaded.choice, loaded.blocks, origin)
+    except ImgforgeError as error:
+        told = "; ".join((error.message, *error.details))
+        raise RefusedError(f"{_title(stack)} cannot build it: {told}") from error
 
 
-def _dockerfile(loaded: project.Project) -> str:
-    return rendered.dockerfile(loaded.spec, loaded.stack, loaded.choice, loaded.blocks)
+def unified(before: str, after: str, old: LoadedStack, new: LoadedStack) -> str:
+    """Return the unified diff of two Dockerfiles, made with these versions."""
+    lines = [text.splitlines(keepends=True) for text in (before, after)]
+    return "".join(difflib.unified_diff(lines[0], lines[1], _title(old), _title(new), n=2))
+
+
+def origin_of(catalog: str) -> Origin | None:
+    """Return where the stacks of a catalog come from, unpinned; None if it is no catalog's name.
+
+    With it the caches of a stack's steps are called as its users' are.
+    """
+    found = next((each for each in choosing.configured() if each.name == catalog), None)
+    return Origin(found.name, found.source, "", "") if found is not None else None
+
+
+def _title(stack: LoadedStack) -> str:
+    return f"{stack.definition.name}@{stack.definition.version}"
 
 
 def _changes(old: LoadedStack, new: LoadedStack) -> Iterator[Change]:
@@ -193,7 +222,12 @@ def specs(given: Sequence[Path]) -> list[Path]:
     found = []
     for path in given:
         located = locate(path)
-        spec.load(located)
+        try:
+            spec.load(located)
+        except InvalidInputError as error:  # it says the line, and there are many such files
+            raise InvalidInputError(
+                f"{path}: {error.message}", details=error.details, hint=error.hint
+            ) from error
         found.append(located if located.name != SPEC else located.parent)
     return found
 
@@ -211,4 +245,4 @@ def lines(found: Difference) -> Iterator[str]:
         yield from ("", f"Dockerfile of {name}: {'changes' if text else 'the same'}")
         yield from text.splitlines()
     for name, reason in found.broken.items():
-        yield from ("", f"Dockerfile of {name}: cannot be compared: {reason}")
+        yield from ("", *f"Dockerfile of {name}: {reason}".splitlines())

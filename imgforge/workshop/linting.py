@@ -26,6 +26,9 @@ from imgforge.workshop.variants import Failed, Variant
 
 Say = Callable[[str], None]
 
+_ROUND = 8
+"""Variants after which progress is said: a second's work or two."""
+
 
 def lint(folder: Path, policy: Policy, say: Say) -> Report:
     """Judge the stack in ``folder``; InvalidInputError if its stack.toml cannot be read."""
@@ -95,7 +98,8 @@ def _dockerfiles(subject: Subject, policy: Policy, say: Say) -> Iterator[Finding
     with tempfile.TemporaryDirectory(prefix="imgforge-lint-") as scratch:
         path = Path(scratch) / "Dockerfile"
         for number, rendered in enumerate(subject.variants, 1):
-            say(f"judge variant {number} of {len(subject.variants)}")
+            if number % _ROUND == 0:
+                say(f"{number} of {len(subject.variants)} variants judged")
             data = rendered.variant.dockerfile.encode()
             ours = rules.run(rendered.file.file, policy)
             if asks:

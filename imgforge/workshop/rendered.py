@@ -11,6 +11,7 @@ from imgforge.choice import Choice
 from imgforge.compiler import compile_plan
 from imgforge.lock import Inputs, Lock, LockedBase
 from imgforge.oci.types import sha256
+from imgforge.plan import Origin
 from imgforge.render import render
 from imgforge.spec import Spec
 from imgforge.stack import LoadedStack
@@ -42,7 +43,15 @@ def _base(name: str) -> LockedBase:
 
 
 def dockerfile(
-    spec: Spec, stack: LoadedStack, choice: Choice, blocks: Mapping[str, str] | None = None
+    spec: Spec,
+    stack: LoadedStack,
+    choice: Choice,
+    blocks: Mapping[str, str] | None = None,
+    origin: Origin | None = None,
 ) -> str:
-    """Return the Dockerfile with a made-up lock; raises what the compiler raises."""
-    return render(compile_plan(spec, stack, choice, made_lock(spec, stack, choice), blocks=blocks))
+    """Return the Dockerfile with a made-up lock; raises what the compiler raises.
+
+    ``origin`` is the catalog of a stack from outside: what its steps' caches are called after.
+    """
+    lock = made_lock(spec, stack, choice)
+    return render(compile_plan(spec, stack, choice, lock, blocks=blocks, origin=origin))

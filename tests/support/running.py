@@ -128,15 +128,21 @@ def somewhere() -> list[tuple[str, str]]:
     return [*((model, engine) for engine in engines_of(model)), *others]
 
 
+def copy_committed(name: str, folder: Path) -> Path:
+    """Copy an example as a clone has it; return the copy."""
+    shown = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--")
+    for file in filter(None, run(*shown, ".", cwd=EXAMPLES / name).stdout.split("\0")):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(EXAMPLES / name / file, folder / file, follow_symlinks=False)
+    return folder
+
+
 def copy_example(name: str, folder: Path) -> Path:
     """Copy an example as a clone has it, prepare and lock it; return the copy.
 
     Locked anew: archives drop packages that were superseded, and a committed lock keeps them.
     """
-    shown = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--")
-    for file in filter(None, run(*shown, ".", cwd=EXAMPLES / name).stdout.split("\0")):
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(EXAMPLES / name / file, folder / file, follow_symlinks=False)
+    copy_committed(name, folder)
     expect.prepare(expect.read(folder), folder)
     imgforge("lock", "--upgrade", cwd=folder)
     return folder

@@ -104,3 +104,54 @@ def test_inputs_come_from_parameters_that_exist(tmp_path: Path, made_lock: Make)
 def test_an_input_may_be_named_by_a_single_parameter(tmp_path: Path, made_lock: Make) -> None:
     text = STACK.replace('type = "strings"\ndefault = []', 'type = "string"\ndefault = ""')
     assert "sub/one.txt" in plan_of(tmp_path, made_lock, '"one.txt"', text).inputs
+
+
+def parametrized(more: str) -> str:
+    """Return the stack with further lines in its stage."""
+    return STACK.replace('inputs-from = ["more"]\n', f'inputs-from = ["more"]\n{more}\n')
+
+
+def test_sources_that_a_parameter_names_lie_beside_the_spec(
+    tmp_path: Path, made_lock: Make
+) -> None:
+    text = parametrized('sources-from = ["more"]')
+    plan = plan_of(tmp_path, made_lock, '["libs/a"]', text)
+    assert {"libs/a", "sub/libs/a"} <= set(plan.inputs)
+    (tmp_path / "else").mkdir()
+    with pytest.raises(InvalidInputError, match="is not valid") as caught:
+        plan_of(tmp_path / "else", made_lock, '["../a"]', text)
+    assert any("stack.parameters.more" in line for line in caught.value.details)
+
+
+@pytest.mark.parametrize(
+    ("when", "more", "there"),
+    [
+        ("{ more = true }", '["a"]', True),
+        ("{ more = true }", "[]", False),
+        ("{ more = false }", "[]", True),
+        ('[{ version = "2" }, { more = true }]', '["a"]', True),
+        ('[{ version = "2" }, { manager = "own" }]', "[]", True),
+        ('[{ version = "2" }, { more = true }]', "[]", False),
+    ],
+)
+def test_a_stage_exists_under_any_of_several_conditions(
+    tmp_path: Path, made_lock: Make, when: str, more: str, *, there: bool
+) -> None:
+    plan = plan_of(tmp_path, made_lock, more, parametrized(f"when = {when}"))
+    assert [stage.name for stage in plan.stages] == (["made"] if there else [])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("when = []", "when"),
+        ("when = [{ none = true }]", "no such parameter"),
+        ('sources-from = ["none"]', "no parameter of type strings"),
+    ],
+)
+def test_conditions_and_sources_that_mean_nothing_are_errors(
+    tmp_path: Path, made_lock: Make, line: str, said: str
+) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        plan_of(tmp_path, made_lock, "[]", parametrized(line))
+    assert any(said in detail for detail in caught.value.details)

@@ -7,4 +7,3 @@ rackup File.expand_path("../config.ru", __dir__)
 tag ""
 # The first process of a container cannot die of a signal that it sends itself.
 raise_exception_on_sigterm false
-on_booted { $stdout.puts('{"message":"listening"}') || $stdout.flush }

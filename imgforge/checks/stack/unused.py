@@ -11,6 +11,7 @@ from imgforge.checks.rule import Rule
 from imgforge.checks.stack import expressions
 from imgforge.checks.stack.circle import named
 from imgforge.checks.stack.subject import Subject
+from imgforge.stack import alternatives
 
 RULE: Final = Rule(
     "IF230",
@@ -55,12 +56,12 @@ def _parameters(subject: Subject) -> Iterator[Finding]:
         if others:
             return
     definition = subject.stack.definition
-    whens = [stage.when for stage in definition.stages]
+    whens = [when for stage in definition.stages for when in alternatives(stage)]
     whens += [stage.native.when for stage in definition.stages if stage.native]
     whens += [s.compiles for s in definition.stages if isinstance(s.compiles, dict)]
     whens += [variant.when for variant in definition.variants]
     used |= {name for when in whens for name in when}
-    used |= {name for stage in definition.stages for name in stage.inputs_from}
+    used |= {n for s in definition.stages for n in (*s.inputs_from, *s.sources_from)}
     # One-line texts: entrypoint, command, environment, health check.
     texts = str([definition.runtime, *definition.variants, *definition.stages])
     for name in definition.parameters.keys() - used:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from imgforge.oci.layout import Layout
 
 ELF = b"\x7fELF\x02\x01\x01" + b"\0" * 9 + b"\x03\0\x3e\0" + b"\0" * 44
 """The header of a shared object."""
+_PARSING = threading.Lock()
 
 
 class Scripted:
@@ -34,9 +37,10 @@ class Scripted:
         return [Claim(path, f["owner"], f["files"]) for f in self._said(data) if "owner" in f]
 
     def _said(self, data: bytes) -> list[dict[str, Any]]:
-        import ast
-
-        found: list[dict[str, Any]] = ast.literal_eval(data.decode())
+        # Layers are read side by side, and CPython 3.11 parses for one thread at a time
+        # (gh-106905).
+        with _PARSING:
+            found: list[dict[str, Any]] = ast.literal_eval(data.decode())
         return found
 
 

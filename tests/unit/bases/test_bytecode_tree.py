@@ -32,8 +32,13 @@ def test_sources_are_compiled_alike_and_what_is_no_python_is_left(tmp_path: Path
     assert b"/app/two.py" in first[f"__pycache__/two.{TAG}.pyc"]
 
 
-def test_a_console_script_becomes_the_entrypoint() -> None:
-    found = project.load(EXAMPLES / "python-cli").choice.entrypoint
+def test_a_console_script_becomes_the_entrypoint(tmp_path: Path) -> None:
+    spec = (EXAMPLES / "python-cli/imgforge.toml").read_text(encoding="utf-8")
+    script = spec.replace("project = true", 'script = "tally = tally.main:main"')
+    script = script.replace('entrypoint = ["/app/bin/tally"]\n', "")
+    assert script.count("\n") == spec.count("\n") - 1
+    (tmp_path / "imgforge.toml").write_text(script, encoding="utf-8")
+    found = project.load(tmp_path).choice.entrypoint
     assert found[:2] == ("/usr/bin/python3", "-c")
     assert found[2] == (
         "import sys; sys.argv[0] = 'tally'; from tally.main import main; sys.exit(main())"

@@ -225,8 +225,14 @@ def test_a_git_repositorys_ref_is_pinned_by_its_commit(
     with pytest.raises(BuildFailedError, match="this run is offline"):
         opened(locked=pin, how=How(offline=True))
     assert opened(locked=pin, how=How()).pin == pin
-    newer = opened(locked=pin, how=How(resolve=True, upgrade=True)).pin
+    upgrade = How(resolve=True, upgrade=True)
+    newer = opened(locked=pin, how=upgrade).pin
     assert (newer.version, newer.revision) == ("1.1.0", second)
+    origin.rename(tmp_path / "away")
+    assert opened(locked=pin, how=How()).pin == pin
+    with pytest.raises(BuildFailedError, match="main of the catalog acme could not be") as caught:
+        opened(locked=pin, how=upgrade)
+    assert "[[catalogs]]" in (caught.value.hint or "")
 
 
 def test_a_commit_that_the_ref_does_not_lead_to_is_not_taken(

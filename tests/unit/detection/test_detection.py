@@ -460,3 +460,82 @@ def test_requirements_without_hashes_say_how_a_lock_is_made(tmp_path: Path) -> N
         "mv requirements.txt requirements.in && uv pip compile" in doubt
         for doubt in found(tmp_path, files).doubts
     )
+
+
+_MEMBER = """\
+[build-system]
+requires = ["hatchling"]
+[project]
+name = "{0}"
+version = "2"
+dependencies = [{1}]
+"""
+_WORKSPACE = {
+    "pyproject.toml": '[project]\nname = "all"\nversion = "1"\ndependencies = ["api"]\n'
+    '[tool.uv.workspace]\nmembers = ["packages/*"]\n',
+    "uv.lock": """\
+version = 1
+[[package]]
+name = "all"
+source = { virtual = "." }
+dependencies = [{ name = "api" }]
+[package.metadata]
+requires-dist = [{ name = "api", editable = "packages/api" }]
+[[package]]
+name = "api"
+version = "2"
+source = { editable = "packages/api" }
+dependencies = [{ name = "common" }]
+[package.metadata]
+requires-dist = [{ name = "common", editable = "packages/common" }]
+[[package]]
+name = "common"
+version = "2"
+source = { editable = "packages/common" }
+[[package]]
+name = "worker"
+version = "2"
+source = { editable = "packages/worker" }
+""",
+    "packages/api/pyproject.toml": _MEMBER.format("api", '"common"')
+    + '[project.scripts]\napi = "api:main"\n',
+    "packages/common/pyproject.toml": _MEMBER.format("common", ""),
+    "packages/worker/pyproject.toml": _MEMBER.format("worker", "")
+    + '[project.scripts]\nworker = "worker:main"\n',
+    "app.py": "print(1)\n",
+}
+
+
+def test_the_members_that_a_workspace_needs_are_built(tmp_path: Path) -> None:
+    candidate = found(tmp_path, _WORKSPACE)
+    said = written(candidate)
+    assert said["stack"]["parameters"] == {"members": ["packages/api", "packages/common"]}
+    assert said["app"]["source"] == ["app.py"]
+    assert any("build-requirements.txt is made" in doubt for doubt in candidate.doubts)
+
+
+def test_a_workspace_that_is_no_project_is_built_for_a_member_with_a_script(tmp_path: Path) -> None:
+    root = '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+    start = _WORKSPACE["uv.lock"].index('[[package]]\nname = "api"')
+    lock = "version = 1\n" + _WORKSPACE["uv.lock"][start:]
+    candidate = found(tmp_path, {**_WORKSPACE, "pyproject.toml": root, "uv.lock": lock})
+    said = written(candidate)
+    assert said["stack"]["parameters"] == {
+        "project": True,
+        "member": "api",
+        "members": ["packages/common"],
+    }
+    assert said["app"]["source"] == ["packages/api"]
+    assert said["app"]["entrypoint"] == ["/app/bin/api"]
+    assert said["image"]["name"] == "api"
+    assert any("another of the workspace: worker" in doubt for doubt in candidate.doubts)
+
+
+@pytest.mark.parametrize(
+    "lock",
+    ["version = 9\n", "package = 3\n", "package = [1, {source = 2}, {source = {editable = 3}}]\n"],
+)  # fmt: skip
+def test_a_workspace_whose_lock_cannot_be_read_is_no_error(tmp_path: Path, lock: str) -> None:
+    for number, root in enumerate((_WORKSPACE["pyproject.toml"], "[tool.uv.workspace]\n")):
+        files = {**_WORKSPACE, "pyproject.toml": root, "uv.lock": lock}
+        assert "members" not in found(tmp_path / str(number), files).parameters

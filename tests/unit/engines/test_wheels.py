@@ -7,7 +7,7 @@ import pytest
 
 from imgforge.engines import wheels
 from imgforge.engines.protocol import BuildRequest
-from imgforge.errors import BuildFailedError
+from imgforge.errors import BuildFailedError, InvalidInputError
 from imgforge.oci.types import Platform
 from imgforge.plan import BuildPlan
 
@@ -32,3 +32,22 @@ def test_offline_a_wheel_that_is_not_in_the_cache_is_named(
     assert "imgforge-demo" in said
     assert "network was disabled" in said
     assert "--offline" in (caught.value.hint or "")
+
+
+def test_requirements_that_lie_in_the_project_are_named_with_what_builds_them(
+    make_plan: Callable[..., BuildPlan], tmp_path: Path
+) -> None:
+    plan = make_plan()
+    fill = plan.stages[0].fill
+    (tmp_path / "requirements.txt").write_text("-e ./libs/own\n")
+    (tmp_path / "libs/own").mkdir(parents=True)
+    (tmp_path / "libs/own/pyproject.toml").write_text('[project]\nname = "own"\n')
+    target = tmp_path / "out"
+    target.mkdir()
+    request = BuildRequest(
+        plan, "", tmp_path, {}, {}, tmp_path, no_cache=False, say=print, offline=True
+    )
+    assert fill is not None
+    with pytest.raises(InvalidInputError, match=r"^requirements\.txt:1: libs/own") as caught:
+        wheels.fill(fill, Platform("linux", "amd64"), request, target)
+    assert 'members = ["libs/own"]' in (caught.value.hint or "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imgforge.errors import InvalidInputError
-from imgforge.hashed import backend, declared
+from imgforge.hashed import backend, wheels
 from imgforge.oci.types import Platform
 from imgforge.plan import Fill
 
@@ -31,6 +31,7 @@ def prepared(
     if pins is not None:
         (root / "api/build.txt").write_text(pins)
     told = {"lock": "api/uv.lock", "python": "3.13"}
+    told |= {"manager": "uv", "project": "true", "members": "[]"}
     told |= {"build-lock": "build.txt", "project-version": version}
     return backend.prepare(Fill("backend", told), AMD64, root)
 
@@ -93,6 +94,6 @@ def test_a_version_from_tags_must_be_told(tmp_path: Path) -> None:
 
 def test_the_project_is_what_its_wheel_installs(tmp_path: Path) -> None:
     prepared(tmp_path)
-    found = declared.own(tmp_path, "api/uv.lock")
+    found = wheels.declares(Fill("project", {"lock": "api/uv.lock"}), AMD64, tmp_path)
     assert found.path == "api/pyproject.toml"
     assert [(entry.key, entry.ecosystem) for entry in found.entries] == [("greet@1.5", "pypi")]

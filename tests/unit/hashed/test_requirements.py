@@ -219,7 +219,7 @@ def test_unknown_groups_and_pythons_are_refused(tmp_path: Path, manager: str) ->
         ("uv", f'hash = "{HASH}"', "size = 1", "has no hash"),
         ("poetry", "files =", 'source = { type = "git" }\nfiles =', "from git"),
         ("poetry", '"2.1"', '"2.0"', "known is 2.1"),
-        ("pdm", "files =", 'path = "."\nfiles =', "from path"),
+        ("pdm", "files =", 'path = "./x.whl"\nfiles =', "from path"),
         ("pdm", '"4.5.0"', '"4.4"', "known is 4.5"),
         ("pylock", "wheels = [", "vcs = {}\nwheels = [", "from vcs"),
         ("pylock", '"1.0"', '"2.0"', "known is 1.0"),

@@ -89,3 +89,80 @@ def test_python_is_known_from_the_stack_or_the_base(make_project: Make) -> None:
         runtime = dataclasses.replace(lock.runtime, abi=abi)
         other = dataclasses.replace(lock, runtime=runtime)
         assert of_project(plan, other, made.root, AMD64).target == (AMD64, python)
+
+
+WORKSPACE = """\
+version = 1
+[[package]]
+name = "all"
+source = { virtual = "." }
+dependencies = [{ name = "queue" }]
+[package.metadata]
+requires-dist = [{ name = "queue" }]
+[[package]]
+name = "api"
+version = "2"
+source = { editable = "libs/api" }
+dependencies = [{ name = "common" }]
+[package.metadata]
+requires-dist = [{ name = "common", directory = "libs/common" }]
+[[package]]
+name = "common"
+version = "3"
+source = { directory = "libs/common" }
+dependencies = [{ name = "web" }]
+[package.metadata]
+requires-dist = [{ name = "web" }]
+""" + "".join(
+    f"""\
+[[package]]
+name = "{name}"
+version = "1"
+source = {{ registry = "https://pypi.org/simple" }}
+sdist = {{ hash = "sha256:{"a" * 64}" }}
+"""
+    for name in ("queue", "web")
+)
+MEMBER = """\
+[build-system]
+requires = ["hatchling"]
+[project]
+name = "NAME"
+VERSION
+dependencies = ["NEEDS"]
+"""
+
+
+def test_members_of_a_workspace_are_declared_where_their_wheels_go(make_project: Make) -> None:
+    spec = """\
+[image]
+name = "x"
+[stack]
+name = "python"
+parameters = { project = true, member = "api", members = ["libs/common"] }
+[app]
+source = ["libs/api"]
+lock = "uv.lock"
+entrypoint = ["/app/bin/api"]
+"""
+    api = MEMBER.replace("NAME", "api").replace("NEEDS", "common")
+    common = MEMBER.replace("NAME", "common").replace("NEEDS", "web")
+    made = make_project(
+        spec,
+        **{
+            "uv.lock": WORKSPACE,
+            "pyproject.toml": '[project]\nname = "all"\nversion = "1"\ndependencies = ["queue"]\n',
+            "libs/api/pyproject.toml": api.replace("VERSION", 'version = "2"'),
+            "libs/common/pyproject.toml": common.replace("VERSION", 'dynamic = ["version"]'),
+        },
+    )
+    found = declared(made)
+    installs = {install.place: install.locked for install in found.installs}
+    assert list(installs) == ["opt/deps", "opt/members", "app"]
+    assert [entry.key for entry in installs["opt/members"].entries] == ["common@3"]
+    assert [entry.line for entry in installs["opt/members"].entries] == [15]
+    assert installs["opt/members"].path == "uv.lock"
+    assert [entry.key for entry in installs["app"].entries] == ["api@2"]
+    assert installs["app"].path == "libs/api/pyproject.toml"
+    scopes = {entry.name: entry.scope for entry in installs["opt/deps"].entries}
+    assert scopes == {"queue": "optional", "web": "required"}

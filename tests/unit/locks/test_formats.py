@@ -501,3 +501,56 @@ def test_what_is_malformed_is_an_error_with_its_place(name: str, text: str, plac
     import re
 
     assert re.match(place, str(told.value)), told.value
+
+
+def test_uv_workspaces_require_what_their_project_needs() -> None:
+    registry = 'source = { registry = "https://pypi.org/simple" }\n'
+    text = f"""\
+version = 1
+[[package]]
+name = "app"
+version = "1"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "api" }}]
+[[package]]
+name = "api"
+version = "1"
+source = {{ directory = "libs/api" }}
+dependencies = [{{ name = "web" }}]
+[[package]]
+name = "worker"
+version = "1"
+source = {{ editable = "libs/worker" }}
+dependencies = [{{ name = "queue" }}]
+[[package]]
+name = "web"
+version = "2"
+{registry}[[package]]
+name = "queue"
+version = "3"
+{registry}"""
+    found = locks.read("uv.lock", text)
+    assert found.own == ("app", "api", "worker")
+    assert {e.name: e.scope for e in found.entries} == {"web": "required", "queue": "optional"}
+    alone = locks.read("uv.lock", text.replace('virtual = "."', 'virtual = "app"'))
+    assert {e.scope for e in alone.entries} == {"required"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "poetry.lock",
+            '[[package]]\nname = "Own"\nversion = "1"\nfiles = []\nsource.type = "directory"\n',
+        ),
+        ("pdm.lock", '[[package]]\nname = "own"\nversion = "1"\npath = "./libs/own"\n'),
+        (
+            "pylock.toml",
+            'lock-version = "1.0"\n[[packages]]\nname = "own"\ndirectory = { path = "libs/own" }\n',
+        ),
+    ],
+)
+def test_path_dependencies_are_the_projects_own(name: str, text: str) -> None:
+    found = locks.read(name, text)
+    assert found.own == ("own",)
+    assert found.entries == ()

@@ -8,6 +8,7 @@ from imgforge import locks
 from imgforge.errors import InvalidInputError
 from imgforge.inventory.declared import Target
 from imgforge.inventory.matching import applies
+from imgforge.locks import requirements
 from imgforge.locks.locked import Entry
 from imgforge.oci.types import Platform
 
@@ -57,3 +58,30 @@ def test_includes_are_followed_once_and_not_out_of_the_folder(tmp_path: Path) ->
     (tmp_path / "more/web.txt").write_text("-r ../../passwd\n")
     with pytest.raises(InvalidInputError, match=r"\.\./passwd is outside the project's folder"):
         locks.load(tmp_path, "requirements.txt")
+
+
+def test_folders_of_the_project_are_taken_apart() -> None:
+    text = (
+        "-e ./libs/a\n--editable=libs/b[fast] ; python_version > '3'\n./libs/c --no-deps\n"
+        "file:./libs/d # why\n-e here\nx @ https://example.org/x.whl\nlibs/e.whl\n"
+        "click==8 \\\n  --hash=sha256:aa\n"
+    )
+    found = requirements.split("r.txt", text)
+    assert [(b.folder, b.line) for b in found.beside] == [
+        ("./libs/a", 1),
+        ("libs/b", 2),
+        ("./libs/c", 3),
+        ("./libs/d", 4),
+        ("here", 5),
+    ]
+    assert found.beside[1].marker == "python_version > '3'"
+    rest = found.rest.splitlines()
+    assert rest[:2] == ["x @ https://example.org/x.whl", "libs/e.whl"]
+    assert rest[2].split() == ["click==8", "--hash=sha256:aa"]
+    with pytest.raises(InvalidInputError, match=r"^r\.txt:2: what is editable"):
+        requirements.split("r.txt", "click==8\n-e git+https://example.org/x#egg=x\n")
+
+
+def test_folders_of_the_project_are_no_entries() -> None:
+    found = requirements.read("r.txt", "-e .\n./libs/a\nclick==8\n")
+    assert [entry.name for entry in found.entries] == ["click"]

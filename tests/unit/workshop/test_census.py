@@ -13,8 +13,9 @@ import pytest
 from imgforge import lock as locks
 from imgforge import project as projects
 from imgforge.errors import InvalidInputError
-from imgforge.workshop import census
+from imgforge.workshop import census, rollout
 from imgforge.workshop.census import How, Use
+from imgforge.workshop.rollout import Effect
 
 MakeLock = Callable[[projects.Project], locks.Lock]
 QUIET = How(lambda _: None, offline=True)
@@ -131,7 +132,7 @@ def test_too_many_folders_are_an_error(
 def test_what_a_version_would_change(tmp_path: Path, repository: Callable[..., Path]) -> None:
     repository("one")
     uses = census.take([tmp_path], QUIET)
-    assert list(census.changes(uses, QUIET, None).values()) == [""]
+    assert list(rollout.effects(uses, QUIET, None).values()) == [Effect()]
 
 
 def test_hundreds_take_seconds(tmp_path: Path, repository: Callable[..., Path]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from ownstack import NAME, made
 
 from imgforge import project, spec, stack
+from imgforge.choice import choose
 from imgforge.errors import InvalidInputError
 from imgforge.trial import expect
 from imgforge.workshop import described, found, rendered, scaffold, tests
@@ -82,7 +83,10 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_the_spec_to_begin_with_is_valid(name: str) -> None:
     loaded = stack.load(name)
     value = described.describe(loaded)
-    assert spec.parse(value["spec"].encode()).stack.name == name
+    data = value["spec"].encode()
+    choice = choose(loaded, spec.parse(data), data, "imgforge.toml")
+    assert choice.entrypoint
+    assert not any("{{" in line or "{%" in line for line in described.lines(value))
     assert "\n".join(described.lines(value)).startswith(f"{name} ")
     assert set(value["parameters"]) == set(loaded.definition.parameters)
 

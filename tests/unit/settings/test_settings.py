@@ -121,7 +121,7 @@ def test_every_mistake_in_the_environment_is_named_by_its_variable(home: dict[st
 
 
 def test_every_key_has_a_variable_but_what_decides_trust_has_none() -> None:
-    named = settings.variables()
+    named = settings.variables.names()
     assert not any(place[0] in {"policy", "catalogs"} for place in named)
     for table, about in settings.Settings.model_fields.items():
         if table in {"policy", "catalogs"}:  # a list of tables is no text

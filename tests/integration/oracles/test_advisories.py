@@ -89,7 +89,7 @@ def test_real_advisories_hit_what_they_say(tmp_path: Path, version: str, hit: se
 
     from imgforge.advisories.database import open_database
 
-    bring(tmp_path / "db", Path(__file__).parents[1] / "data/advisories")
+    bring(tmp_path / "db", Path(__file__).parents[2] / "data/advisories")
     with open_database(tmp_path / "db") as db:
         matches, unmatched = db.match([component("pypi", "Werkzeug", version)], None)
         go, _ = db.match([component("golang", "stdlib", "go1.22.3")], None)
