@@ -1,6 +1,6 @@
 """How far a lock is behind: updates that wait, bases that moved on, support that ends.
 
-Package indexes and tags are read, nothing is made or fetched besides.
+Package indexes and tags are read, and a newer version of a catalog's stack; nothing is made.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imgforge.bases import flaws
 from imgforge.bases.changes import Changes, between, refuse_older
 
 if TYPE_CHECKING:
-    from imgforge.lock import Lock, LockedBase
+    from imgforge.lock import Lock, LockedBase, LockedStack
     from imgforge.project import Project
 
 Kind = Literal["any", "security", "eol"]
@@ -82,6 +82,48 @@ class State:
         yield from self.changes.lines()
 
 
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """The stack of a lock against its catalog of now; ``newest`` is what an upgrade would take.
+
+    ``changes`` are the changelog's lines on the way there. ``beyond`` is a newer version that the
+    spec's ``release`` keeps back, empty if there is none.
+    """
+
+    held: LockedStack
+    newest: LockedStack
+    changes: tuple[str, ...]
+    beyond: str
+    release: str
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """What waits here; empty if nothing does."""
+        same = (self.held.version, self.held.digest) == (self.newest.version, self.newest.digest)
+        return frozenset() if same else frozenset({"any"})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``--format json`` shows it."""
+        return {
+            "name": self.held.name,
+            "catalog": self.held.catalog,
+            "version": self.held.version,
+            "digest": self.held.digest,
+            "waiting": sorted(self.kinds),
+            "newest": {"version": self.newest.version, "digest": self.newest.digest},
+            "changes": list(self.changes),
+            "keptBack": self.beyond or None,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Say in words what is to be said, a line each."""
+        if self.kinds and self.newest.version == self.held.version:
+            yield "the catalog has other files under this version"
+        yield from self.changes
+        if self.beyond:
+            yield f"{self.beyond} is there, and the spec wants {self.release}"
+
+
 def examine(
     project: Project, *, within: int, today: dt.date, say: Callable[[str], None]
 ) -> tuple[State, ...]:
@@ -93,6 +135,30 @@ def examine(
     """
     lock = project.read_lock()
     return tuple(_examine(lock, wanted, within, today, say) for wanted in pins.asked(project))
+
+
+def examine_stack(project: Project, *, say: Callable[[str], None]) -> StackState | None:
+    """Hold the stack that ``project`` has locked against its catalog; a newer one is verified.
+
+    None where nothing can wait: imgforge brings its own stacks, and what a folder has counts at
+    once. Raises what :func:`imgforge.catalogs.opening.open_stack` raises.
+    """
+    from imgforge.catalogs import changelog, opening, releases
+    from imgforge.catalogs.choosing import Wanted
+
+    held, release = project.opened.pin, project.spec.stack.release
+    if held.source in {"builtin", "directory"}:
+        return None
+    way = opening.How(resolve=True, upgrade=True, say=say)
+    found = opening.open_stack(Wanted(held.name, held.catalog), lambda: held, way)
+    beyond = ""
+    if not releases.allows(release, releases.version(found.pin.version)):
+        beyond, found = found.pin.version, project.opened
+        if held.source == "registry":
+            wanted = Wanted(held.name, held.catalog, release)
+            found = opening.open_stack(wanted, lambda: held, way)
+    changes = changelog.between(found.files, held.version, found.pin.version)
+    return StackState(held, found.pin, changes, beyond, release)
 
 
 def _examine(

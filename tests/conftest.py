@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from imgforge import lock as locks
 from imgforge import project as projects
 from imgforge.bases import definitions
+from imgforge.catalogs.opening import How
 from imgforge.plan import BuildPlan
 
 SPEC = """\
@@ -119,7 +120,7 @@ def make_project(tmp_path: Path) -> Callable[..., projects.Project]:
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        project = projects.load(root)
+        project = projects.load(root, How(resolve=True))
         locks.write(_made_lock(project), project.lock_path)
         return project
 

@@ -9,7 +9,7 @@ COMMANDS = {
     "push": "push an image that was built and signed before, or from one registry to another",
     "import": "read a Dockerfile into the nearest spec, and say what became of each line",
     "lock": "pin bases and packages in imgforge.lock",
-    "outdated": "say how far a lock is behind: updates, moved bases, ending support",
+    "outdated": "say how far a lock is behind: its stack, updates, moved bases, ending support",
     "base": "list, make, publish and compare base images",
     "stack": "list, make, judge, try, publish and compare stacks, and see who uses which",
     "plan": "print the build plan and which engines can serve it",

@@ -13,7 +13,7 @@ from imgforge.errors import GateError, InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgforge.outdated import State
+    from imgforge.outdated import StackState, State
 
 EXAMPLES = """\
   imgforge outdated                             what waits for ./imgforge.toml: exit 10 if anything
@@ -50,28 +50,41 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
-    """Print what waits for every base; exit with 10 if something that counts does."""
+    """Print what waits for stack and bases; exit with 10 if something that counts does."""
     import datetime as dt
 
     from imgforge import outdated, project
 
-    with console.step("read archives and registries") as say:
+    with console.step("read archives, registries and catalogs") as say:
         today = dt.datetime.now(dt.UTC).date()
         loaded = project.load(given.path)
         states = outdated.examine(loaded, within=given.within, today=today, say=say)
+        stack = outdated.examine_stack(loaded, say=say)
     if given.format == "json":
-        print(json.dumps({"bases": [state.to_json() for state in states]}, indent=2))
+        bases = [state.to_json() for state in states]
+        print(json.dumps({"stack": stack.to_json() if stack else None, "bases": bases}, indent=2))
     else:
+        if stack is not None:
+            _print_stack(stack)
         _print(states)
-    failing = [s for s in states if s.kinds & set(given.fail_on or ["any"])]
-    if failing:
+    counted = set(given.fail_on or ["any"])
+    failing = [s for s in states if s.kinds & counted]
+    late = [f"stack {s.held}" for s in (stack,) if s is not None and s.kinds & counted]
+    if failing or late:
         raise GateError(
-            f"{', '.join(f'{s.role} {s.name}' for s in failing)}: behind",
+            f"{', '.join([*late, *(f'{s.role} {s.name}' for s in failing)])}: behind",
             hint="name a base with longer support"
-            if not any(s.stale or s.moved or s.changes for s in failing)
+            if not late and not any(s.stale or s.moved or s.changes for s in failing)
             else f"take what is there: imgforge lock {given.path} --upgrade",
         )
     return 0
+
+
+def _print_stack(stack: StackState) -> None:
+    newest = f"{stack.newest.version} is there" if stack.kinds else "up to date"
+    print(f"stack {stack.held}: {newest}")
+    for line in stack.lines():
+        print(f"  {line}")
 
 
 def _print(states: Sequence[State]) -> None:

@@ -147,6 +147,7 @@ def test_each_takes_the_next_version_when_it_can(world: World) -> None:
     assert told["stack"]["version"] == "1.1.0"
     rows = world.who()
     assert rows["bound"]["behind"] == ["stack 1.1.0: the catalog has 2.0.0, and the spec wants ^1"]
+    assert "stack acme/acme-web@1.0.0" in world.run("outdated", world.teams / "plain", code=10)
 
 
 def test_a_moved_tag_and_an_unsigned_version_are_not_taken(world: World, tmp_path: Path) -> None:
