@@ -76,24 +76,36 @@ def owners(image: ImageFacts, packages: Iterable[Package], start: int) -> Mappin
             if claim.owner not in wanted[file]:
                 found.setdefault(file, claim.owner)
     for file in wanted.keys() - found.keys():
-        if _vendored(file) and (owner := _around(file, folders)):
+        if (holder := _holder(file)) and (owner := _around(file, holder, folders)):
             found[file] = owner
     return found
 
 
-def _vendored(path: str) -> bool:
-    """Whether a ``package.json`` lies within a package, but not in its ``node_modules``."""
-    inside = f"/{path}".rpartition("/node_modules/")[2]
-    return inside != f"/{path}" and inside.count("/") > (2 if inside.startswith("@") else 1)
+def _holder(path: str) -> str:
+    """Return the folder of the package within which a ``package.json`` lies; empty if in none.
+
+    What is in a package's own ``node_modules`` was put there by whoever installed, and stands for
+    itself; what lies elsewhere within it came in its tarball, be it in a ``node_modules`` of a
+    folder there.
+    """
+    head, *inner = f"/{path}".split("/node_modules/")
+    for number, words in enumerate(inner):
+        parts = words.split("/")[: -1 if number == len(inner) - 1 else None]
+        title = parts[: 2 if words.startswith("@") else 1]
+        # Stores, such as .pnpm, hold packages by folders of their own.
+        if len(parts) > len(title) and not words.startswith("."):
+            before = [head, *inner[:number], "/".join(title)]
+            return "/node_modules/".join(before).removeprefix("/")
+    return ""
 
 
-def _around(path: str, folders: Mapping[str, str]) -> str:
-    """Return who has the nearest folder above that of ``path``; empty if nobody has one."""
-    folder = path.rpartition("/")[0].rpartition("/")[0]
-    while folder and not folder.endswith("/node_modules"):
+def _around(path: str, holder: str, folders: Mapping[str, str]) -> str:
+    """Return who has the nearest folder above that of ``path``, up to ``holder``; '' if nobody."""
+    folder = path.rpartition("/")[0]
+    while folder and folder != holder:
+        folder = folder.rpartition("/")[0]
         if folder in folders:
             return folders[folder]
-        folder = folder.rpartition("/")[0]
     return ""
 
 
@@ -204,7 +216,7 @@ def _owner(package: Package, declared: Declared, owned: Mapping[str, str]) -> st
         return owner
     folder = path.rpartition("/")[0].rpartition("/")[0]
     on_top = any(install.place == folder for install in declared.installs)
-    listed = package.ecosystem == "npm" and not _vendored(path)
+    listed = package.ecosystem == "npm" and not _holder(path)
     return "" if listed or on_top else owner
 
 

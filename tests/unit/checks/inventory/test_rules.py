@@ -168,11 +168,26 @@ def test_what_a_module_holds_beside_its_modules_is_its_own_affair(
     folder = f"app/node_modules/{name}"
     outer = row("npm", "a", f"{folder}/package.json")
     inner = row("npm", "v", f"{folder}/dist/compiled/v/package.json")
+    tools = row("npm", "w", f"{folder}/cli/node_modules/w/package.json")
+    below = row("npm", "v", f"{folder}/cli/node_modules/w/node_modules/@s/v/package.json")
     evil = row("npm", "evil", f"{folder}/node_modules/evil/package.json")
     claims = (Claim("app/server", "npm:a", f"{folder}/"),)
-    lock = Locked("package-lock.json", (Entry("npm", "a", "1", 1),))
-    facts = image(tmp_path, outer, inner, evil, claims=claims)
+    lock = Locked("package-lock.json", (Entry("npm", "a", "1", 1), Entry("npm", "v", "2", 2)))
+    facts = image(tmp_path, outer, inner, tools, below, evil, claims=claims)
     found = judge(facts, installs=(Install("app", lock),))
+    assert [s[:2] for s in said(found)] == [
+        ("IF191", "the npm package evil 1 is not in package-lock.json"),
+        ("IF190", "npm package v 2 of package-lock.json is missing"),
+    ]
+
+
+def test_packages_of_a_store_stand_for_themselves(tmp_path: Path) -> None:
+    store = "app/node_modules/.pnpm/a@1.0.0/node_modules"
+    outer = row("npm", "a", f"{store}/a/package.json")
+    evil = row("npm", "evil", f"{store}/evil/package.json")
+    claims = (Claim("app/server", "npm:a", f"{store}/a/"),)
+    lock = Locked("pnpm-lock.yaml", (Entry("npm", "a", "1", 1),))
+    found = judge(image(tmp_path, outer, evil, claims=claims), installs=(Install("app", lock),))
     assert [f.key for f in found] == ["npm:evil"]
 
 
