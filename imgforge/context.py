@@ -19,7 +19,6 @@ from typing import Literal
 from imgforge.errors import InvalidInputError
 
 MAX_FILES = 500_000
-_READ = 1 << 20
 _BETWEEN = re.compile(r"[^*/]+(?=\*(?!\*))")
 """What stands between two stars of one name."""
 _HEEDED = re.compile(r"(.*)\[(.)\]")

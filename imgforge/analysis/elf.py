@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final, NamedTuple
 
-_LITTLE, _WIDE = 1, 2
+_WIDE: Final = 2
 _LINKED: Final = frozenset({2, 3})
 """``ET_EXEC`` and ``ET_DYN``: no objects before linking, no cores."""
 

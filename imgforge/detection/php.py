@@ -18,7 +18,6 @@ _FOLDERS: Final = (
     *("app", "bin", "bootstrap", "config", "database", "migrations", "public", "resources"),
     *("routes", "src", "templates", "translations", "web", "html", "htdocs"),
 )
-_PUBLIC: Final = ("public", "web", "html", "htdocs")
 EXTENSIONS: Final = {
     "pdo_sqlite": "sqlite3",
     "sqlite3": "sqlite3",

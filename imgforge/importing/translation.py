@@ -182,19 +182,6 @@ def _port(read: Subject, stack: str) -> str:
     return "FPM answers at 9000; the port is the web server's" if served else ""
 
 
-def _base(stage: Stage, stack: str) -> Row:
-    note = f"stack {stack}: a minimal base, pinned by digest in imgforge.lock"
-    if stack == "php" and "apache" in stage.base:
-        note = (
-            f"{note}. Apache is not in it: FPM answers at 9000, and a web server stands before it "
-            "(imgforge stack show php)"
-        )
-        return Row(stage.line, f"FROM {stage.written}", "person", note)
-    if stack not in stacks.names():
-        return Row(stage.line, f"FROM {stage.written}", "person", f"there is no stack {stack}")
-    return Row(stage.line, f"FROM {stage.written}", "improved", note)
-
-
 def _with_workdirs(shipped: tuple[Stage, ...]) -> Iterator[tuple[Step, str]]:
     """Yield the steps of the image itself with the working directory in which each stands."""
     here = PurePosixPath("/")

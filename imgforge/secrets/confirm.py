@@ -24,10 +24,6 @@ _OPENSSH: Final = b"b3BlbnNzaC1rZXktdjEA"
 _PEM: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,26}PRIVATE KEY-----\s+([A-Za-z0-9+/]{40,76})")
 _CLAIM: Final = re.compile(r"(?i)^(?:iss|sub|aud|exp|nbf|iat|jti|azp)$|user|role|mail|scope|id$")
 _KNOWN: Final = frozenset({"1234567890", "John Doe", "Jane Doe"})
-_COMMON: Final = re.compile(
-    r"(?i)(?:my|user|the)?[-_]?(?:pass|passw|password|passwd|secret|pwd|postgres|postgresql|mysql"
-    r"|redis|guest|rabbitmq|admin|root|token|username|x-oauth-basic|key|hunter)[0-9]{0,3}"
-)
 
 
 def sample(secret: bytes) -> bool:
