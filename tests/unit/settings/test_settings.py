@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from imgforge import settings
 from imgforge.errors import InvalidInputError
+from imgforge.fields import Table
+from imgforge.settings import catalog, tables
 
 FILE = """\
 bases = ["bases", "/opt/bases", "~/bases"]
@@ -223,3 +226,21 @@ def test_a_catalog_that_cannot_be_trusted_or_found_is_refused(
     with pytest.raises(InvalidInputError) as caught:
         settings.load(home)
     assert message in "\n".join(caught.value.details)
+
+
+def _tables() -> list[type[Table]]:
+    """Return the tables of the settings' own modules."""
+    return [
+        found
+        for module in (tables, catalog)
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, Table) and found is not Table
+    ]
+
+
+@pytest.mark.parametrize("model", _tables())
+def test_every_path_is_made_whole(model: type[Table]) -> None:
+    """Of an organisation's policy by a rule of its own: ``~`` is no home directory there."""
+    named = {name for name, said in model.__annotations__.items() if re.search(r"\bFile\b", said)}
+    own = set(getattr(model, "PATHS", ())) & set(model.__annotations__)
+    assert (named if model is not tables.Organisation else set()) == own
