@@ -17,8 +17,6 @@ _MANAGERS: Final = {
     "pdm.lock": "pdm",
     "pylock.toml": "pylock",
 }
-_PYTHONS: Final = ("3.13", "3.11")
-"""What the stack offers: the first that the project takes is asked for."""
 
 
 class Chief(NamedTuple):
@@ -38,13 +36,14 @@ def members(tree: Tree, folder: Folder, locks: Sequence[str], chief: str = "") -
 
     ``chief`` is the member that the image is for. None are known of a lock that cannot be read.
     """
-    from imgforge import hashed
+    from imgforge import hashed, stack
 
     if not locks:
         return []
     told = {"lock": locks[0], "manager": _MANAGERS.get(locks[0], "pip"), "member": chief}
     root = tree.root / folder.path
-    for python in _PYTHONS:
+    # The first version of the stack's that the project takes is asked for.
+    for python in stack.load("python").definition.versions:
         said = {**told, "python": python, "groups": "", "extras": ""}
         try:
             found = hashed.choose(root, said, Platform("linux", "amd64"))

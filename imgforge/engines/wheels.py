@@ -50,16 +50,28 @@ def inputs(fill: Fill, request: BuildRequest) -> list[str]:
 
 
 def _beside(fill: Fill, context: Path) -> bytes:
-    """Return the bytes of the pyproject.toml that a lock is read with, if it is."""
-    path = (context / fill.parameters["lock"]).with_name("pyproject.toml")
-    read = fill.parameters.get("manager", "pip") != "pip" and path.is_file()
-    return path.read_bytes() if read else b""
+    """Return the bytes of every pyproject.toml that a lock is held against, if it is.
+
+    Beside the project's own these are those of a uv workspace's members: what they ask for must be
+    in the lock, also where they have no wheel.
+    """
+    if fill.parameters.get("manager", "pip") == "pip":
+        return b""
+    lock = context / fill.parameters["lock"]
+    named = {name.decode(errors="replace") for name in _FOLDERS.findall(lock.read_bytes())}
+    paths = (lock.parent / folder / "pyproject.toml" for folder in (".", *sorted(named - {"."})))
+    return b"".join(path.read_bytes() for path in paths if path.is_file())
+
+
+_FOLDERS = re.compile(rb"""\b(?:directory|editable|virtual)\s*=\s*["']([^"'\n\0]+)["']""")
 
 
 def _requirements(fill: Fill, platform: Platform, context: Path, folder: Path) -> Path:
     """Return the requirements to install: the lock itself, or what is made of it in ``folder``."""
     from imgforge import hashed
 
+    if "manager" not in fill.parameters:  # a stack that has nothing prepared: uv reads it alone
+        return context / fill.parameters["lock"]
     text = hashed.requirements(context, fill.parameters, platform)
     if fill.parameters["manager"] == "pip":
         return context / fill.parameters["lock"]
